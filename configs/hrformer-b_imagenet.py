@@ -1,0 +1,11 @@
+"""HRFormer-B on ImageNet, 224x224.
+
+Published (paper, table 6): top-1 82.8. 50,320,098 parameters. Batch 1024: 128 images on each of 8 GPUs.
+"""
+_base_ = [
+    './_base_/models/hrformer_classifier.py', 'mmpretrain::_base_/datasets/imagenet_bs64_swin_224.py',
+    'mmpretrain::_base_/schedules/imagenet_bs1024_adamw_swin.py', 'mmpretrain::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py'
+]
+model = dict(backbone=dict(drop_path_rate=0.2))
+train_dataloader = dict(batch_size=128)

@@ -1,0 +1,16 @@
+"""HRFormer-S on ImageNet, 224x224.
+
+Published (paper, table 6): top-1 81.2. 13,544,882 parameters. Batch 1024: 128 images on each of 8 GPUs.
+"""
+_base_ = [
+    './_base_/models/hrformer_classifier.py', 'mmpretrain::_base_/datasets/imagenet_bs64_swin_224.py',
+    'mmpretrain::_base_/schedules/imagenet_bs1024_adamw_swin.py', 'mmpretrain::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py'
+]
+model = dict(
+    backbone=dict(arch='small', drop_path_rate=0.0),
+    neck=[
+        dict(type='hrformer_mm.ClassificationNeck', in_channels=(32, 64, 128, 256)),
+        dict(type='GlobalAveragePooling'),
+    ])
+train_dataloader = dict(batch_size=128)

@@ -1,0 +1,42 @@
+"""ResNet's bottleneck, dense for stage 1 and depth-wise for the classification neck."""
+
+from typing import Any
+
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from torch import Tensor, nn
+
+from .conv import conv_norm
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions around a residual connection.
+
+    Args:
+        in_channels (int): Channels of the input.
+        channels (int): Channels of the 3x3 convolution; the output has four times as many.
+        norm_cfg (dict): The norm after each convolution.
+        depthwise (bool): Whether the 3x3 convolution is depth-wise.
+    """
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, channels: int, norm_cfg: dict[str, Any], depthwise: bool = False) -> None:
+        super().__init__()
+        out_channels = channels * self.expansion
+        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.bn1 = build_norm_layer(norm_cfg, channels)[1]
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, groups=channels if depthwise else 1, bias=False)
+        self.bn2 = build_norm_layer(norm_cfg, channels)[1]
+        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
+        self.bn3 = build_norm_layer(norm_cfg, out_channels)[1]
+        self.downsample = None
+        if in_channels != out_channels:
+            self.downsample = nn.Sequential(*conv_norm(in_channels, out_channels, norm_cfg))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, 4 * channels, H, W)."""
+        identity = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        return F.relu(self.bn3(self.conv3(x)) + identity)

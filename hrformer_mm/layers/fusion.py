@@ -1,0 +1,75 @@
+"""Exchange between streams of different resolution (HRNet, arXiv 1908.07919, section 3.2)."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .conv import conv_norm
+
+UPSAMPLES = ('nearest', 'bilinear')
+
+
+class StreamFusion(nn.ModuleList):
+    """Every output stream is the ReLU of the sum of all input streams, brought to its resolution and channels.
+
+    Down, each halving is a 3x3 depth-wise convolution of stride 2 and a 1x1 convolution. Up, a 1x1 convolution and
+    then `upsample` by a power of two; where ceiled sizes make the result too large, a second, bilinear resize.
+
+    Args:
+        channels (Sequence[int]): Channels of the streams, the finest first.
+        out_streams (Sequence[int]): The streams to compute.
+        norm_cfg (dict): The norm after each convolution.
+        upsample (str): 'nearest', as the authors' classification and segmentation code, the second resize with
+            aligned corners; or 'bilinear', as their pose code and mmpose, neither resize with aligned corners.
+    """
+
+    def __init__(self, channels: Sequence[int], out_streams: Sequence[int], norm_cfg: dict[str, Any],
+                 upsample: str) -> None:
+        super().__init__()
+        self.out_streams = tuple(out_streams)
+        self.upsample = upsample
+        for i, out_channels in enumerate(channels):
+            # A stream that nobody asks for keeps its number and holds nothing, so that key names stay.
+            self.append(nn.ModuleList(self._path(channels, j, i, norm_cfg) for j in range(len(channels)))
+                        if i in self.out_streams else None)
+
+    @staticmethod
+    def _path(channels: Sequence[int], source: int, target: int, norm_cfg: dict[str, Any]) -> Optional[nn.Module]:
+        if source == target:
+            return None
+        if source > target:
+            return nn.Sequential(*conv_norm(channels[source], channels[target], norm_cfg))
+        c = channels[source]
+        steps = []
+        for step in range(source + 1, target + 1):
+            last = step == target
+            steps.append(
+                nn.Sequential(*conv_norm(c, c, norm_cfg, kernel_size=3, stride=2, groups=c),
+                              *conv_norm(c, channels[target] if last else c, norm_cfg, relu=not last)))
+        return nn.Sequential(*steps)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Streams (N, C_i, H_i, W_i), all of them, to those of `out_streams`, of the same shapes."""
+        fused = []
+        for i in self.out_streams:
+            total = None
+            for j, x in enumerate(maps):
+                if j != i:
+                    x = self[i][j](x)
+                if j > i:
+                    x = self._resize(x, 2**(j - i), maps[i].shape[2:])
+                total = x if total is None else total + x
+            fused.append(F.relu(total))
+        return fused
+
+    def _resize(self, x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
+        nearest = self.upsample == 'nearest'
+        x = F.interpolate(x, scale_factor=factor, mode=self.upsample, align_corners=None if nearest else False)
+        if x.shape[2:] != size:
+            x = F.interpolate(x, size=size, mode='bilinear', align_corners=nearest)
+        return x
+
+    def extra_repr(self) -> str:
+        return f'out_streams={self.out_streams}, upsample={self.upsample!r}'

@@ -1,0 +1,187 @@
+"""What the variants of HRFormer consist of, as data (paper, table 1; authors' configs)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Optional, Union
+
+# A variant: modules in stages 1 to 4, channels and heads of the four streams, and the authors' rate of drop path.
+ARCHS: dict[str, dict[str, Any]] = {
+    'tiny': dict(num_modules=(1, 1, 3, 2), channels=(18, 36, 72, 144), num_heads=(1, 2, 4, 8), drop_path_rate=0.0),
+    'small': dict(num_modules=(1, 1, 4, 2), channels=(32, 64, 128, 256), num_heads=(1, 2, 4, 8), drop_path_rate=0.1),
+    'base': dict(num_modules=(1, 1, 4, 2), channels=(78, 156, 312, 624), num_heads=(2, 4, 8, 16), drop_path_rate=0.2),
+}
+DEFAULTS: dict[str, Any] = dict(num_blocks=2, mlp_ratio=4, drop_path_rate=0.0)
+
+WindowSizes = Union[int, Sequence[Union[int, Sequence[int]]]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Stage 2, 3 or 4: the same module `num_modules` times; the tuples have one entry per stream."""
+    num_modules: int
+    num_blocks: tuple[int, ...]
+    channels: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    window_sizes: tuple[tuple[int, int], ...]
+    mlp_ratios: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Arch:
+    """A whole backbone: `bottlenecks` of `bottleneck_channels` in stage 1, then stages 2, 3 and 4."""
+    bottlenecks: int
+    bottleneck_channels: int
+    stages: tuple[Stage, Stage, Stage]
+    drop_path_rate: float
+
+
+def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) -> Arch:
+    """Read a variant's name or a dict of the form of :data:`ARCHS`.
+
+    Args:
+        arch (str | dict): 'tiny', 'small', 'base', or a dict with `num_modules` (four numbers), `channels` and
+            `num_heads` (one per stream) and, if need be, `num_blocks` (2), `mlp_ratio` (4), `drop_path_rate` (0).
+        window_sizes (int | Sequence): One window for all streams, or one per stream; each a number or a
+            (height, width) pair.
+
+    Raises:
+        TypeError, ValueError: With the key, its value and what is allowed.
+    """
+    if isinstance(arch, str):
+        if arch not in ARCHS:
+            raise ValueError(f"arch is {arch!r}, but must be one of {', '.join(ARCHS)}, or a dict")
+        arch = ARCHS[arch]
+    if not isinstance(arch, Mapping):
+        raise TypeError(f"arch must be one of {', '.join(ARCHS)}, or a dict, but is {arch!r}")
+    _check_keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
+    arch = {**DEFAULTS, **arch}
+
+    modules = _counts('arch.num_modules', arch['num_modules'], 4)
+    if modules[0] != 1:
+        raise ValueError(f'arch.num_modules[0] is {modules[0]}, but stage 1 is always 1 module')
+    channels = _counts('arch.channels', arch['channels'], 4)
+    heads = _counts('arch.num_heads', arch['num_heads'], 4)
+    blocks = _count('arch.num_blocks', arch['num_blocks'])
+    ratio = _ratio('arch.mlp_ratio', arch['mlp_ratio'])
+    windows = _windows('window_sizes', window_sizes, 4)
+    stages = tuple(
+        _stage('arch', modules[n - 1], (blocks, ) * n, channels[:n], heads[:n], windows[:n], (ratio, ) * n)
+        for n in (2, 3, 4))
+    return Arch(2, 64, stages, drop_path('arch.drop_path_rate', arch['drop_path_rate']))
+
+
+def from_extra(extra: Mapping[str, Any]) -> Arch:
+    """Read the `extra` of an mmpose config: `drop_path_rate` and the dicts `stage1` to `stage4`.
+
+    Raises:
+        TypeError, ValueError: With the key, its value and what is allowed.
+    """
+    if not isinstance(extra, Mapping):
+        raise TypeError(f'extra must be a dict, but is {extra!r}')
+    _check_keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
+                optional=('drop_path_rate', 'with_rpe', 'with_pad_mask', 'upsample'))
+    common = ('num_modules', 'num_branches', 'block', 'num_blocks', 'num_channels')
+    for name in ('stage1', 'stage2', 'stage3', 'stage4'):
+        stage, key = extra[name], f'extra.{name}'
+        if not isinstance(stage, Mapping):
+            raise TypeError(f'{key} must be a dict, but is {stage!r}')
+        streams = int(name[-1])
+        attention = ('num_heads', 'mlp_ratios', 'window_sizes')
+        first = name == 'stage1'
+        _check_keys(key, stage, required=common + (() if first else attention),
+                    optional=(attention if first else ()) + ('multiscale_output', ))
+        _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
+        _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
+    _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)
+
+    stages = []
+    for name, n in (('stage2', 2), ('stage3', 3), ('stage4', 4)):
+        stage, key = extra[name], f'extra.{name}'
+        ratios = _list(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
+        stages.append(
+            _stage(key, _count(f'{key}.num_modules', stage['num_modules']),
+                   _counts(f'{key}.num_blocks', stage['num_blocks'], n),
+                   _counts(f'{key}.num_channels', stage['num_channels'], n),
+                   _counts(f'{key}.num_heads', stage['num_heads'], n),
+                   _windows(f'{key}.window_sizes', stage['window_sizes'], n),
+                   tuple(_ratio(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
+    return Arch(_counts('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
+                _counts('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
+                drop_path('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
+
+
+def drop_path(name: str, value: Any) -> float:
+    """Check a rate of drop path: a number in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'{name} must be a number in [0, 1), but is {value!r}')
+    if not 0 <= value < 1:
+        raise ValueError(f'{name} is {value!r}, but must be in [0, 1)')
+    return float(value)
+
+
+def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...],
+           windows: tuple[tuple[int, int], ...], ratios: tuple[float, ...]) -> Stage:
+    for stream, (c, h) in enumerate(zip(channels, heads)):
+        if c % h:
+            raise ValueError(f'{key}: num_heads[{stream}] is {h}, but must divide the {c} channels of stream {stream}')
+    if len(set(blocks)) > 1:
+        # Streams of a module share their rates of drop path, block by block.
+        raise ValueError(f'{key}.num_blocks is {blocks}, but all streams of a stage must have as many blocks')
+    return Stage(modules, blocks, channels, heads, windows, ratios)
+
+
+def _windows(name: str, value: Any, streams: int) -> tuple[tuple[int, int], ...]:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        value = (value, ) * streams
+    pairs = []
+    for i, window in enumerate(_list(name, value, streams)):
+        if isinstance(window, Integral):
+            window = (window, window)
+        pairs.append(_counts(f'{name}[{i}]', window, 2))
+    return tuple(pairs)
+
+
+def _counts(name: str, value: Any, length: int) -> tuple[int, ...]:
+    return tuple(_count(f'{name}[{i}]', v) for i, v in enumerate(_list(name, value, length)))
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f'{name} must be a whole number of at least 1, but is {value!r}')
+    if value < 1:
+        raise ValueError(f'{name} is {value!r}, but must be at least 1')
+    return int(value)
+
+
+def _ratio(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'{name} must be a number above 0, but is {value!r}')
+    if not 0 < value < float('inf'):
+        raise ValueError(f'{name} is {value!r}, but must be above 0')
+    return float(value)
+
+
+def _list(name: str, value: Any, length: int) -> tuple[Any, ...]:
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f'{name} must be a list of {length}, but is {value!r}')
+    value = tuple(value)
+    if len(value) != length:
+        raise ValueError(f'{name} is {value!r}, but must have {length} entries, not {len(value)}')
+    return value
+
+
+def _check_keys(name: str, given: Mapping[str, Any], required: tuple[str, ...],
+                optional: Optional[tuple[str, ...]] = None) -> None:
+    allowed = required + (optional or ())
+    unknown = [key for key in given if key not in allowed]
+    if unknown:
+        raise ValueError(f"{name} has the unknown key {unknown[0]!r}: allowed are {', '.join(allowed)}")
+    missing = [key for key in required if key not in given]
+    if missing:
+        raise ValueError(f"{name} lacks the key {missing[0]!r}: it needs {', '.join(required)}")
+
+
+def _check_equal(name: str, value: Any, expected: Any) -> None:
+    if value != expected:
+        raise ValueError(f'{name} is {value!r}, but must be {expected!r}')

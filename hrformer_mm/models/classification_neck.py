@@ -1,0 +1,61 @@
+"""The authors' classification head up to its pooling (authors' code, `cls/models/hrt.py`)."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ..layers import Bottleneck, conv_norm
+from ..registry import MODELS
+
+
+@MODELS.register_module()
+class ClassificationNeck(BaseModule):
+    """Join the four streams top-down, with depth-wise convolutions.
+
+    For mmpretrain's `ImageClassifier`, before its `GlobalAveragePooling`. mmpretrain's own `HRFuseScales` has dense
+    convolutions instead, and holds other weights.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the four streams, the finest first.
+        channels (Sequence[int]): Widths of the four bottlenecks, a quarter of their outputs.
+        out_channels (int): Channels of the result.
+        norm_cfg (dict): The norm after each convolution.
+        init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own.
+
+    Raises:
+        ValueError: If `in_channels` and `channels` are not of the same length.
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int],
+                 channels: Sequence[int] = (32, 64, 128, 256),
+                 out_channels: int = 2048,
+                 norm_cfg: dict[str, Any] = dict(type='BN'),
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if len(in_channels) != len(channels):
+            raise ValueError(f'in_channels is {tuple(in_channels)}, but must have {len(channels)} entries, one per '
+                             f'entry of channels, {tuple(channels)}')
+        widths = [c * Bottleneck.expansion for c in channels]
+        self.increase = nn.ModuleList(
+            Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))
+        self.downsample = nn.ModuleList(
+            nn.Sequential(*conv_norm(a, a, norm_cfg, kernel_size=3, stride=2, groups=a, bias=True),
+                          *conv_norm(a, b, norm_cfg, bias=True, relu=True)) for a, b in zip(widths, widths[1:]))
+        self.final = nn.Sequential(*conv_norm(widths[-1], out_channels, norm_cfg, bias=True, relu=True))
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
+        """Streams (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.
+
+        Raises:
+            ValueError: If there are not as many streams as `in_channels` said.
+        """
+        if len(maps) != len(self.increase):
+            raise ValueError(f'the neck joins {len(self.increase)} streams, but got {len(maps)}: the backbone needs '
+                             f'out_indices={tuple(range(len(self.increase)))}')
+        x = self.increase[0](maps[0])
+        for down, up, stream in zip(self.downsample, self.increase[1:], maps[1:]):
+            x = up(stream) + down(x)
+        return (self.final(x), )

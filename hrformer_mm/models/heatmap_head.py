@@ -1,0 +1,41 @@
+"""The top-down heatmap head (HRFormer, section 4.1) on mmpose's losses, codecs and decoding."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from mmpose.models.heads import HeatmapHead
+from torch import Tensor
+
+from ..registry import MODELS
+
+
+@MODELS.register_module()
+class TopdownHeatmapHead(HeatmapHead):
+    """One 1x1 convolution over one stream.
+
+    Unlike mmpose's `HeatmapHead`, it has no deconvolutions and takes the finest stream, not the last, of what the
+    backbone gives, so that it needs no neck between them.
+
+    Args:
+        in_channels (int): Channels of the stream.
+        out_channels (int): Keypoints.
+        in_index (int): Which of the backbone's maps to take. Default: 0, the finest.
+        loss (dict): One of mmpose's losses.
+        decoder (dict, optional): One of mmpose's codecs, to turn heatmaps into coordinates.
+        init_cfg (dict, optional): By default mmpose's: normal with a deviation of 0.001.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 in_index: int = 0,
+                 loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
+                 decoder: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
+                         init_cfg=init_cfg)
+        self.in_index = in_index
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0."""
+        return self.final_layer(feats[self.in_index])

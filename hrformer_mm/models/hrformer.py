@@ -1,0 +1,258 @@
+"""The HRFormer backbone (NeurIPS 2021, arXiv 2110.09408)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, checkpoint_block, conv_norm
+from ..layers.fusion import UPSAMPLES
+from ..registry import MODELS
+from ..weights import load_backbone
+from .arch import Arch, Stage, WindowSizes, drop_path, from_arch, from_extra
+
+STEM_CHANNELS = 64
+
+
+class HRModule(nn.Module):
+    """One module of stages 2 to 4: blocks on every stream, then exchange between the streams.
+
+    Args:
+        stage (Stage): What the module consists of.
+        out_streams (Sequence[int]): The streams that the exchange computes.
+        drop_paths (Sequence[float]): The rate of every block; the streams share them.
+        norm_cfg, fuse_upsample, with_rpe, with_pad_mask, with_cp: As in :class:`HRFormer`.
+    """
+
+    def __init__(self, stage: Stage, out_streams: Sequence[int], drop_paths: Sequence[float], norm_cfg: dict[str, Any],
+                 fuse_upsample: str, with_rpe: bool, with_pad_mask: bool, with_cp: bool) -> None:
+        super().__init__()
+        self.with_cp = with_cp
+        streams = zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios)
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(HRFormerBlock(*stream, rate, norm_cfg, with_rpe, with_pad_mask) for rate in drop_paths))
+            for stream in streams)
+        self.fuse_layers = StreamFusion(stage.channels, out_streams, norm_cfg, fuse_upsample)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Streams (N, C_i, H_i, W_i), to those that are computed."""
+        return self.fuse_layers([self._branch(branch, x) for branch, x in zip(self.branches, maps)])
+
+    def _branch(self, branch: nn.Sequential, x: Tensor) -> Tensor:
+        for block in branch:
+            x = checkpoint_block(block, x) if self.with_cp and torch.is_grad_enabled() else block(x)
+        return x
+
+
+@MODELS.register_module()
+class HRFormer(BaseModule):
+    """High-Resolution Transformer: up to four streams at strides 4, 8, 16 and 32, kept in parallel.
+
+    Args:
+        arch (str | dict, optional): 'tiny', 'small' or 'base' (the default), or a dict of the same form:
+            `num_modules` (four numbers), `channels` and `num_heads` (one per stream), and, if need be, `num_blocks`,
+            `mlp_ratio` and `drop_path_rate`.
+        window_sizes (int | Sequence, optional): One attention window for all streams, or one per stream; each a
+            number or a (height, width) pair. Default: 7.
+        drop_path_rate (float, optional): Rate of the deepest block; the others' grow to it linearly. Default: the
+            arch's own.
+        out_indices (Sequence[int], optional): The streams to give, 0 (stride 4) to 3 (stride 32). The last module
+            computes no other. Default: all four.
+        in_channels (int): Channels of the image. Default: 3.
+        fuse_upsample (str, optional): How a coarse stream is brought to a finer one: 'nearest' (the default), as the
+            weights for classification and segmentation want it, or 'bilinear', as those for pose and mmpose's do.
+        with_rpe (bool, optional): Whether attention has a relative position bias. Default: True.
+        with_pad_mask (bool, optional): Whether attention leaves out the places that pad a map to whole windows.
+            No released weights were trained so. Default: False.
+        with_cp (bool): Whether blocks are run again in the backward pass, to save memory. Default: False.
+        norm_cfg (dict): The norm of all convolutions. Default: dict(type='BN').
+        norm_eval (bool): Whether batch norms stay in evaluation mode in training. Default: False.
+        frozen_stages (int): 0 freezes the stem, n stages 1 to n as well; -1 nothing. Default: -1.
+        extra (dict, optional): The same things in the form of mmpose's configs, in place of `arch` and
+            `window_sizes`. Its `drop_path_rate`, `with_rpe`, `with_pad_mask`, `upsample` and
+            `stage4.multiscale_output` give way to arguments that are given; without them it means what it means
+            there: bilinear upsampling, and stream 0 alone.
+        init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own, as in the authors' ImageNet
+            training. `dict(type='Pretrained', checkpoint=FILE)` takes any layout that `hrformer-mm convert` knows.
+
+    Raises:
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
+    """
+
+    def __init__(self,
+                 arch: Optional[Union[str, Mapping[str, Any]]] = None,
+                 window_sizes: Optional[WindowSizes] = None,
+                 drop_path_rate: Optional[float] = None,
+                 out_indices: Optional[Sequence[int]] = None,
+                 in_channels: int = 3,
+                 fuse_upsample: Optional[str] = None,
+                 with_rpe: Optional[bool] = None,
+                 with_pad_mask: Optional[bool] = None,
+                 with_cp: bool = False,
+                 norm_cfg: Mapping[str, Any] = dict(type='BN'),
+                 norm_eval: bool = False,
+                 frozen_stages: int = -1,
+                 extra: Optional[Mapping[str, Any]] = None,
+                 init_cfg: Optional[Union[dict, list]] = None) -> None:
+        super().__init__(init_cfg)
+        if extra is None:
+            variant = from_arch('base' if arch is None else arch, 7 if window_sizes is None else window_sizes)
+            theirs: dict[str, Any] = {}
+            default_upsample, default_indices = 'nearest', (0, 1, 2, 3)
+        else:
+            for name, value in (('arch', arch), ('window_sizes', window_sizes)):
+                if value is not None:
+                    raise ValueError(f'{name} is {value!r}, but extra is given too: leave out one of them')
+            variant, theirs = from_extra(extra), dict(extra)
+            default_upsample = theirs.get('upsample', dict(mode='bilinear'))['mode']
+            default_indices = (0, 1, 2, 3) if extra['stage4'].get('multiscale_output', False) else (0, )
+        if drop_path_rate is None:
+            drop_path_rate = variant.drop_path_rate
+        drop_path_rate = drop_path('drop_path_rate', drop_path_rate)
+        self.out_indices = _check_indices(default_indices if out_indices is None else out_indices)
+        fuse_upsample = default_upsample if fuse_upsample is None else fuse_upsample
+        if fuse_upsample not in UPSAMPLES:
+            raise ValueError(f"fuse_upsample is {fuse_upsample!r}, but must be one of {', '.join(UPSAMPLES)}")
+        if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= 4:
+            raise ValueError(f'frozen_stages is {frozen_stages!r}, but must be -1, 0, 1, 2, 3 or 4')
+        if not isinstance(in_channels, int) or in_channels < 1:
+            raise ValueError(f'in_channels is {in_channels!r}, but must be a whole number of at least 1')
+        if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
+            raise TypeError(f"norm_cfg must be a dict with a 'type', as dict(type='SyncBN'), but is {norm_cfg!r}")
+        self.in_channels = in_channels
+        self.norm_eval = norm_eval
+        self.frozen_stages = frozen_stages
+        self.module_options = dict(
+            norm_cfg=dict(norm_cfg),
+            fuse_upsample=fuse_upsample,
+            with_rpe=theirs.get('with_rpe', True) if with_rpe is None else with_rpe,
+            with_pad_mask=theirs.get('with_pad_mask', False) if with_pad_mask is None else with_pad_mask,
+            with_cp=with_cp)
+        self._build(variant, drop_path_rate, dict(norm_cfg))
+        self._freeze()
+
+    def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any]) -> None:
+        self.conv1 = nn.Conv2d(self.in_channels, STEM_CHANNELS, 3, 2, 1, bias=False)
+        self.bn1 = build_norm_layer(norm_cfg, STEM_CHANNELS)[1]
+        self.conv2 = nn.Conv2d(STEM_CHANNELS, STEM_CHANNELS, 3, 2, 1, bias=False)
+        self.bn2 = build_norm_layer(norm_cfg, STEM_CHANNELS)[1]
+        bottlenecks, channels = [], STEM_CHANNELS
+        for _ in range(variant.bottlenecks):
+            bottlenecks.append(Bottleneck(channels, variant.bottleneck_channels, norm_cfg))
+            channels = variant.bottleneck_channels * Bottleneck.expansion
+        self.layer1 = nn.Sequential(*bottlenecks)
+
+        depth = sum(stage.num_modules * stage.num_blocks[0] for stage in variant.stages)
+        rates = iter(torch.linspace(0, drop_path_rate, depth).tolist())
+        streams: tuple[int, ...] = (channels, )
+        for number, stage in enumerate(variant.stages, start=2):
+            self.add_module(f'transition{number - 1}', self._transition(streams, stage.channels, norm_cfg))
+            modules = []
+            for i in range(stage.num_modules):
+                last = number == 4 and i == stage.num_modules - 1
+                modules.append(
+                    HRModule(stage, self.out_indices if last else range(number),
+                             [next(rates) for _ in range(stage.num_blocks[0])], **self.module_options))
+            self.add_module(f'stage{number}', nn.Sequential(*modules))
+            streams = stage.channels
+
+    @staticmethod
+    def _transition(old: Sequence[int], new: Sequence[int], norm_cfg: dict[str, Any]) -> nn.ModuleList:
+        """Adapt the channels of the old streams (None: they fit), and derive the new one from the coarsest."""
+        steps: list[Optional[nn.Module]] = [
+            None if a == b else nn.Sequential(*conv_norm(a, b, norm_cfg, kernel_size=3, relu=True))
+            for a, b in zip(old, new)
+        ]
+        steps.append(
+            nn.Sequential(nn.Sequential(*conv_norm(old[-1], new[-1], norm_cfg, kernel_size=3, stride=2, relu=True))))
+        return nn.ModuleList(steps)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute the feature maps.
+
+        Args:
+            x (Tensor): (N, in_channels, H, W), of floating point, any H and W from 1 up; N may be 0.
+
+        Returns:
+            tuple[Tensor]: For each stream i of `out_indices`, (N, channels[i], ceil(H / 2**(i + 2)),
+            ceil(W / 2**(i + 2))), in channels-last memory.
+
+        Raises:
+            TypeError, ValueError: If `x` is of another form.
+        """
+        self._check_input(x)
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        maps = [self.layer1(x)]
+        for number in (2, 3, 4):
+            transition = self.get_submodule(f'transition{number - 1}')
+            # Every new stream starts from the coarsest of the old ones.
+            maps = [step(maps[min(i, len(maps) - 1)]) if step is not None else maps[i]
+                    for i, step in enumerate(transition)]
+            for module in self.get_submodule(f'stage{number}'):
+                maps = module(maps)
+        return tuple(maps)
+
+    def _check_input(self, x: Tensor) -> None:
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(f'the input has the shape {tuple(x.shape)}, but must be (N, {self.in_channels}, H, W)')
+        if not x.shape[2] or not x.shape[3]:
+            raise ValueError(f'the input has the shape {tuple(x.shape)}, but height and width must be at least 1')
+        if not x.is_floating_point():
+            raise TypeError(f'the input is of {x.dtype}, but must be of floating point: normalise the image first')
+
+    def init_weights(self) -> None:
+        """Initialise as `init_cfg` says; a checkpoint is recognised, renamed and checked, and must fit.
+
+        Raises:
+            FileNotFoundError, ValueError: If the checkpoint is missing, broken, unknown, or of another shape.
+        """
+        if not (isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'):
+            super().init_weights()
+            return
+        expected = {name: value.shape for name, value in self.state_dict().items()}
+        windows = {name: m.window_size for name, m in self.named_modules() if isinstance(m, WindowAttention)}
+        self.load_state_dict(load_backbone(self.init_cfg['checkpoint'], expected, windows))
+        self._is_init = True
+
+    def _freeze(self) -> None:
+        parts = []
+        if self.frozen_stages >= 0:
+            parts += [self.conv1, self.bn1, self.conv2, self.bn2]
+        if self.frozen_stages >= 1:
+            parts += [self.layer1, self.transition1]
+        for number in range(2, self.frozen_stages + 1):
+            parts.append(self.get_submodule(f'stage{number}'))
+            if number < 4:
+                parts.append(self.get_submodule(f'transition{number}'))
+        for part in parts:
+            part.eval()
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> 'HRFormer':
+        """Set the mode; frozen stages, and with `norm_eval` all batch norms, stay in evaluation."""
+        super().train(mode)
+        self._freeze()
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+
+def _check_indices(indices: Any) -> tuple[int, ...]:
+    if isinstance(indices, (str, Mapping)) or not isinstance(indices, Sequence):
+        raise TypeError(f'out_indices must be a list of streams, 0 to 3, but is {indices!r}')
+    for i in indices:
+        if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i <= 3:
+            raise ValueError(f'out_indices is {tuple(indices)!r}, but streams are 0, 1, 2 and 3')
+    if not indices or list(indices) != sorted(set(indices)):
+        raise ValueError(f'out_indices is {tuple(indices)!r}, but must name at least one stream, in rising order, '
+                         'each once')
+    return tuple(indices)

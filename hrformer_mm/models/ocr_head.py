@@ -1,0 +1,135 @@
+"""Object-contextual representations (arXiv 1909.11065) in the two forms that the HRFormer authors trained."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS as MMSEG_MODELS
+from torch import Tensor, nn
+
+from ..layers import conv_norm
+from ..registry import MODELS
+
+VERSIONS = ('v2', 'v3')
+
+
+class ObjectAttention(nn.Module):
+    """Every pixel looks at the object regions and takes from those it resembles (section 3.2).
+
+    Args:
+        channels (int): Channels of pixels and regions.
+        key_channels (int): Channels of the comparison.
+        norm_cfg (dict): The norm after each convolution.
+    """
+
+    def __init__(self, channels: int, key_channels: int, norm_cfg: dict[str, Any]) -> None:
+        super().__init__()
+        self.scale = key_channels**-0.5
+
+        def conv(a: int, b: int) -> list[nn.Module]:
+            return conv_norm(a, b, norm_cfg, bias=True, relu=True)
+
+        self.query = nn.Sequential(*conv(channels, key_channels), *conv(key_channels, key_channels))
+        self.key = nn.Sequential(*conv(channels, key_channels), *conv(key_channels, key_channels))
+        self.value = nn.Sequential(*conv(channels, key_channels))
+        self.project = nn.Sequential(*conv(key_channels, channels))
+
+    def forward(self, pixels: Tensor, regions: Tensor) -> Tensor:
+        """Pixels (N, C, H, W) and regions (N, C, K, 1) to context (N, C, H, W)."""
+        query = self.query(pixels).flatten(2).transpose(1, 2)
+        key = self.key(regions).flatten(2)
+        value = self.value(regions).flatten(2).transpose(1, 2)
+        attention = torch.softmax(query @ key * self.scale, dim=-1)
+        context = (attention @ value).transpose(1, 2).unflatten(2, pixels.shape[2:])
+        return self.project(context)
+
+
+@MODELS.register_module()
+class OCRHead(BaseDecodeHead):
+    """OCR over all streams, with its auxiliary head within it, for mmseg's `EncoderDecoder`.
+
+    The streams are brought to the finest one and concatenated once, for both heads. In training the main logits
+    are trained by `loss_decode` (and `sampler`), the auxiliary ones, which define the soft object regions, by
+    `loss_auxiliary`.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the streams, the finest first.
+        num_classes (int): Classes.
+        version (str): 'v2': both heads start with a dense 3x3 convolution; 'v3': with a 7x7 one in
+            gcd(sum(in_channels), channels) groups.
+        channels (int): Channels of pixels and regions. Default: 512.
+        key_channels (int): Channels of the comparison of both. Default: 256.
+        in_index (Sequence[int], optional): The streams to take. Default: all that `in_channels` counts.
+        loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4.
+        dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
+        align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
+        **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, …
+
+    Raises:
+        ValueError: If `version` is unknown, or `in_index` and `in_channels` differ in length.
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int],
+                 *,
+                 num_classes: int,
+                 version: str = 'v2',
+                 channels: int = 512,
+                 key_channels: int = 256,
+                 in_index: Optional[Sequence[int]] = None,
+                 norm_cfg: dict[str, Any] = dict(type='BN'),
+                 loss_auxiliary: dict[str, Any] = dict(type='CrossEntropyLoss', loss_weight=0.4),
+                 dropout_ratio: float = 0.05,
+                 align_corners: bool = True,
+                 **kwargs: Any) -> None:
+        if version not in VERSIONS:
+            raise ValueError(f"version is {version!r}, but must be one of {', '.join(VERSIONS)}")
+        in_index = tuple(range(len(in_channels))) if in_index is None else tuple(in_index)
+        if len(in_index) != len(in_channels):
+            raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, '
+                             f'{tuple(in_channels)}')
+        super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
+                         input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
+                         align_corners=align_corners, **kwargs)
+        total = sum(in_channels)
+        kernel, groups = (3, 1) if version == 'v2' else (7, math.gcd(total, channels))
+
+        def entry() -> list[nn.Module]:
+            return conv_norm(total, channels, norm_cfg, kernel, groups=groups, bias=True, relu=True)
+
+        self.pixels = nn.Sequential(*entry())
+        self.auxiliary = nn.Sequential(*entry(), nn.Conv2d(channels, self.out_channels, 1))
+        self.attention = ObjectAttention(channels, key_channels, norm_cfg)
+        self.fuse = nn.Sequential(*conv_norm(2 * channels, channels, norm_cfg, bias=True, relu=True))
+        self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
+
+    def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0)."""
+        maps = self._transform_inputs(inputs)
+        size = maps[0].shape[2:]
+        maps = [maps[0]] + [
+            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
+        ]
+        x = torch.cat(maps, dim=1)
+        auxiliary = self.auxiliary(x)
+        pixels = self.pixels(x)
+        weights = torch.softmax(auxiliary.flatten(2), dim=2)
+        regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
+        x = self.fuse(torch.cat([self.attention(pixels, regions), pixels], dim=1))
+        return self.cls_seg(x), auxiliary
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Streams (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
+        return self.forward_both(inputs)[0]
+
+    def loss(self, inputs: Sequence[Tensor], batch_data_samples: list, train_cfg: Any) -> dict[str, Tensor]:
+        """mmseg's losses of the main logits, and the auxiliary one under `loss_auxiliary`."""
+        logits, auxiliary = self.forward_both(inputs)
+        losses = self.loss_by_feat(logits, batch_data_samples)
+        labels = self._stack_batch_gt(batch_data_samples).squeeze(1)
+        auxiliary = F.interpolate(auxiliary, size=labels.shape[1:], mode='bilinear', align_corners=self.align_corners)
+        losses['loss_auxiliary'] = self.loss_auxiliary(auxiliary, labels, ignore_index=self.ignore_index)
+        return losses

@@ -1,0 +1,40 @@
+"""The relative position bias of Swin (arXiv 2103.14030, section 3.2), which HRFormer uses in its windows."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def relative_position_index(window_size: tuple[int, int]) -> Tensor:
+    """The row of the bias table for every (query, key) pair of a window.
+
+    Args:
+        window_size (tuple[int, int]): Height and width of the window.
+
+    Returns:
+        Tensor: int64, (L, L) with L = height * width. Entry (q, k) is
+        (dy + height - 1) * (2 * width - 1) + dx + width - 1, where (dy, dx) is the place of q less that of k.
+    """
+    height, width = window_size
+    y = torch.arange(height).repeat_interleave(width)
+    x = torch.arange(width).repeat(height)
+    dy = y[:, None] - y[None, :] + height - 1
+    dx = x[:, None] - x[None, :] + width - 1
+    return dy * (2 * width - 1) + dx
+
+
+def resize_bias_table(table: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+    """Fit a bias table to another window by bicubic interpolation over the grid of offsets.
+
+    Args:
+        table (Tensor): ((2 * old height - 1) * (2 * old width - 1), heads).
+        old (tuple[int, int]): Height and width of the window that the table was trained with.
+        new (tuple[int, int]): Height and width of the window that it is for.
+
+    Returns:
+        Tensor: ((2 * new height - 1) * (2 * new width - 1), heads), in the table's own dtype.
+    """
+    heads = table.shape[1]
+    grid = table.float().T.reshape(1, heads, 2 * old[0] - 1, 2 * old[1] - 1)
+    grid = F.interpolate(grid, size=(2 * new[0] - 1, 2 * new[1] - 1), mode='bicubic', align_corners=False)
+    return grid.reshape(heads, -1).T.contiguous().to(table.dtype)

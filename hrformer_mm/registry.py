@@ -1,0 +1,42 @@
+"""The scope `hrformer_mm`: what makes `type='hrformer_mm.HRFormer'` resolve from every OpenMMLab library.
+
+mmengine imports `<scope>.registry` by itself when it meets an unknown scope, so configs need no `custom_imports` for
+it. The heads stand on mmseg and mmpose, which take seconds to import: they are imported when one is asked for.
+"""
+
+from importlib import import_module
+from typing import Optional
+
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import Registry
+
+from . import compat  # noqa: F401  (the host libraries come next, and they need its repairs)
+
+_HEADS = {
+    'OCRHead': ('hrformer_mm.models.ocr_head', 'mmseg', 'mmsegmentation'),
+    'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),
+}
+
+
+class _LazyRegistry(Registry):
+
+    def get(self, key: str) -> Optional[type]:
+        """Find a class by its name, importing its module first where it is a head.
+
+        Raises:
+            ImportError: If the library that the head stands on is not installed.
+        """
+        name = self.split_scope_key(key)[1]
+        if name in _HEADS and name not in self._module_dict:
+            module, host, distribution = _HEADS[name]
+            try:
+                import_module(module)
+            except ModuleNotFoundError as error:
+                if error.name != host:
+                    raise
+                raise ImportError(f'{name} stands on {host}, which is not installed: '
+                                  f'pip install {distribution}') from error
+        return super().get(key)
+
+
+MODELS = _LazyRegistry('model', parent=MMENGINE_MODELS, scope='hrformer_mm', locations=['hrformer_mm.models'])

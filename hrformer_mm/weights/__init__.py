@@ -1,0 +1,12 @@
+"""Released weights: reading files, recognising their layouts, renaming and resizing. Dicts of tensors in and out."""
+
+from .backbone import describe_backbone, fit_backbone, load_backbone
+from .check import check_state
+from .io import read_tensors, write_tensors
+from .layouts import Layout, convert_names, recognise
+from .ocr import ocr_shapes
+
+__all__ = [
+    'Layout', 'check_state', 'convert_names', 'describe_backbone', 'fit_backbone', 'load_backbone', 'ocr_shapes',
+    'read_tensors', 'recognise', 'write_tensors'
+]
