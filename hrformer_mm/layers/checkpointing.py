@@ -19,11 +19,13 @@ def checkpoint_block(block: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    norms = [m for m in block.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
+    norms = [m for m in block.modules() if isinstance(m, _BatchNorm)]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        # The statistics still go in, so that the second run saves the same tensors, but with no weight.
+        norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, count) in zip(norms, kept):
+            norm.momentum, norm.num_batches_tracked = momentum, count

@@ -71,8 +71,12 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     return Arch(2, 64, stages, drop_path('arch.drop_path_rate', arch['drop_path_rate']))
 
 
-def from_extra(extra: Mapping[str, Any]) -> Arch:
-    """Read the `extra` of an mmpose config: `drop_path_rate` and the dicts `stage1` to `stage4`.
+def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
+    """Read the `extra` of an mmpose config.
+
+    Returns:
+        tuple: The variant, and the backbone's arguments `fuse_upsample`, `out_indices`, `with_rpe` and
+        `with_pad_mask` as the config means them.
 
     Raises:
         TypeError, ValueError: With the key, its value and what is allowed.
@@ -88,9 +92,9 @@ def from_extra(extra: Mapping[str, Any]) -> Arch:
             raise TypeError(f'{key} must be a dict, but is {stage!r}')
         streams = int(name[-1])
         attention = ('num_heads', 'mlp_ratios', 'window_sizes')
-        first = name == 'stage1'
+        first = name == 'stage1'  # has no attention; mmpose's configs state some all the same, one of them misspelt
         _check_keys(key, stage, required=common + (() if first else attention),
-                    optional=(attention if first else ()) + ('multiscale_output', ))
+                    optional=(attention + ('num_mlp_ratios', ) if first else ()) + ('multiscale_output', ))
         _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
     _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)
@@ -106,9 +110,27 @@ def from_extra(extra: Mapping[str, Any]) -> Arch:
                    _counts(f'{key}.num_heads', stage['num_heads'], n),
                    _windows(f'{key}.window_sizes', stage['window_sizes'], n),
                    tuple(_ratio(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
-    return Arch(_counts('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
+    arch = Arch(_counts('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
                 _counts('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
                 drop_path('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
+    arguments = dict(
+        fuse_upsample=_upsample(extra.get('upsample', dict(mode='bilinear'))),
+        out_indices=(0, 1, 2, 3) if extra['stage4'].get('multiscale_output', False) else (0, ),
+        with_rpe=extra.get('with_rpe', True),
+        with_pad_mask=extra.get('with_pad_mask', False))
+    return arch, arguments
+
+
+def _upsample(upsample: Any) -> str:
+    key = 'extra.upsample'
+    if not isinstance(upsample, Mapping):
+        raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
+    _check_keys(key, upsample, required=('mode', ), optional=('align_corners', ))
+    if upsample['mode'] not in ('nearest', 'bilinear'):
+        raise ValueError(f"{key}.mode is {upsample['mode']!r}, but must be 'nearest' or 'bilinear'")
+    if upsample.get('align_corners'):
+        raise ValueError(f"{key}.align_corners is {upsample['align_corners']!r}, but must be False or None")
+    return upsample['mode']
 
 
 def drop_path(name: str, value: Any) -> float:

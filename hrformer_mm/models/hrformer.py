@@ -102,41 +102,40 @@ class HRFormer(BaseModule):
         super().__init__(init_cfg)
         if extra is None:
             variant = from_arch('base' if arch is None else arch, 7 if window_sizes is None else window_sizes)
-            theirs: dict[str, Any] = {}
-            default_upsample, default_indices = 'nearest', (0, 1, 2, 3)
+            defaults = dict(fuse_upsample='nearest', out_indices=(0, 1, 2, 3), with_rpe=True, with_pad_mask=False)
         else:
             for name, value in (('arch', arch), ('window_sizes', window_sizes)):
                 if value is not None:
                     raise ValueError(f'{name} is {value!r}, but extra is given too: leave out one of them')
-            variant, theirs = from_extra(extra), dict(extra)
-            default_upsample = theirs.get('upsample', dict(mode='bilinear'))['mode']
-            default_indices = (0, 1, 2, 3) if extra['stage4'].get('multiscale_output', False) else (0, )
-        if drop_path_rate is None:
-            drop_path_rate = variant.drop_path_rate
-        drop_path_rate = drop_path('drop_path_rate', drop_path_rate)
-        self.out_indices = _check_indices(default_indices if out_indices is None else out_indices)
-        fuse_upsample = default_upsample if fuse_upsample is None else fuse_upsample
-        if fuse_upsample not in UPSAMPLES:
-            raise ValueError(f"fuse_upsample is {fuse_upsample!r}, but must be one of {', '.join(UPSAMPLES)}")
+            variant, defaults = from_extra(extra)
+        defaults['drop_path_rate'] = variant.drop_path_rate
+        given = dict(fuse_upsample=fuse_upsample, out_indices=out_indices, with_rpe=with_rpe,
+                     with_pad_mask=with_pad_mask, drop_path_rate=drop_path_rate)
+        settings = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+        flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_cp=with_cp)
+        for name, value in (*flags.items(), ('norm_eval', norm_eval)):
+            if not isinstance(value, bool):
+                raise TypeError(f'{name} must be True or False, but is {value!r}')
+        if settings['fuse_upsample'] not in UPSAMPLES:
+            raise ValueError(
+                f"fuse_upsample is {settings['fuse_upsample']!r}, but must be one of {', '.join(UPSAMPLES)}")
         if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= 4:
             raise ValueError(f'frozen_stages is {frozen_stages!r}, but must be -1, 0, 1, 2, 3 or 4')
         if not isinstance(in_channels, int) or in_channels < 1:
             raise ValueError(f'in_channels is {in_channels!r}, but must be a whole number of at least 1')
         if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
             raise TypeError(f"norm_cfg must be a dict with a 'type', as dict(type='SyncBN'), but is {norm_cfg!r}")
+
         self.in_channels = in_channels
+        self.out_indices = _check_indices(settings['out_indices'])
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self.module_options = dict(
-            norm_cfg=dict(norm_cfg),
-            fuse_upsample=fuse_upsample,
-            with_rpe=theirs.get('with_rpe', True) if with_rpe is None else with_rpe,
-            with_pad_mask=theirs.get('with_pad_mask', False) if with_pad_mask is None else with_pad_mask,
-            with_cp=with_cp)
-        self._build(variant, drop_path_rate, dict(norm_cfg))
+        self._build(variant, drop_path('drop_path_rate', settings['drop_path_rate']), dict(norm_cfg),
+                    fuse_upsample=settings['fuse_upsample'], **flags)
         self._freeze()
 
-    def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any]) -> None:
+    def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any], **options: Any) -> None:
         self.conv1 = nn.Conv2d(self.in_channels, STEM_CHANNELS, 3, 2, 1, bias=False)
         self.bn1 = build_norm_layer(norm_cfg, STEM_CHANNELS)[1]
         self.conv2 = nn.Conv2d(STEM_CHANNELS, STEM_CHANNELS, 3, 2, 1, bias=False)
@@ -148,7 +147,7 @@ class HRFormer(BaseModule):
         self.layer1 = nn.Sequential(*bottlenecks)
 
         depth = sum(stage.num_modules * stage.num_blocks[0] for stage in variant.stages)
-        rates = iter(torch.linspace(0, drop_path_rate, depth).tolist())
+        rates = iter([drop_path_rate * i / max(depth - 1, 1) for i in range(depth)])
         streams: tuple[int, ...] = (channels, )
         for number, stage in enumerate(variant.stages, start=2):
             self.add_module(f'transition{number - 1}', self._transition(streams, stage.channels, norm_cfg))
@@ -157,7 +156,7 @@ class HRFormer(BaseModule):
                 last = number == 4 and i == stage.num_modules - 1
                 modules.append(
                     HRModule(stage, self.out_indices if last else range(number),
-                             [next(rates) for _ in range(stage.num_blocks[0])], **self.module_options))
+                             [next(rates) for _ in range(stage.num_blocks[0])], norm_cfg, **options))
             self.add_module(f'stage{number}', nn.Sequential(*modules))
             streams = stage.channels
 
@@ -216,6 +215,8 @@ class HRFormer(BaseModule):
         if not (isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'):
             super().init_weights()
             return
+        if 'checkpoint' not in self.init_cfg:
+            raise ValueError(f"init_cfg is {self.init_cfg!r}, but lacks the key 'checkpoint', a file or URL")
         expected = {name: value.shape for name, value in self.state_dict().items()}
         windows = {name: m.window_size for name, m in self.named_modules() if isinstance(m, WindowAttention)}
         self.load_state_dict(load_backbone(self.init_cfg['checkpoint'], expected, windows))

@@ -1,5 +1,7 @@
 """The relative position bias of Swin (arXiv 2103.14030, section 3.2), which HRFormer uses in its windows."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,6 +23,22 @@ def relative_position_index(window_size: tuple[int, int]) -> Tensor:
     dy = y[:, None] - y[None, :] + height - 1
     dx = x[:, None] - x[None, :] + width - 1
     return dy * (2 * width - 1) + dx
+
+
+def square_window(table: Tensor) -> int:
+    """The side of the square window that a bias table is for.
+
+    Args:
+        table (Tensor): ((2 * side - 1) ** 2, heads).
+
+    Raises:
+        ValueError: If no square window has as many rows.
+    """
+    rows = table.shape[0]
+    side = math.isqrt(rows)
+    if side * side != rows or side % 2 == 0:
+        raise ValueError(f'a bias table has {rows} rows, but one of a square window has (2 * side - 1) ** 2')
+    return (side + 1) // 2
 
 
 def resize_bias_table(table: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:

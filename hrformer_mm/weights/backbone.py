@@ -1,6 +1,5 @@
 """Weights of the backbone alone: what they are of, and fitting them to a model."""
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any, Union
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..ops import relative_position_index, resize_bias_table
+from ..ops import relative_position_index, resize_bias_table, square_window
 from .check import check_state
 from .io import read_tensors
 from .layouts import convert_names, recognise
@@ -63,7 +62,7 @@ def fit_backbone(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[in
             continue
         fitted[f'{module}.relative_position_index'] = relative_position_index(window)
         if name in fitted and tuple(fitted[name].shape) != tuple(expected[name]):
-            old = table_window(name, fitted[name])
+            old = square_window(fitted[name])
             fitted[name] = resize_bias_table(fitted[name], (old, old), window)
             step = f'{old}x{old} to {window[0]}x{window[1]}'
             resized[step] = resized.get(step, 0) + 1
@@ -78,14 +77,6 @@ def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> Non
         del state[name]
     if names:
         print_log(f'Left out {len(names)} {what}.', logger='current')
-
-
-def table_window(name: str, table: Tensor) -> int:
-    """The side of the square window that a bias table is for."""
-    side = math.isqrt(table.shape[0])
-    if side * side != table.shape[0] or side % 2 == 0:
-        raise ValueError(f'{name} has {table.shape[0]} rows, which no square window has: (2 * size - 1) ** 2')
-    return (side + 1) // 2
 
 
 def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -121,5 +112,5 @@ def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
             num_heads=tuple(shape(f'{block}.attn.attn{_TABLE}')[1] for block in blocks),
             num_blocks=count(r'stage4\.0\.branches\.0\.(\d+)\.'),
             mlp_ratio=shape(f'{blocks[0]}.ffn.fc1.weight')[0] / channels[0]),
-        window_sizes=tuple(table_window(block, state[f'{block}.attn.attn{_TABLE}']) for block in blocks),
+        window_sizes=tuple(square_window(state[f'{block}.attn.attn{_TABLE}']) for block in blocks),
         out_indices=tuple(i for i in range(4) if any(name.startswith(f'{last}.fuse_layers.{i}.') for name in state)))

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,12 +44,15 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
     except IsADirectoryError:
         raise ValueError(f'{source} is a folder, not a checkpoint') from None
     except pickle.UnpicklingError as error:
-        raise ValueError(
-            f'{source} was not read: it is no PyTorch checkpoint, or it holds objects that could run code. If you '
-            f'trust it, load it elsewhere and save its tensors alone. ({str(error).splitlines()[0]})') from error
+        # PyTorch's message advises to switch its protection off: only the name in it is passed on.
+        found = re.search(r'GLOBAL ([\w.]+)', str(error))
+        what = f'it holds a {found[1]}, which could run code' if found else 'it is no PyTorch checkpoint'
+        raise ValueError(f'{source} was not read: {what}. If you trust the file, load it where that does no harm and '
+                         'save its tensors alone.') from None
     except (EOFError, RuntimeError, OSError, KeyError, AttributeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: fetch or copy it '
-                         f'again. ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""})') from error
+                         f'again. ({reason})') from error
 
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):

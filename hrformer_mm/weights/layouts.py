@@ -12,6 +12,8 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from ..ops import relative_position_index, square_window
+
 _BACKBONE = re.compile(r'(?:backbone\.)?((?:conv1|bn1|conv2|bn2|layer1|transition[123]|stage[234])\..+)')
 _TABLE = 'relative_position_bias_table'
 _INDEX = 'relative_position_index'
@@ -93,7 +95,7 @@ def convert_names(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tens
     the weights give their results with the bias switched on.
 
     Raises:
-        ValueError: If a projection lacks one of its three parts.
+        ValueError: If a projection lacks one of its three parts, or a table is of no square window.
     """
     renamed: dict[str, Tensor] = {}
     parts: dict[str, dict[str, Tensor]] = {}
@@ -103,8 +105,6 @@ def convert_names(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tens
             renamed[_rename(layout.task, name)] = value
             continue
         name = f'backbone.{match[1]}'.replace('.mlp.', '.ffn.').replace('.attn.attn.out_proj.', '.attn.attn.proj.')
-        if name.endswith(_INDEX):  # derived from the window size, which the table tells
-            continue
         if name.endswith(_TABLE) and layout.authors and layout.task == 'pose':
             value = torch.zeros_like(value)
         projection = re.fullmatch(r'(.+\.attn\.attn\.)([qkv])_proj\.(weight|bias)', name)
@@ -116,6 +116,11 @@ def convert_names(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tens
         if len(three) != 3:
             raise ValueError(f"{name} needs q_proj, k_proj and v_proj, but there is only {', '.join(sorted(three))}")
         renamed[name] = torch.cat([three['q'], three['k'], three['v']])
+    for name in [name for name in renamed if name.endswith(_TABLE)]:
+        index = name.replace(_TABLE, _INDEX)
+        if index not in renamed:  # some files lack it
+            side = square_window(renamed[name])
+            renamed[index] = relative_position_index((side, side))
     return renamed
 
 

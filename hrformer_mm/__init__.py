@@ -1,0 +1,19 @@
+"""HRFormer for mmsegmentation, mmpose, mmpretrain and mmdetection."""
+import importlib
+from typing import Any, List
+
+__version__ = '0.1.0'
+__all__ = ['HRFormer', 'MODELS']
+
+# Public name: the module that holds it. Imported when asked for, so that `import hrformer_mm` costs nothing.
+_LAZY = {'HRFormer': 'hrformer_mm.models.hrformer', 'MODELS': 'hrformer_mm.registry'}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,1 @@
+"""What the commands do. Everything may be imported here; nothing but the command line imports from here."""

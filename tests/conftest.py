@@ -1,0 +1,34 @@
+"""What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+torch.set_num_threads(2)  # the tests' tensors are small: more threads only get in each other's way
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def run_python() -> Callable[..., str]:
+    """``run_python(code, *args)`` runs code in a fresh interpreter at the root and returns what it printed."""
+
+    def run(code: str, *args: object) -> str:
+        command = [sys.executable, '-W', 'ignore', '-c', code, *map(str, args)]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, f'exit status {result.returncode} of\n{code}\n{result.stdout}\n{result.stderr}'
+        return result.stdout
+
+    return run

@@ -1,0 +1,156 @@
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from hrformer_mm.models.hrformer import HRFormer
+from hrformer_mm.weights import write_tensors
+
+MICRO = dict(num_modules=(1, 1, 1, 2), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4))
+
+
+def net(**kwargs):
+    model = HRFormer(**{'arch': MICRO, 'window_sizes': (7, 5, 4, 3), **kwargs})
+    for name, value in model.state_dict().items():  # no statistics of 0 and 1, which would hide mistakes
+        if name.endswith(('running_mean', 'running_var')):
+            value.uniform_(0.5, 1.5)
+    return model
+
+
+def gradients(model, x, seed=0):
+    torch.manual_seed(seed)
+    loss = sum((y**2).mean() for y in model(x))
+    names = [n for n, p in model.named_parameters() if p.requires_grad]
+    return dict(zip(names, torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])))
+
+
+@pytest.fixture(scope='module')
+def sizes():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(1, 71, (200, 2), generator=generator).tolist() + [[1, 1], [1, 70], [70, 1], [2, 3]]
+
+
+@pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
+def test_any_size(sizes, upsample):
+    model = net(fuse_upsample=upsample).eval()
+    with torch.no_grad():
+        for h, w in sizes:
+            maps = model(torch.randn(1, 3, h, w))
+            assert [tuple(m.shape) for m in maps] == [(1, c, math.ceil(h / s), math.ceil(w / s))
+                                                      for c, s in zip(MICRO['channels'], (4, 8, 16, 32))]
+            assert all(m.isfinite().all() for m in maps)
+
+
+def test_empty_batch_gives_empty_maps():
+    maps = net().eval()(torch.randn(0, 3, 33, 40))
+    assert [tuple(m.shape) for m in maps] == [(0, 6, 9, 10), (0, 12, 5, 5), (0, 18, 3, 3), (0, 24, 2, 2)]
+
+
+def test_memory_layout_does_not_matter():
+    model, x = net().eval(), torch.randn(2, 3, 45, 38)
+    wide = torch.randn(2, 3, 90, 76)
+    wide[:, :, ::2, ::2] = x
+    expected = model(x)
+    for other in (x.contiguous(memory_format=torch.channels_last), wide[:, :, ::2, ::2], x.transpose(2, 3).contiguous().transpose(2, 3)):
+        assert all(torch.equal(a, b) for a, b in zip(model(other), expected))
+
+
+def test_samples_do_not_meet():
+    model, x = net().eval(), torch.randn(3, 3, 40, 33)
+    together = model(x)
+    for i in range(3):
+        assert all(torch.allclose(a[i:i + 1], b, atol=1e-5) for a, b in zip(together, model(x[i:i + 1])))
+
+
+def test_fewer_streams_are_the_same_streams():
+    whole, part = net().eval(), net(out_indices=(0, 2)).eval()
+    part.load_state_dict({k: v for k, v in whole.state_dict().items() if k in part.state_dict()})
+    assert not any('stage4.1.fuse_layers.1' in k or 'stage4.1.fuse_layers.3' in k for k in part.state_dict())
+    x = torch.randn(1, 3, 37, 50)
+    expected, out = whole(x), part(x)
+    assert len(out) == 2 and torch.equal(out[0], expected[0]) and torch.equal(out[1], expected[2])
+
+
+@pytest.mark.parametrize('x, error, message', [
+    (torch.zeros(3, 8, 8), ValueError, r'shape \(3, 8, 8\), but must be \(N, 3, H, W\)'),
+    (torch.zeros(1, 1, 8, 8), ValueError, r'shape \(1, 1, 8, 8\)'),
+    (torch.zeros(1, 3, 0, 8), ValueError, 'at least 1'),
+    (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, 'torch.uint8.*normalise'),
+])
+def test_wrong_input(x, error, message):
+    with pytest.raises(error, match=message):
+        net()(x)
+
+
+def test_float64():
+    model = net().double().eval()
+    assert all(m.dtype == torch.float64 for m in model(torch.randn(1, 3, 20, 20, dtype=torch.float64)))
+
+
+@pytest.mark.parametrize('drop_path', [0., 0.3])
+def test_checkpointing_changes_neither_gradients_nor_statistics(drop_path):
+    plain = net(drop_path_rate=drop_path).train()
+    saving = net(drop_path_rate=drop_path, with_cp=True).train()
+    saving.load_state_dict(plain.state_dict())
+    assert sum(m.with_cp for m in saving.modules() if hasattr(m, 'with_cp')) == 4
+    x = torch.randn(2, 3, 40, 48)
+    expected, out = gradients(plain, x), gradients(saving, x)
+    for name in expected:
+        assert torch.allclose(out[name], expected[name], rtol=0, atol=1e-7), name
+    for (name, a), b in zip(plain.named_buffers(), saving.buffers()):
+        assert torch.equal(a, b), name
+
+
+def test_drop_path_grows_linearly_over_the_blocks():
+    rates = [b.drop_path.drop_prob if hasattr(b.drop_path, 'drop_prob') else 0.
+             for stage in (2, 3, 4) for module in net(drop_path_rate=0.35).get_submodule(f'stage{stage}')
+             for b in module.branches[0]]
+    assert rates == pytest.approx([0.05 * i for i in range(8)])
+
+
+def test_modes():
+    model = net(norm_eval=True, frozen_stages=2)
+    assert model.train() is model and model.eval() is model
+    model.train()
+    assert not any(m.training for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+    frozen = ('conv1', 'bn1', 'conv2', 'bn2', 'layer1', 'transition1', 'stage2', 'transition2')
+    for name, parameter in model.named_parameters():
+        assert parameter.requires_grad == (name.split('.')[0] not in frozen), name
+    for name, module in net(frozen_stages=2).train().named_modules():
+        if name:
+            assert module.training == (name.split('.')[0] not in frozen), name
+
+
+@pytest.mark.parametrize('frozen_stages', [0, 1, 4])
+def test_frozen_stages_do_not_change_in_training(frozen_stages):
+    model = net(frozen_stages=frozen_stages, drop_path_rate=0.2).train()
+    before = copy.deepcopy(model.state_dict())
+    out = model(torch.randn(2, 3, 32, 32))
+    frozen = {0: ('conv1', 'bn1'), 1: ('conv1', 'bn1', 'layer1', 'transition1'), 4: ('', )}[frozen_stages]
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items() if k.startswith(frozen))
+    assert out[0].requires_grad == (frozen_stages < 4)
+
+
+def test_norm_cfg_reaches_every_norm():
+    model = HRFormer(MICRO, norm_cfg=dict(type='BN', eps=0.01))
+    assert {m.eps for m in model.modules() if isinstance(m, nn.BatchNorm2d)} == {0.01}
+    model = HRFormer(MICRO, norm_cfg=dict(type='GN', num_groups=2))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+
+
+def test_pretrained_takes_a_file(tmp_path):
+    source = net()
+    write_tensors(source.state_dict(), tmp_path / 'backbone.pth')
+    model = HRFormer(MICRO, (7, 5, 4, 3), init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'backbone.pth')))
+    model.init_weights()
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), source.state_dict().values()))
+
+
+def test_pretrained_that_is_missing(tmp_path):
+    path = str(tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match='none.pth'):
+        HRFormer(MICRO, init_cfg=dict(type='Pretrained', checkpoint=path)).init_weights()
+    with pytest.raises(ValueError, match="init_cfg.*lacks.*checkpoint"):
+        HRFormer(MICRO, init_cfg=dict(type='Pretrained')).init_weights()

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from hrformer_mm.ops import relative_position_index, resize_bias_table, square_window
+
+
+@pytest.mark.parametrize('window', [(7, 7), (3, 5), (1, 4), (4, 1)])
+def test_index_counts_offsets(window):
+    h, w = window
+    index = relative_position_index(window)
+    for q in range(h * w):
+        for k in range(h * w):
+            dy, dx = q // w - k // w, q % w - k % w
+            assert index[q, k] == (dy + h - 1) * (2 * w - 1) + dx + w - 1
+
+
+def test_resizing_keeps_constants_the_centre_and_point_symmetry():
+    table = torch.randn(13, 13, 2)
+    table[..., 1] = 3
+    table[..., 0] -= table[..., 0].flip(0, 1)
+    resized = resize_bias_table(table.view(169, 2), (7, 7), (15, 15)).view(29, 29, 2)
+    assert torch.allclose(resized[..., 1], torch.tensor(3.), atol=1e-5)
+    assert torch.allclose(resized[14, 14], table[6, 6], atol=1e-6)
+    assert torch.allclose(resized[..., 0], -resized[..., 0].flip(0, 1), atol=1e-5)
+
+
+def test_resizing_to_the_same_window_changes_nothing():
+    table = torch.randn(169, 3)
+    assert torch.allclose(resize_bias_table(table, (7, 7), (7, 7)), table, atol=1e-6)
+
+
+def test_resizing_keeps_the_axes_and_heads_apart():
+    table = torch.zeros(13, 13, 2)
+    table[6, :, 0] = 1  # head 0: all keys of the query's own row
+    resized = resize_bias_table(table.view(169, 2), (7, 7), (9, 5)).view(17, 9, 2)
+    assert resized[8, :, 0].min() > 0.8 and resized[:4, :, 0].abs().max() < 0.2 and not resized[..., 1].any()
+
+
+def test_square_window():
+    assert square_window(torch.zeros(169, 1)) == 7 and square_window(torch.zeros(1, 1)) == 1
+    for rows in (168, 100):
+        with pytest.raises(ValueError, match=f'{rows} rows'):
+            square_window(torch.zeros(rows, 1))

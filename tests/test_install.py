@@ -1,0 +1,80 @@
+"""What a user installs: the wheel's contents, its entry point, and how little an import costs."""
+import email
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import hrformer_mm
+
+ROOT = Path(__file__).resolve().parent.parent
+HOSTS = {'mmseg', 'mmpose', 'mmpretrain', 'mmdet'}
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    """Built from a copy, so that no build folder appears in the checkout."""
+    folder = tmp_path_factory.mktemp('wheel')
+    copy = folder / 'source'
+    copy.mkdir()
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'hrformer_mm', 'tests'):
+        if (ROOT / name).exists():  # linked, not copied: setuptools only reads them
+            (copy / name).symlink_to(ROOT / name)
+    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', str(folder), str(copy)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, f'{result.stdout}\n{result.stderr}'
+    path, = folder.glob('*.whl')
+    return zipfile.ZipFile(path)
+
+
+def dist_info(wheel: zipfile.ZipFile, name: str) -> str:
+    return wheel.read(f'hrformer_mm-{hrformer_mm.__version__}.dist-info/{name}').decode()
+
+
+def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
+    built = {name for name in wheel.namelist() if '.dist-info/' not in name}
+    source = {
+        str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
+        if path.suffix in ('.py', '.json', '.yml', '.yaml')}
+    assert built == source
+
+
+def test_wheel_declares_its_command(wheel):
+    assert 'hrformer-mm = hrformer_mm.cli:main' in dist_info(wheel, 'entry_points.txt')
+
+
+def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
+    metadata = email.message_from_string(dist_info(wheel, 'METADATA'))
+    assert metadata['Version'] == hrformer_mm.__version__
+    requirements = metadata.get_all('Requires-Dist')
+    always = {re.match(r'[\w-]+', line).group() for line in requirements if 'extra ==' not in line}
+    assert always == {'torch', 'mmengine', 'numpy', 'click', 'opencv-python'}
+    assert not any(line.startswith('mmcv') for line in requirements)
+    assert set(metadata.get_all('Provides-Extra')) == {'seg', 'pose', 'cls', 'det', 'test'}
+
+
+def test_license_is_in_the_wheel(wheel):
+    assert any(name.endswith('LICENSE') for name in wheel.namelist())
+
+
+@pytest.mark.parametrize('module', ['hrformer_mm', 'hrformer_mm.compat', 'hrformer_mm.registry'])
+def test_import_takes_no_host_library(run_python, module):
+    imported = run_python(f'import sys, {module}; print(*sys.modules)').split()
+    assert not HOSTS & set(imported)
+
+
+def test_bare_import_takes_nothing_heavy(run_python):
+    imported = run_python('import sys, hrformer_mm; print(*sys.modules)').split()
+    assert not {'torch', 'numpy', 'mmengine', 'mmcv'} & set(imported)
+
+
+def test_public_names_are_found_when_asked_for():
+    from hrformer_mm.models.hrformer import HRFormer
+    from hrformer_mm.registry import MODELS
+    assert hrformer_mm.HRFormer is HRFormer and hrformer_mm.MODELS is MODELS
+    assert {'HRFormer', 'MODELS', '__version__'} <= set(dir(hrformer_mm))
+    with pytest.raises(AttributeError, match="module 'hrformer_mm' has no attribute 'HRNet'"):
+        hrformer_mm.HRNet
