@@ -1,6 +1,6 @@
-"""Repairs of the OpenMMLab stack, applied when this module is imported.
+"""Repairs of the OpenMMLab stack, applied when the package is imported.
 
-A config asks for them with ``custom_imports = dict(imports=['hrformer_mm.compat'])``. Each repair does nothing where it
+A config asks for them with ``custom_imports = dict(imports=['hrformer_mm'])``. Each repair does nothing where it
 is not needed, and applying it again changes nothing.
 """
 import importlib.machinery

@@ -10,8 +10,6 @@ from typing import Optional
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import Registry
 
-from . import compat  # noqa: F401  (the host libraries come next, and they need its repairs)
-
 _HEADS = {
     'OCRHead': ('hrformer_mm.models.ocr_head', 'mmseg', 'mmsegmentation'),
     'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),
@@ -32,7 +30,7 @@ class _LazyRegistry(Registry):
             try:
                 import_module(module)
             except ModuleNotFoundError as error:
-                if error.name != host:
+                if (error.name or '').split('.')[0] != host:
                     raise
                 raise ImportError(f'{name} stands on {host}, which is not installed: '
                                   f'pip install {distribution}') from error

@@ -14,6 +14,7 @@ from .io import read_tensors
 from .layouts import convert_names, recognise
 
 _TABLE = '.relative_position_bias_table'
+_INDEX = '.relative_position_index'
 _LAST_FUSION = re.compile(r'(stage4\.\d+\.fuse_layers\.\d)\.')
 
 
@@ -50,8 +51,8 @@ def fit_backbone(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[in
     """
     fitted = dict(state)
     surplus = [name for name in state if name not in expected]
-    _leave_out(fitted, [name for name in surplus if name.endswith(_TABLE)],
-               'tables of relative position bias, since with_rpe is False')
+    _leave_out(fitted, [name for name in surplus if name.endswith((_TABLE, _INDEX))],
+               'tables and indices of relative position bias, since with_rpe is False')
     computed = {match[1] for match in map(_LAST_FUSION.match, expected) if match}
     _leave_out(fitted, [n for n in surplus if (m := _LAST_FUSION.match(n)) and m[1] not in computed],
                'weights of streams that out_indices leaves out')
@@ -60,7 +61,7 @@ def fit_backbone(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[in
         name = module + _TABLE
         if name not in expected:
             continue
-        fitted[f'{module}.relative_position_index'] = relative_position_index(window)
+        fitted[module + _INDEX] = relative_position_index(window)
         if name in fitted and tuple(fitted[name].shape) != tuple(expected[name]):
             old = square_window(fitted[name])
             fitted[name] = resize_bias_table(fitted[name], (old, old), window)

@@ -13,8 +13,6 @@ from mmengine.fileio import get_local_path
 from torch import Tensor
 from torch.hub import load_state_dict_from_url
 
-from .. import compat  # noqa: F401  (mmengine's own checkpoints need its list of safe classes)
-
 _WRAPPERS = ('state_dict', 'model', 'module')
 
 
@@ -30,7 +28,8 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is cut short, or holds other objects than tensors and plain data.
+        ValueError: If it is no checkpoint, is cut short, cannot be fetched, or holds other objects than tensors and
+            plain data.
     """
     source = str(source)
     try:
@@ -49,7 +48,7 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
         what = f'it holds a {found[1]}, which could run code' if found else 'it is no PyTorch checkpoint'
         raise ValueError(f'{source} was not read: {what}. If you trust the file, load it where that does no harm and '
                          'save its tensors alone.') from None
-    except (EOFError, RuntimeError, OSError, KeyError, AttributeError) as error:
+    except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: fetch or copy it '
                          f'again. ({reason})') from error

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-import hrformer_mm.compat  # noqa: F401
+import hrformer_mm  # noqa: F401  (its repairs come before the host library)
 from hrformer_mm.models.hrformer import HRFormer
 
 mmpose_models = pytest.importorskip('mmpose.models')

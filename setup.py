@@ -1,0 +1,38 @@
+"""How hrformer_mm is installed; requirements.txt pins the whole stack that the tests run on."""
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+README = ROOT / 'README.md'
+
+
+def version() -> str:
+    # Read, not imported: the package's requirements may not be installed yet.
+    text = (ROOT / 'hrformer_mm' / '__init__.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
+
+
+setup(
+    name='hrformer_mm',
+    version=version(),
+    description='HRFormer for mmsegmentation, mmpose, mmpretrain and mmdetection',
+    long_description=README.read_text(encoding='utf-8') if README.exists() else '',
+    long_description_content_type='text/markdown',
+    author='The hrformer_mm authors',
+    license='Apache-2.0',
+    packages=find_packages(include=['hrformer_mm*']),
+    package_data={'': ['*.json', '*.yml', '*.yaml']},
+    python_requires='>=3.9',
+    # Neither mmcv nor mmcv-lite: a user has one of them, under two names, and requiring one would break the other.
+    install_requires=['torch>=2.1', 'mmengine>=0.10.7', 'numpy', 'click', 'opencv-python'],
+    extras_require={
+        'seg': ['mmsegmentation>=1.2.2', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
+        'pose': ['mmpose>=1.3.2', 'mmdet>=3.3'],  # mmpose imports mmdet without declaring it
+        'cls': ['mmpretrain>=1.2'],
+        'det': ['mmdet>=3.3'],
+        'test': ['pytest'],
+    },
+    entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},
+)

@@ -1,0 +1,46 @@
+import os
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from hrformer_mm import __version__
+from hrformer_mm.cli import main
+from hrformer_mm.models import HRFormer
+
+
+def run(*args):
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def test_help_and_version(run_python):
+    assert 'convert' in run('--help').output and 'synthesize' in run('-h').output
+    assert __version__ in run('--version').output
+    out = run_python('import runpy, sys; sys.argv = ["hrformer_mm", "--version"]; runpy.run_module("hrformer_mm", run_name="__main__")')
+    assert __version__ in out
+
+
+def test_convert(tmp_path):
+    torch.save(HRFormer('tiny').state_dict(), tmp_path / 'a.pth')
+    result = run('convert', tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert result.exit_code == 0, result.output
+    assert 'a backbone file' in result.output and 'HRFormer tiny, windows 7, 7, 7, 7' in result.output
+    assert os.path.exists(tmp_path / 'b.pth')
+
+
+@pytest.mark.parametrize('source, message', [('none.pth', 'there is no checkpoint at'), ('a.txt', 'a.txt')])
+def test_convert_errors_are_one_line(tmp_path, source, message):
+    (tmp_path / 'a.txt').write_text('text')
+    result = run('convert', tmp_path / source, tmp_path / 'b.pth')
+    assert result.exit_code == 1 and result.output.startswith('Error: ') and message in result.output
+    assert len(result.output.splitlines()) == 1 and not (tmp_path / 'b.pth').exists()
+
+
+def test_synthesize(tmp_path):
+    result = run('synthesize', tmp_path / 'data', '--only', 'imagenet', '--train', 10, '--val', 10, '--size', 64, 64)
+    assert result.exit_code == 0, result.output
+    assert os.listdir(tmp_path / 'data') == ['imagenet']
+    (tmp_path / 'data/imagenet/mine.txt').write_text('mine')
+    result = run('synthesize', tmp_path / 'data', '--only', 'imagenet')
+    assert result.exit_code == 1 and 'imagenet' in result.output and (tmp_path / 'data/imagenet/mine.txt').exists()
+    assert run('synthesize', tmp_path / 'data', '--only', 'mnist').exit_code == 2

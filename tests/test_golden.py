@@ -1,0 +1,108 @@
+"""The authors' own outputs, through converted checkpoint, config file and library model.
+
+`golden/` holds what the authors' code computes from weights that `deterministic.py` fills in under its key names.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import load_checkpoint
+
+import hrformer_mm  # noqa: F401
+from hrformer_mm.tools.convert import convert
+from hrformer_mm.weights import read_tensors
+
+ROOT = Path(__file__).parents[1]
+_spec = importlib.util.spec_from_file_location('deterministic', ROOT / 'tests/golden/deterministic.py')
+golden = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(golden)
+
+
+def relative_error(out, expected):
+    return ((out - expected).norm() / expected.norm()).item()
+
+
+@pytest.fixture
+def converted_model(tmp_path):
+    """Build a config's model and load a golden case into it, by way of the files that a user has."""
+
+    def build(case, config, **options):
+        torch.save(golden.state_dict(case), tmp_path / 'theirs.pth')
+        done = convert(tmp_path / 'theirs.pth', tmp_path / 'ours.pth')
+        cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
+        cfg.merge_from_dict(options)
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            model = MODELS.build(cfg.model)
+        load_checkpoint(model, str(tmp_path / 'ours.pth'), map_location='cpu', strict=True)
+        return model.eval(), done
+
+    return build
+
+
+@pytest.mark.parametrize('case, config', [('seg_small', 'ocr_hrformer-s_cityscapes'),
+                                          ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes')])
+def test_segmentation(converted_model, case, config):
+    model, done = converted_model(case, config)
+    assert done.layout.task == 'segmentation' and done.arch == ('small' if case == 'seg_small' else 'base')
+    image, expected = golden.image(case), golden.expected(case)
+    meta = dict(ori_shape=(128, 256), img_shape=(128, 256), pad_shape=(128, 256), padding_size=[0, 0, 0, 0])
+    with torch.no_grad():
+        logits = model.encode_decode(image, [meta])
+        _, auxiliary = model.decode_head.forward_both(model.extract_feat(image))
+        auxiliary = model.decode_head.predict_by_feat(auxiliary, [meta])
+    assert relative_error(logits[..., ::8, ::8], expected['ocr']) <= 1e-5
+    assert relative_error(auxiliary[..., ::8, ::8], expected['aux']) <= 1e-5
+
+
+def test_pose(converted_model):
+    model, done = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192')
+    assert done.layout.task == 'pose' and done.layout.authors
+    with torch.no_grad():
+        heatmaps = model(golden.image('pose_small'), None, mode='tensor')
+    assert relative_error(heatmaps, golden.expected('pose_small')['heatmaps']) <= 1e-5
+
+
+def test_classification(converted_model):
+    model, _ = converted_model('cls_tiny', 'hrformer-t_imagenet')
+    expected = golden.expected('cls_tiny')
+    with torch.no_grad():
+        logits = model(golden.image('cls_tiny'), mode='tensor')
+        maps = model.backbone(golden.image('cls_tiny'))
+    assert relative_error(logits, expected['logits']) <= 1e-5
+    assert relative_error(maps[2], expected['stage4_2']) <= 1e-5
+    assert relative_error(maps[3], expected['stage4_3']) <= 1e-5
+
+
+def test_the_case_would_notice(converted_model):
+    """The bound tells right from nearly right: another upsampling, or tables that the authors' pose code ignores."""
+    model, _ = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192',
+                               **{'model.backbone.fuse_upsample': 'nearest'})
+    expected = golden.expected('pose_small')['heatmaps']
+    with torch.no_grad():
+        assert relative_error(model(golden.image('pose_small'), None, mode='tensor'), expected) > 1e-3
+    model, _ = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192')
+    for name, parameter in model.named_parameters():
+        if name.endswith('bias_table'):
+            parameter.data.copy_(golden.fill(name, list(parameter.shape)))
+    with torch.no_grad():
+        assert relative_error(model(golden.image('pose_small'), None, mode='tensor'), expected) > 1e-3
+
+
+def test_pretrained_backbones_of_every_golden_file(tmp_path):
+    """`init_cfg` takes the authors' files as they are, and fits their windows."""
+    for case, arch in (('cls_tiny', 'tiny'), ('pose_small', 'small'), ('seg_small', 'small')):
+        torch.save(dict(state_dict={f'module.{k}': v for k, v in golden.state_dict(case).items()}), tmp_path / 'a.pth')
+        model = MODELS.build(dict(type='hrformer_mm.HRFormer', arch=arch, window_sizes=9, out_indices=(0, ),
+                                  init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))))
+        model.init_weights()
+        theirs = {k.removeprefix('backbone.'): v for k, v in read_tensors(tmp_path / 'a.pth').items()}
+        assert torch.equal(model.conv1.weight, theirs['conv1.weight'])
+        block = 'stage4.1.branches.3.1'
+        qkv = torch.cat([theirs[f'{block}.attn.attn.{part}_proj.weight'] for part in 'qkv'])
+        assert torch.equal(model.get_parameter(f'{block}.attn.attn.qkv.weight'), qkv)
+        table = model.get_parameter(f'{block}.attn.attn.relative_position_bias_table')
+        assert table.shape[0] == 17 * 17 and bool(table.any()) == (case != 'pose_small')
