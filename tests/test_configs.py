@@ -108,7 +108,7 @@ def test_cityscapes_recipe():
     head = cfg.model.decode_head
     assert head.sampler == dict(type='OHEMPixelSampler', thresh=0.9, min_kept=100000)
     for loss, weight in ((head.loss_decode, 1), (head.loss_auxiliary, 0.4)):
-        assert loss.loss_weight == weight and len(loss.class_weight) == 19 and loss.avg_non_ignore
+        assert loss.loss_weight == weight and len(loss.class_weight) == 19
     crop = [t for t in cfg.train_dataloader.dataset.pipeline if t.type == 'RandomCrop'][0]
     assert crop.crop_size == (512, 1024) == cfg.model.data_preprocessor.size
 

@@ -17,7 +17,7 @@ model = dict(
         in_channels=[78, 156, 312, 624],
         num_classes=19,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0, avg_non_ignore=True),
-        loss_auxiliary=dict(type='CrossEntropyLoss', loss_weight=0.4, avg_non_ignore=True)),
+        loss_decode=dict(type='hrformer_mm.CrossEntropyLoss', loss_weight=1.0),
+        loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', loss_weight=0.4)),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'))

@@ -4,7 +4,12 @@ model = dict(
     data_preprocessor=dict(
         type='PoseDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True),
     backbone=dict(
-        type='hrformer_mm.HRFormer', arch='base', out_indices=(0, ), fuse_upsample='bilinear', norm_cfg=dict(type='BN')),
+        type='hrformer_mm.HRFormer',
+        arch='base',
+        out_indices=(0, ),
+        fuse_upsample='bilinear',
+        norm_cfg=dict(type='BN'),
+        init_cfg=dict(type='Normal', std=0.001, layer='Conv2d')),  # the authors', where no checkpoint is named
     head=dict(
         type='hrformer_mm.TopdownHeatmapHead',
         in_channels=78,

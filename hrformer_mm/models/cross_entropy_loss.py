@@ -1,0 +1,62 @@
+"""The authors' segmentation loss: class weights, ignored pixels and hard examples together."""
+
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..registry import MODELS
+
+
+@MODELS.register_module()
+class CrossEntropyLoss(nn.Module):
+    """Cross entropy averaged over the pixels that count, for mmseg's heads.
+
+    mmseg 1.2.2's own looks up the class weight of ignored pixels, label 255, and dies; and with a pixel sampler it
+    divides by all pixels, where the authors (`seg/lib/loss`) take the mean of the hard ones.
+
+    Args:
+        class_weight (Sequence[float], optional): Weight of every class.
+        loss_weight (float): Factor of the result. Default: 1.
+        loss_name (str): Its name in mmseg's log. Default: 'loss_ce'.
+    """
+
+    def __init__(self,
+                 class_weight: Optional[Sequence[float]] = None,
+                 loss_weight: float = 1.0,
+                 loss_name: str = 'loss_ce') -> None:
+        super().__init__()
+        weight = None if class_weight is None else torch.tensor(class_weight)
+        self.register_buffer('class_weight', weight, persistent=False)
+        self.loss_weight = loss_weight
+        self.loss_name = loss_name
+
+    def forward(self, logits: Tensor, labels: Tensor, weight: Optional[Tensor] = None,
+                ignore_index: int = 255) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits (Tensor): (N, classes, H, W).
+            labels (Tensor): (N, H, W), int64.
+            weight (Tensor, optional): (N, H, W), 1 for the pixels that a sampler chose and 0 for the others.
+            ignore_index (int): The label of pixels that do not count.
+
+        Returns:
+            Tensor: A scalar. Without `weight` the mean of PyTorch, over the sum of the class weights; with it the
+            mean over the chosen pixels. 0, with gradients of 0, if no pixel counts.
+
+        Raises:
+            ValueError: If `class_weight` has not one entry per class.
+        """
+        if self.class_weight is not None and len(self.class_weight) != logits.shape[1]:
+            raise ValueError(f'class_weight has {len(self.class_weight)} entries, but there are {logits.shape[1]} '
+                             'classes')
+        loss = F.cross_entropy(logits, labels, self.class_weight, ignore_index=ignore_index, reduction='none')
+        counts = (labels != ignore_index).to(loss.dtype)
+        if weight is not None:
+            loss, counts = loss * weight, counts * weight
+        elif self.class_weight is not None:
+            counts = counts * self.class_weight[labels.clamp(0, logits.shape[1] - 1)]
+        return self.loss_weight * loss.sum() / counts.sum().clamp_min(torch.finfo(loss.dtype).tiny)
