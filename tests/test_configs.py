@@ -55,6 +55,15 @@ def test_parameters(name):
     assert f'{PARAMETERS[name]:,} parameters' in (CONFIGS / f'{name}.py').read_text()
 
 
+@pytest.mark.parametrize('name', [path.stem for path in (CONFIGS / 'demo').glob('*.py')])
+def test_demonstration(name):
+    """`tasks.py` names the checkpoints that these write last."""
+    cfg = load(f'demo/{name}')
+    build(cfg)
+    unit, length = ('iter', cfg.train_cfg.max_iters) if 'max_iters' in cfg.train_cfg else ('epoch', cfg.train_cfg.max_epochs)
+    assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'tasks.py').read_text()
+
+
 def test_mixed_windows():
     cfg = load('ocr_hrformer-b_cityscapes', **{'model.backbone.window_sizes': (15, 13, 11, 9)})
     assert sum(p.numel() for p in build(cfg).parameters()) == 56_110_656
