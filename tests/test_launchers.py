@@ -35,7 +35,7 @@ POSE = ('mmpose', 'td-hm_hrformer-t_coco-256x192', [
 CLS = ('mmpretrain', 'hrformer-t_imagenet', [
     'train_dataloader.batch_size=4', 'val_dataloader.batch_size=8', 'test_dataloader.batch_size=8',
     'train_dataloader.dataset.pipeline.1.scale=64', 'model.head.num_classes=10', 'model.data_preprocessor.num_classes=10',
-    'data_preprocessor.num_classes=10', 'default_hooks.checkpoint.interval=1',
+    'data_preprocessor.num_classes=10', 'param_scheduler.0.end=1', 'param_scheduler.1.begin=0', 'default_hooks.checkpoint.interval=1',
 ] + [f'{split}_dataloader.dataset.data_root=imagenet' for split in ('train', 'val', 'test')])
 
 

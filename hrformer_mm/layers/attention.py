@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import relative_position_index, window_attention
+from ..ops import project, relative_position_index, window_attention
 
 
 class WindowAttention(nn.Module):
@@ -41,9 +41,9 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) to (N, H, W, C)."""
-        out = window_attention(self.qkv(x), self.qkv.bias, self.num_heads, self.window_size, self._bias(),
-                               self.with_pad_mask)
-        return self.proj(out)
+        qkv = project(x, self.qkv.weight, self.qkv.bias)
+        out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self._bias(), self.with_pad_mask)
+        return project(out, self.proj.weight, self.proj.bias)
 
     def _bias(self) -> Optional[Tensor]:
         """The bias of every (query, key) pair, (heads, L, L)."""

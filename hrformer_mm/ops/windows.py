@@ -12,34 +12,39 @@ def padding(size: int, window: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def partition_windows(x: Tensor, window_size: tuple[int, int]) -> Tensor:
-    """Cut a map into windows that do not overlap.
+def partition_windows(x: Tensor, window_size: tuple[int, int], parts: int = 1, heads: int = 1) -> Tensor:
+    """Cut a map into windows that do not overlap, and its channels into parts and heads, in one copy.
 
     Args:
-        x (Tensor): (N, H, W, C), where the window divides H and W.
+        x (Tensor): (N, H, W, parts * heads * D), where the window divides H and W.
         window_size (tuple[int, int]): Height and width of a window.
+        parts, heads (int): What the channels consist of.
 
     Returns:
-        Tensor: (N * H / height * W / width, height * width, C), windows in reading order.
+        Tensor: (parts, N * H / height * W / width, heads, height * width, D), contiguous, windows and the places
+        in them in reading order.
     """
     n, h, w, c = x.shape
     height, width = window_size
-    x = x.view(n, h // height, height, w // width, width, c).transpose(2, 3)
-    return x.reshape(n * (h // height) * (w // width), height * width, c)
+    rows, columns = h // height, w // width
+    x = x.view(n, rows, height, columns, width, parts, heads, c // (parts * heads)).permute(5, 0, 1, 3, 6, 2, 4, 7)
+    return x.reshape(parts, n * rows * columns, heads, height * width, c // (parts * heads))
 
 
 def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Undo :func:`partition_windows`.
+    """Undo :func:`partition_windows` for one part.
 
     Args:
-        windows (Tensor): (N * H / height * W / width, height * width, C).
+        windows (Tensor): (N * H / height * W / width, heads, height * width, D).
         window_size (tuple[int, int]): Height and width of a window.
         size (tuple[int, int]): H and W of the map, which the window divides.
 
     Returns:
-        Tensor: (N, H, W, C).
+        Tensor: (N, H, W, heads * D).
     """
-    (height, width), (h, w), c = window_size, size, windows.shape[-1]
-    n = windows.shape[0] // ((h // height) * (w // width))
-    x = windows.view(n, h // height, w // width, height, width, c).transpose(2, 3)
-    return x.reshape(n, h, w, c)
+    (height, width), (h, w) = window_size, size
+    count, heads, _, d = windows.shape
+    rows, columns = h // height, w // width
+    n = count // (rows * columns)
+    x = windows.view(n, rows, columns, heads, height, width, d).permute(0, 1, 4, 2, 5, 3, 6)
+    return x.reshape(n, h, w, heads * d)

@@ -6,7 +6,7 @@ import torch
 from hrformer_mm.ops import set_attention_backend, window_attention
 
 
-@pytest.fixture(params=['fused', 'plain'])
+@pytest.fixture(params=['batched', 'fused', 'plain'])
 def backend(request):
     previous = set_attention_backend(request.param)
     yield request.param
@@ -50,8 +50,11 @@ def test_equals_the_definition(backend, size, window, mask_padding):
     qkv, padding_value = torch.randn(2, *size, 3 * 8), torch.randn(3 * 8)
     bias = torch.randn(2, window[0] * window[1], window[0] * window[1])
     for b in (bias, None):
-        out = window_attention(qkv, padding_value, 2, window, b, mask_padding)
-        assert torch.allclose(out.double(), reference(qkv, padding_value, 2, window, b, mask_padding), atol=2e-6)
+        expected = reference(qkv, padding_value, 2, window, b, mask_padding)
+        for training in (True, False):
+            with torch.set_grad_enabled(training):
+                out = window_attention(qkv, padding_value, 2, window, b, mask_padding)
+            assert torch.allclose(out.double(), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize('mask_padding', [False, True])
@@ -68,5 +71,5 @@ def test_no_images(backend):
 
 
 def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend is 'flash'.*fused, plain"):
+    with pytest.raises(ValueError, match="backend is 'flash'.*auto, batched, fused, plain"):
         set_attention_backend('flash')

@@ -12,16 +12,18 @@ def test_padding_is_centred_and_the_odd_place_goes_last(size, window, expected):
 
 @pytest.mark.parametrize('window', [(1, 1), (2, 3), (4, 6)])
 def test_partition_takes_windows_in_reading_order(window):
-    x = torch.arange(2 * 8 * 12 * 3).view(2, 8, 12, 3)
-    windows = partition_windows(x, window)
+    x = torch.arange(2 * 8 * 12 * 12).view(2, 8, 12, 12)
+    windows = partition_windows(x, window, parts=3, heads=2)
     h, w = window
-    expected = [x[n, i:i + h, j:j + w].reshape(h * w, 3) for n in range(2) for i in range(0, 8, h)
-                for j in range(0, 12, w)]
-    assert torch.equal(windows, torch.stack(expected))
-    assert torch.equal(merge_windows(windows, window, (8, 12)), x)
+    tiles = [x[n, i:i + h, j:j + w].reshape(h * w, 3, 2, 2) for n in range(2) for i in range(0, 8, h)
+             for j in range(0, 12, w)]
+    for part in range(3):
+        for head in range(2):
+            assert torch.equal(windows[part, :, head], torch.stack([tile[:, part, head] for tile in tiles]))
+        assert torch.equal(merge_windows(windows[part], window, (8, 12)), x[..., 4 * part:4 * part + 4])
 
 
 def test_no_images():
-    windows = partition_windows(torch.zeros(0, 8, 8, 3), (4, 4))
-    assert windows.shape == (0, 16, 3)
-    assert merge_windows(windows, (4, 4), (8, 8)).shape == (0, 8, 8, 3)
+    windows = partition_windows(torch.zeros(0, 8, 8, 6), (4, 4), 3, 2)
+    assert windows.shape == (3, 0, 2, 16, 1)
+    assert merge_windows(windows[0], (4, 4), (8, 8)).shape == (0, 8, 8, 2)
