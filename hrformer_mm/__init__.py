@@ -5,10 +5,14 @@ from typing import Any, List
 from . import compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
 
 __version__ = '0.1.0'
-__all__ = ['HRFormer', 'MODELS']
+__all__ = ['HRFormer', 'MODELS', 'to_deploy']
 
 # Public name: the module that holds it. Imported when asked for, so that `import hrformer_mm` takes no mmcv.
-_LAZY = {'HRFormer': 'hrformer_mm.models.hrformer', 'MODELS': 'hrformer_mm.registry'}
+_LAZY = {
+    'HRFormer': 'hrformer_mm.models.hrformer',
+    'MODELS': 'hrformer_mm.registry',
+    'to_deploy': 'hrformer_mm.deploy',
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The authors' own outputs, through converted checkpoint, config file and library model.
+"""The authors' own outputs, through converted checkpoint, config file and library model, and its deployment form.
 
 `golden/` holds what the authors' code computes from weights that `deterministic.py` fills in under its key names.
 """
@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 
-import hrformer_mm  # noqa: F401
+from hrformer_mm import to_deploy
 from hrformer_mm.tools.convert import convert
 from hrformer_mm.weights import read_tensors
 
@@ -30,7 +30,7 @@ def relative_error(out, expected):
 def converted_model(tmp_path):
     """Build a config's model and load a golden case into it, by way of the files that a user has."""
 
-    def build(case, config, **options):
+    def build(case, config, deploy=False, **options):
         torch.save(golden.state_dict(case), tmp_path / 'theirs.pth')
         done = convert(tmp_path / 'theirs.pth', tmp_path / 'ours.pth')
         cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
@@ -38,15 +38,16 @@ def converted_model(tmp_path):
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             model = MODELS.build(cfg.model)
         load_checkpoint(model, str(tmp_path / 'ours.pth'), map_location='cpu', strict=True)
-        return model.eval(), done
+        return (to_deploy(model) if deploy else model.eval()), done
 
     return build
 
 
+@pytest.mark.parametrize('deploy', [False, True])
 @pytest.mark.parametrize('case, config', [('seg_small', 'ocr_hrformer-s_cityscapes'),
                                           ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes')])
-def test_segmentation(converted_model, case, config):
-    model, done = converted_model(case, config)
+def test_segmentation(converted_model, case, config, deploy):
+    model, done = converted_model(case, config, deploy)
     assert done.layout.task == 'segmentation' and done.arch == ('small' if case == 'seg_small' else 'base')
     image, expected = golden.image(case), golden.expected(case)
     meta = dict(ori_shape=(128, 256), img_shape=(128, 256), pad_shape=(128, 256), padding_size=[0, 0, 0, 0])
@@ -58,16 +59,18 @@ def test_segmentation(converted_model, case, config):
     assert relative_error(auxiliary[..., ::8, ::8], expected['aux']) <= 1e-5
 
 
-def test_pose(converted_model):
-    model, done = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192')
+@pytest.mark.parametrize('deploy', [False, True])
+def test_pose(converted_model, deploy):
+    model, done = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192', deploy)
     assert done.layout.task == 'pose' and done.layout.authors
     with torch.no_grad():
         heatmaps = model(golden.image('pose_small'), None, mode='tensor')
     assert relative_error(heatmaps, golden.expected('pose_small')['heatmaps']) <= 1e-5
 
 
-def test_classification(converted_model):
-    model, _ = converted_model('cls_tiny', 'hrformer-t_imagenet')
+@pytest.mark.parametrize('deploy', [False, True])
+def test_classification(converted_model, deploy):
+    model, _ = converted_model('cls_tiny', 'hrformer-t_imagenet', deploy)
     expected = golden.expected('cls_tiny')
     with torch.no_grad():
         logits = model(golden.image('cls_tiny'), mode='tensor')

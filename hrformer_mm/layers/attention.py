@@ -42,11 +42,12 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) to (N, H, W, C)."""
         qkv = project(x, self.qkv.weight, self.qkv.bias)
-        out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self._bias(), self.with_pad_mask)
+        out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.relative_position_bias(),
+                               self.with_pad_mask)
         return project(out, self.proj.weight, self.proj.bias)
 
-    def _bias(self) -> Optional[Tensor]:
-        """The bias of every (query, key) pair, (heads, L, L)."""
+    def relative_position_bias(self) -> Optional[Tensor]:
+        """The bias of every (query, key) pair, (heads, L, L), or None."""
         if self.relative_position_bias_table is None:
             return None
         return F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)

@@ -37,7 +37,8 @@ def window_attention(qkv: Tensor,
                      num_heads: int,
                      window_size: tuple[int, int],
                      bias: Optional[Tensor] = None,
-                     mask_padding: bool = False) -> Tensor:
+                     mask_padding: bool = False,
+                     scale: Optional[float] = None) -> Tensor:
     """Attend within windows, each place to all places of its own window.
 
     A map that the window does not divide is padded around its centre. The authors pad before the projections, so
@@ -47,10 +48,11 @@ def window_attention(qkv: Tensor,
     Args:
         qkv (Tensor): Projections, (N, H, W, 3 * C): queries, keys and values, each of all heads in turn.
         padding_value (Tensor): What a padded place holds, (3 * C,).
-        num_heads (int): How many heads share the C channels. Products are scaled by (C / num_heads) ** -0.5.
+        num_heads (int): How many heads share the C channels.
         window_size (tuple[int, int]): Height and width of a window.
         bias (Tensor, optional): Added to the products, (num_heads, L, L) with L = height * width.
         mask_padding (bool): Whether padded places are left out of the softmax.
+        scale (float, optional): Factor of the products of queries and keys. Default: (C / num_heads) ** -0.5.
 
     Returns:
         Tensor: (N, H, W, C).
@@ -74,24 +76,25 @@ def window_attention(qkv: Tensor,
         bias = keys if bias is None else bias + keys
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
-    out = merge_windows(_BACKENDS[name](q, k, v, bias), window_size, size)
+    scale = q.shape[-1]**-0.5 if scale is None else scale
+    out = merge_windows(_BACKENDS[name](q, k, v, bias, scale), window_size, size)
     return out[:, top:top + h, left:left + w] if padded else out
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
-    product = (q * q.shape[-1]**-0.5) @ k.transpose(-2, -1)
+def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    product = (q * scale) @ k.transpose(-2, -1)
     if bias is not None:
         product = product + bias
     return torch.softmax(product, dim=-1) @ v
 
 
-def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
 
 
-def _batched(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+def _batched(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     shape = q.shape
-    q, k, v = (x.flatten(0, 1) for x in (q * shape[-1]**-0.5, k, v))
+    q, k, v = (x.flatten(0, 1) for x in (q if scale == 1 else q * scale, k, v))
     product = torch.bmm(q, k.transpose(1, 2))
     alone = not torch.is_grad_enabled()  # nobody else will look at the products: reuse their memory
     if bias is not None:

@@ -1,0 +1,57 @@
+"""The parts of a block as inference runs them."""
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import DepthwiseFFN, WindowAttention
+from ..ops import window_attention
+from .packed_conv import PackedConv
+
+ALIGNMENT = 8  # channels of a head: what batched products and attention kernels like
+
+
+class DeployFFN(nn.Sequential):
+    """A :class:`DepthwiseFFN` whose norms are folded, each convolution with its GELU in one step."""
+
+    def __init__(self, ffn: DepthwiseFFN) -> None:
+        super().__init__(*(PackedConv(conv, 'gelu') for conv in (ffn.fc1, ffn.dw3x3, ffn.fc2)))
+
+
+class DeployAttention(nn.Module):
+    """A :class:`WindowAttention` with its scale in the projection, its heads padded by zeros, its bias looked up."""
+
+    def __init__(self, attention: WindowAttention) -> None:
+        super().__init__()
+        heads, channels = attention.num_heads, attention.proj.in_features
+        size = channels // heads
+        padded = -(-size // ALIGNMENT) * ALIGNMENT
+        self.num_heads = heads
+        self.window_size = attention.window_size
+        self.with_pad_mask = attention.with_pad_mask
+
+        def pad(x: Tensor, dim: int, parts: int) -> Tensor:
+            """Pad every head of every part along a dimension of parts * heads * size."""
+            x = x.unflatten(dim, (parts * heads, size))
+            zeros = x.new_zeros(*x.shape[:dim + 1], padded - size, *x.shape[dim + 2:])
+            return torch.cat([x, zeros], dim + 1).flatten(dim, dim + 1)
+
+        scale = torch.ones(3, channels, dtype=torch.float64)
+        scale[0] = size**-0.5
+        qkv = nn.Conv2d(channels, 3 * heads * padded, 1)
+        weight = attention.qkv.weight * scale.view(-1, 1).to(attention.qkv.weight)
+        qkv.weight.data = pad(weight.detach(), 0, 3)[:, :, None, None]
+        qkv.bias.data = pad((attention.qkv.bias * scale.flatten().to(attention.qkv.bias)).detach(), 0, 3)
+        proj = nn.Conv2d(heads * padded, channels, 1)
+        proj.weight.data = pad(attention.proj.weight.detach(), 1, 1)[:, :, None, None]
+        proj.bias.data = attention.proj.bias.detach()
+        self.qkv = PackedConv(qkv)
+        self.proj = PackedConv(proj)
+        bias = attention.relative_position_bias()
+        self.register_buffer('bias', None if bias is None else bias.detach().contiguous())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, H, W, C) to (N, H, W, C)."""
+        qkv = self.qkv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.bias, self.with_pad_mask,
+                               scale=1.0)
+        return self.proj(out.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

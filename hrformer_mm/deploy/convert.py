@@ -1,0 +1,46 @@
+"""From a model that trains to its form for inference."""
+
+import copy
+from typing import TypeVar
+
+from torch import nn
+
+from ..layers import HRFormerBlock
+from ..models import HRFormer
+from .blocks import DeployAttention, DeployFFN
+from .fold import fold_batch_norms
+from .packed_conv import PackedConv
+
+Model = TypeVar('Model', bound=nn.Module)
+
+
+def to_deploy(model: Model) -> Model:
+    """A copy for inference, with the same inputs and outputs.
+
+    Batch norms are folded into convolutions; convolutions and projections have weights laid out for the CPU's
+    library, with GELU in the same step; attention has its scale in the projection, heads padded to a multiple of 8
+    channels, and its bias looked up once.
+
+    Args:
+        model (nn.Module): The backbone, or any model on it; it stays as it is.
+
+    Returns:
+        nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
+
+    Raises:
+        ValueError: If there is no HRFormer in the model.
+    """
+    if not any(isinstance(module, HRFormer) for module in model.modules()):
+        raise ValueError(f'{type(model).__name__} has no hrformer_mm.HRFormer in it')
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    fold_batch_norms(model)
+    for module in list(model.modules()):
+        if isinstance(module, HRFormerBlock):
+            if all(isinstance(norm, nn.Identity) for norm in (module.ffn.norm1, module.ffn.norm2, module.ffn.norm3)):
+                module.ffn = DeployFFN(module.ffn)
+            module.attn['attn'] = DeployAttention(module.attn['attn'])
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Conv2d and child.padding_mode == 'zeros' and not isinstance(child.padding, str):
+                module._modules[name] = PackedConv(child)
+    return model

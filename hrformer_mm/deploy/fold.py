@@ -1,0 +1,36 @@
+"""Batch norms of evaluation, folded into the convolutions before them."""
+
+from collections.abc import Iterator
+
+from mmcv.cnn import ConvModule
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..layers import Bottleneck, DepthwiseFFN
+from ..models import HRFormer
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Fold every batch norm that is known to follow its convolution directly; leave `nn.Identity` in its place.
+
+    Known are rows of modules (`nn.Sequential`), mmcv's `ConvModule`, and the parts of HRFormer. In other modules the
+    order of the children says nothing about the order of computation, and they stay as they are.
+    """
+    for module in list(model.modules()):
+        for conv, norm in list(_pairs(module)):
+            dtype = module._modules[conv].weight.dtype
+            # In float64, so that the products are rounded once.
+            fused = fuse_conv_bn_eval(module._modules[conv].double(), module._modules[norm].double())
+            module._modules[conv] = fused.to(dtype)
+            module._modules[norm] = nn.Identity()
+
+
+def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
+    known = isinstance(module, (nn.Sequential, HRFormer, Bottleneck, DepthwiseFFN))
+    if isinstance(module, ConvModule):
+        known = module.order[:2] == ('conv', 'norm')
+    children = list(module.named_children()) if known else []
+    for (name, child), (following, norm) in zip(children, children[1:]):
+        if type(child) is nn.Conv2d and isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+            yield name, following
