@@ -1,5 +1,6 @@
 """The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Optional
@@ -52,6 +53,37 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
+@main.command()
+@click.option('--arch', type=click.Choice(['tiny', 'small', 'base']), default='base', show_default=True)
+@click.option('--size', type=click.IntRange(min=32), nargs=2, default=(256, 192), show_default=True,
+              metavar='HEIGHT WIDTH', help='Of the images, multiples of 32.')
+@click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images at a time.')
+@click.option('--train', is_flag=True, help='Time forward and backward passes.')
+@click.option('--bf16', is_flag=True, help='bfloat16 in place of float32.')
+@click.option('--threads', type=click.IntRange(min=1), default=2, show_default=True, help='Of the CPU.')
+@click.option('--runs', type=click.IntRange(min=1), default=10, show_default=True, help='Counted, of each.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+def benchmark(arch: str, size: tuple[int, int], batch: int, train: bool, bf16: bool, threads: int, runs: int,
+              as_json: bool) -> None:
+    """Time the backbone on the CPU against mmpose's: one process, same weights, turn by turn, medians."""
+    import torch
+
+    from .tools.benchmark import benchmark as run
+    torch.set_num_threads(threads)
+    for name, value in zip(('HEIGHT', 'WIDTH'), size):
+        if value % 32:
+            raise click.BadParameter(f'{name} is {value}, but must be a multiple of 32', param_hint='--size')
+    with _errors():
+        rows = run(arch, size, batch, train, bf16, runs, None if as_json else lambda items: _bar(items, 'runs'))
+    if as_json:
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        return
+    click.echo(f'{"":30}{"median ms":>11}{"lowest":>9}{"highest":>9}{"times as fast":>15}{"error":>10}')
+    for row in rows:
+        click.echo(f'{row.name:30}{row.median:11.1f}{row.lowest:9.1f}{row.highest:9.1f}{row.times_as_fast:15.2f}'
+                   f'{row.error:10.1e}')
+
+
 def _bar(items: Iterable, description: str) -> Iterable:
     with click.progressbar(items, label=description) as bar:
         yield from bar
@@ -62,5 +94,5 @@ def _errors() -> Iterator[None]:
     """What a user can mend is told in one line, without a traceback."""
     try:
         yield
-    except (OSError, TypeError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
