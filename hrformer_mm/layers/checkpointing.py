@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+
+def run_blocks(blocks: nn.Sequential, x: Tensor, with_cp: bool) -> Tensor:
+    """Run blocks in a row, each checkpointed if `with_cp` is set and gradients are being recorded."""
+    for block in blocks:
+        x = checkpoint_block(block, x) if with_cp and torch.is_grad_enabled() else block(x)
+    return x
 
 
 def checkpoint_block(block: nn.Module, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, checkpoint_block, conv_norm
+from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, run_blocks
 from ..layers.fusion import UPSAMPLES
 from ..registry import MODELS
 from ..weights import load_backbone
@@ -41,12 +41,7 @@ class HRModule(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Streams (N, C_i, H_i, W_i), to those that are computed."""
-        return self.fuse_layers([self._branch(branch, x) for branch, x in zip(self.branches, maps)])
-
-    def _branch(self, branch: nn.Sequential, x: Tensor) -> Tensor:
-        for block in branch:
-            x = checkpoint_block(block, x) if self.with_cp and torch.is_grad_enabled() else block(x)
-        return x
+        return self.fuse_layers([run_blocks(branch, x, self.with_cp) for branch, x in zip(self.branches, maps)])
 
 
 @MODELS.register_module()
@@ -129,6 +124,7 @@ class HRFormer(BaseModule):
 
         self.in_channels = in_channels
         self.out_indices = _check_indices(settings['out_indices'])
+        self.with_cp = with_cp
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._build(variant, drop_path('drop_path_rate', settings['drop_path_rate']), dict(norm_cfg),
@@ -188,7 +184,7 @@ class HRFormer(BaseModule):
         x = x.contiguous(memory_format=torch.channels_last)
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
-        maps = [self.layer1(x)]
+        maps = [run_blocks(self.layer1, x, self.with_cp)]
         for number in (2, 3, 4):
             transition = self.get_submodule(f'transition{number - 1}')
             # Every new stream starts from the coarsest of the old ones.
