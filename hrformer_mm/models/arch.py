@@ -92,9 +92,12 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
             raise TypeError(f'{key} must be a dict, but is {stage!r}')
         streams = int(name[-1])
         attention = ('num_heads', 'mlp_ratios', 'window_sizes')
-        first = name == 'stage1'  # has no attention; mmpose's configs state some all the same, one of them misspelt
+        # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
+        # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
+        first = name == 'stage1'
         _check_keys(key, stage, required=common + (() if first else attention),
-                    optional=(attention + ('num_mlp_ratios', ) if first else ()) + ('multiscale_output', ))
+                    optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) +
+                    ('multiscale_output', ))
         _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
     _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)

@@ -75,6 +75,13 @@ def test_training_mode_and_other_settings():
     assert all(torch.allclose(v, buffers[k]) for k, v in ours.named_buffers())
 
 
+def test_the_very_dict_that_mmpose_has_written_into():
+    extra = stock_extra('small')
+    mmpose_models.backbones.HRFormer(extra)
+    assert 'drop_path_rates' in extra['stage2'] and 'upsample' in extra
+    assert HRFormer(extra=extra).state_dict().keys() == HRFormer(extra=stock_extra('small')).state_dict().keys()
+
+
 def test_mmposes_own_hrformer_stays_what_it_was():
     from mmpose.registry import MODELS
 
