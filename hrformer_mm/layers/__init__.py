@@ -3,12 +3,12 @@
 from .attention import WindowAttention
 from .block import HRFormerBlock
 from .bottleneck import Bottleneck
-from .checkpointing import checkpoint_block, run_blocks
+from .checkpointing import checkpointed, run_blocks
 from .conv import conv_norm
 from .ffn import DepthwiseFFN
 from .fusion import StreamFusion
 
 __all__ = [
-    'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'StreamFusion', 'WindowAttention', 'checkpoint_block', 'conv_norm',
+    'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'StreamFusion', 'WindowAttention', 'checkpointed', 'conv_norm',
     'run_blocks'
 ]

@@ -21,6 +21,8 @@ class HRFormerBlock(nn.Module):
         norm_cfg (dict): The norms within the FFN. Those before attention and FFN are LayerNorms with eps 1e-6.
         with_rpe (bool): Whether attention has a relative position bias.
         with_pad_mask (bool): Whether attention leaves padded places out.
+        recompute (bool): Whether the backward pass makes anew what is cheap to make: norms and GELUs of the FFN,
+            windows and probabilities of attention.
     """
 
     def __init__(self,
@@ -31,14 +33,15 @@ class HRFormerBlock(nn.Module):
                  drop_path: float,
                  norm_cfg: dict[str, Any],
                  with_rpe: bool = True,
-                 with_pad_mask: bool = False) -> None:
+                 with_pad_mask: bool = False,
+                 recompute: bool = False) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels, eps=1e-6)
         # Released checkpoints call the attention `attn.attn`.
         self.attn = nn.ModuleDict(
-            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask)})
+            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask, recompute)})
         self.norm2 = nn.LayerNorm(channels, eps=1e-6)
-        self.ffn = DepthwiseFFN(channels, int(channels * mlp_ratio), norm_cfg)
+        self.ffn = DepthwiseFFN(channels, int(channels * mlp_ratio), norm_cfg, recompute)
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Activation checkpointing that leaves no trace in the statistics of batch norms."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -10,24 +10,26 @@ from torch.utils.checkpoint import checkpoint
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, with_cp: bool) -> Tensor:
-    """Run blocks in a row, each checkpointed if `with_cp` is set and gradients are being recorded."""
+    """Run blocks in a row, each checkpointed if `with_cp` is set."""
     for block in blocks:
-        x = checkpoint_block(block, x) if with_cp and torch.is_grad_enabled() else block(x)
+        x = checkpointed(block, x, owner=block) if with_cp else block(x)
     return x
 
 
-def checkpoint_block(block: nn.Module, x: Tensor) -> Tensor:
-    """Run `block`, keep only its input, and run it once more in the backward pass.
+def checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, owner: nn.Module) -> Tensor:
+    """Run `function`, keep only its input, and run it once more in the backward pass.
 
-    The second run draws the same random numbers as the first, and does not update running statistics, which the
-    first has updated.
+    The second run draws the same random numbers as the first, and does not update the running statistics of the
+    batch norms in `owner`, which the first has updated. Where no gradients are recorded it is a plain call.
     """
-    return checkpoint(block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(block)))
+    if not torch.is_grad_enabled():
+        return function(x)
+    return checkpoint(function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(owner)))
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    norms = [m for m in block.modules() if isinstance(m, _BatchNorm)]
+def _statistics_kept(owner: nn.Module) -> Iterator[None]:
+    norms = [m for m in owner.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         # The statistics still go in, so that the second run saves the same tensors, but with no weight.

@@ -30,13 +30,13 @@ class HRModule(nn.Module):
     """
 
     def __init__(self, stage: Stage, out_streams: Sequence[int], drop_paths: Sequence[float], norm_cfg: dict[str, Any],
-                 fuse_upsample: str, with_rpe: bool, with_pad_mask: bool, with_cp: bool) -> None:
+                 fuse_upsample: str, with_rpe: bool, with_pad_mask: bool, with_cp: Union[bool, str]) -> None:
         super().__init__()
-        self.with_cp = with_cp
+        self.with_cp = with_cp is True
         streams = zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios)
         self.branches = nn.ModuleList(
-            nn.Sequential(*(HRFormerBlock(*stream, rate, norm_cfg, with_rpe, with_pad_mask) for rate in drop_paths))
-            for stream in streams)
+            nn.Sequential(*(HRFormerBlock(*stream, rate, norm_cfg, with_rpe, with_pad_mask, with_cp == 'cheap')
+                            for rate in drop_paths)) for stream in streams)
         self.fuse_layers = StreamFusion(stage.channels, out_streams, norm_cfg, fuse_upsample)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -64,7 +64,9 @@ class HRFormer(BaseModule):
         with_rpe (bool, optional): Whether attention has a relative position bias. Default: True.
         with_pad_mask (bool, optional): Whether attention leaves out the places that pad a map to whole windows.
             No released weights were trained so. Default: False.
-        with_cp (bool): Whether blocks are run again in the backward pass, to save memory. Default: False.
+        with_cp (bool | str): What the backward pass makes anew, to save memory: True, all that is within a block;
+            'cheap', what costs no large product: norms and GELUs of the FFN, windows and probabilities of attention.
+            Default: False, nothing.
         norm_cfg (dict): The norm of all convolutions. Default: dict(type='BN').
         norm_eval (bool): Whether batch norms stay in evaluation mode in training. Default: False.
         frozen_stages (int): 0 freezes the stem, n stages 1 to n as well; -1 nothing. Default: -1.
@@ -88,7 +90,7 @@ class HRFormer(BaseModule):
                  fuse_upsample: Optional[str] = None,
                  with_rpe: Optional[bool] = None,
                  with_pad_mask: Optional[bool] = None,
-                 with_cp: bool = False,
+                 with_cp: Union[bool, str] = False,
                  norm_cfg: Mapping[str, Any] = dict(type='BN'),
                  norm_eval: bool = False,
                  frozen_stages: int = -1,
@@ -108,10 +110,12 @@ class HRFormer(BaseModule):
                      with_pad_mask=with_pad_mask, drop_path_rate=drop_path_rate)
         settings = {**defaults, **{name: value for name, value in given.items() if value is not None}}
 
-        flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_cp=with_cp)
+        flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'])
         for name, value in (*flags.items(), ('norm_eval', norm_eval)):
             if not isinstance(value, bool):
                 raise TypeError(f'{name} must be True or False, but is {value!r}')
+        if with_cp not in (False, True, 'cheap'):
+            raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
         if settings['fuse_upsample'] not in UPSAMPLES:
             raise ValueError(
                 f"fuse_upsample is {settings['fuse_upsample']!r}, but must be one of {', '.join(UPSAMPLES)}")
@@ -124,11 +128,11 @@ class HRFormer(BaseModule):
 
         self.in_channels = in_channels
         self.out_indices = _check_indices(settings['out_indices'])
-        self.with_cp = with_cp
+        self.with_cp = with_cp is True
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._build(variant, drop_path('drop_path_rate', settings['drop_path_rate']), dict(norm_cfg),
-                    fuse_upsample=settings['fuse_upsample'], **flags)
+                    fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, **flags)
         self._freeze()
 
     def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any], **options: Any) -> None:
