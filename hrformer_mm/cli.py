@@ -58,7 +58,7 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
 @click.option('--size', type=click.IntRange(min=32), nargs=2, default=(256, 192), show_default=True,
               metavar='HEIGHT WIDTH', help='Of the images, multiples of 32.')
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images at a time.')
-@click.option('--train', is_flag=True, help='Time forward and backward passes.')
+@click.option('--train', is_flag=True, help='Time forward and backward passes, and count what they keep.')
 @click.option('--bf16', is_flag=True, help='bfloat16 in place of float32.')
 @click.option('--threads', type=click.IntRange(min=1), default=2, show_default=True, help='Of the CPU.')
 @click.option('--runs', type=click.IntRange(min=1), default=10, show_default=True, help='Counted, of each.')
@@ -78,10 +78,12 @@ def benchmark(arch: str, size: tuple[int, int], batch: int, train: bool, bf16: b
     if as_json:
         click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
         return
-    click.echo(f'{"":30}{"median ms":>11}{"lowest":>9}{"highest":>9}{"times as fast":>15}{"error":>10}')
+    kept = f'{"kept MiB":>10}' if train else ''
+    click.echo(f'{"":30}{"median ms":>11}{"lowest":>9}{"highest":>9}{"times as fast":>15}{"error":>10}{kept}')
     for row in rows:
+        kept = f'{row.kept:10.0f}' if train else ''
         click.echo(f'{row.name:30}{row.median:11.1f}{row.lowest:9.1f}{row.highest:9.1f}{row.times_as_fast:15.2f}'
-                   f'{row.error:10.1e}')
+                   f'{row.error:10.1e}{kept}')
 
 
 def _bar(items: Iterable, description: str) -> Iterable:

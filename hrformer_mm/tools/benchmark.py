@@ -18,13 +18,15 @@ WARM_UP = 2  # runs that are not counted
 
 @dataclass(frozen=True)
 class Row:
-    """A contender's times over all counted runs, in milliseconds, and its largest relative error to the first's."""
+    """A contender: its times over all counted runs, in milliseconds; the relative error of its outputs to the first's;
+    and in training what it keeps for the backward pass, parameters aside, in MiB."""
     name: str
     median: float
     lowest: float
     highest: float
     times_as_fast: float
     error: float
+    kept: Optional[float] = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,7 +55,8 @@ def benchmark(arch: str, size: tuple[int, int], batch: int = 1, train: bool = Fa
         arch (str): 'tiny', 'small' or 'base'.
         size (tuple[int, int]): Height and width of the images; mmpose takes multiples of 32 alone.
         batch (int): Images at a time.
-        train (bool): Whether to time a training step, forward and backward; the deployment form has none.
+        train (bool): Whether to time a training step, forward and backward, with our two ways to save memory in
+            place of the deployment form.
         bf16 (bool): Whether to use bfloat16: autocast, and for the deployment form weights and images.
         runs (int): Counted runs of each contender.
         progress (callable, optional): Goes around the iteration over runs.
@@ -75,7 +78,12 @@ def benchmark(arch: str, size: tuple[int, int], batch: int = 1, train: bool = Fa
     theirs = Peer(extra)
     theirs.load_state_dict(ours.state_dict())
     models: dict[str, nn.Module] = {"mmpose's HRFormer": theirs, 'hrformer_mm': ours}
-    if not train:
+    if train:
+        for with_cp in ('cheap', True):
+            saving = HRFormer(extra=extra, with_cp=with_cp)
+            saving.load_state_dict(ours.state_dict())
+            models[f'hrformer_mm, with_cp={with_cp!r}'] = saving
+    else:
         models['hrformer_mm, deployment form'] = to_deploy(ours)
     x = torch.randn(batch, ours.in_channels, *size)
     calls = {name: _call(model.train(train) or model, x, train, bf16 and 'deployment' not in name)
@@ -94,7 +102,8 @@ def benchmark(arch: str, size: tuple[int, int], batch: int = 1, train: bool = Fa
     first = next(iter(calls))
     medians = {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}
     return [Row(name, medians[name], min(values[WARM_UP:]), max(values[WARM_UP:]), medians[first] / medians[name],
-                _error(outputs[name], outputs[first])) for name, values in times.items()]
+                _error(outputs[name], outputs[first]), _kept(models[name], x) if train else None)
+            for name, values in times.items()]
 
 
 def _call(model: nn.Module, x: Tensor, train: bool, autocast: bool) -> Callable[[], tuple[Tensor, ...]]:
@@ -108,6 +117,20 @@ def _call(model: nn.Module, x: Tensor, train: bool, autocast: bool) -> Callable[
         return tuple(y.detach().float() for y in maps)
 
     return call
+
+
+def _kept(model: nn.Module, x: Tensor) -> float:
+    """What a forward pass keeps for the backward pass, each block of memory counted once."""
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        model(x)
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    return sum(storage.nbytes() for address, storage in storages.items() if address not in own) / 2**20
 
 
 def _error(out: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> float:

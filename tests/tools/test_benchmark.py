@@ -19,12 +19,17 @@ def test_extra_is_the_variant(arch):
 
 
 @pytest.mark.parametrize('options, names, bound', [
-    (dict(), 3, 1e-5), (dict(train=True), 2, 1e-3), (dict(bf16=True), 3, 5e-2)])
+    (dict(), 3, 1e-5), (dict(train=True), 4, 1e-3), (dict(bf16=True), 3, 5e-2)])
 def test_all_contenders_compute_the_same(options, names, bound):
     rows = benchmark('tiny', (64, 64), batch=2, runs=2, **options)
     assert len(rows) == names and rows[0].times_as_fast == 1
     for row in rows:
         assert 0 < row.lowest <= row.median <= row.highest and row.error <= bound
+    if options.get('train'):
+        peer, ours, cheap, blocks = (row.kept for row in rows)
+        assert blocks < cheap < 0.7 * peer and ours < 1.1 * peer
+    else:
+        assert all(row.kept is None for row in rows)
 
 
 def test_command():
