@@ -32,8 +32,10 @@ def _statistics_kept(owner: nn.Module) -> Iterator[None]:
     norms = [m for m in owner.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        # The statistics still go in, so that the second run saves the same tensors, but with no weight.
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+        # The statistics still go in, so that the second run saves the same tensors, but with no weight; and it counts
+        # on a copy, since a SyncBatchNorm insists on a counter.
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
     try:
         yield
     finally:

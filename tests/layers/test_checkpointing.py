@@ -8,8 +8,9 @@ from hrformer_mm.layers import HRFormerBlock, checkpointed
 
 @pytest.mark.parametrize('drop_path', [0., 0.3])
 @pytest.mark.parametrize('frozen', [False, True])
-def test_same_gradients_and_statistics(drop_path, frozen):
-    plain = HRFormerBlock(12, 2, (3, 3), 4, drop_path, dict(type='BN', momentum=0.3)).train()
+@pytest.mark.parametrize('norm', ['BN', 'SyncBN'])
+def test_same_gradients_and_statistics(drop_path, frozen, norm):
+    plain = HRFormerBlock(12, 2, (3, 3), 4, drop_path, dict(type=norm, momentum=0.3)).train()
     if frozen:
         plain.ffn.norm2.eval()
     saving = copy.deepcopy(plain)
