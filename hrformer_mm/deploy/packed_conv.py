@@ -43,9 +43,12 @@ class PackedConv(nn.Module):
                                                        self.activation, [], 'none')
 
     def _can_pack(self, x: Tensor) -> bool:
-        return (x.device.type == 'cpu' and x.dtype == self.weight.dtype and x.dtype in (torch.float32, torch.bfloat16)
-                and x.numel() > 0 and not x.requires_grad and torch.backends.mkldnn.is_available()
-                and not torch.compiler.is_compiling() and not torch.is_autocast_enabled('cpu'))
+        if x.device.type != 'cpu' or x.dtype != self.weight.dtype or not torch.backends.mkldnn.is_available():
+            return False
+        fits = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and
+                                            torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return (fits and x.numel() > 0 and not x.requires_grad and not torch.compiler.is_compiling()
+                and not torch.is_autocast_enabled('cpu'))
 
     def _apply(self, fn: Any, recurse: bool = True) -> 'PackedConv':
         self._packed = None  # another device or dtype
