@@ -42,7 +42,7 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     Args:
         arch (str | dict): 'tiny', 'small', 'base', or a dict with `num_modules` (four numbers), `channels` and
             `num_heads` (one per stream) and, if need be, `num_blocks` (2), `mlp_ratio` (4), `drop_path_rate` (0).
-        window_sizes (int | Sequence): One window for all streams, or one per stream; each a number or a
+        window_sizes (int | Sequence): One window for all streams, or four, one per stream; each a number or a
             (height, width) pair.
 
     Raises:
@@ -64,6 +64,8 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     heads = _counts('arch.num_heads', arch['num_heads'], 4)
     blocks = _count('arch.num_blocks', arch['num_blocks'])
     ratio = _ratio('arch.mlp_ratio', arch['mlp_ratio'])
+    if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all streams
+        window_sizes = (_counts('window_sizes', window_sizes, 2), ) * 4
     windows = _windows('window_sizes', window_sizes, 4)
     stages = tuple(
         _stage('arch', modules[n - 1], (blocks, ) * n, channels[:n], heads[:n], windows[:n], (ratio, ) * n)

@@ -52,8 +52,8 @@ class HRFormer(BaseModule):
         arch (str | dict, optional): 'tiny', 'small' or 'base' (the default), or a dict of the same form:
             `num_modules` (four numbers), `channels` and `num_heads` (one per stream), and, if need be, `num_blocks`,
             `mlp_ratio` and `drop_path_rate`.
-        window_sizes (int | Sequence, optional): One attention window for all streams, or one per stream; each a
-            number or a (height, width) pair. Default: 7.
+        window_sizes (int | Sequence, optional): One attention window for all streams, or four, one per stream; each
+            a number or a (height, width) pair. Default: 7.
         drop_path_rate (float, optional): Rate of the deepest block; the others' grow to it linearly. Default: the
             arch's own.
         out_indices (Sequence[int], optional): The streams to give, 0 (stride 4) to 3 (stride 32). The last module

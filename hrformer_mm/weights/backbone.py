@@ -11,7 +11,7 @@ from torch import Tensor
 from ..ops import relative_position_index, resize_bias_table, square_window
 from .check import check_state
 from .io import read_tensors
-from .layouts import convert_names, recognise
+from .layouts import Layout, convert_names, recognise
 
 _TABLE = '.relative_position_bias_table'
 _INDEX = '.relative_position_index'
@@ -20,7 +20,7 @@ _LAST_FUSION = re.compile(r'(stage4\.\d+\.fuse_layers\.\d)\.')
 
 def load_backbone(source: Union[str, os.PathLike], expected: Mapping[str, Sequence[int]],
                   windows: Mapping[str, tuple[int, int]]) -> dict[str, Tensor]:
-    """Read the backbone's part of any released file and fit it to a model.
+    """Read the backbone's part of any released file, or of a model that was trained on it, and fit it to a model.
 
     Args:
         source (str | PathLike): A file or URL, as in :func:`read_tensors`.
@@ -32,7 +32,7 @@ def load_backbone(source: Union[str, os.PathLike], expected: Mapping[str, Sequen
     """
     state = read_tensors(source)
     try:
-        layout = recognise(state)
+        state, layout = _recognise_backbone(state)
         renamed = convert_names(state, layout)
         ours = {name.removeprefix('backbone.'): value for name, value in renamed.items()
                 if name.startswith('backbone.')}
@@ -71,6 +71,19 @@ def fit_backbone(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[in
         print_log(f'Resized {count} tables of relative position bias from windows of {step}.', logger='current')
     check_state(fitted, expected)
     return fitted
+
+
+def _recognise_backbone(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Layout]:
+    """Like :func:`recognise`, but heads that are not HRFormer's are left out, where `backbone.` tells them apart."""
+    try:
+        return state, recognise(state)
+    except ValueError:
+        others = [name for name in state if not name.startswith('backbone.')]
+        if len(others) in (0, len(state)):
+            raise
+        state = dict(state)
+        _leave_out(state, others, 'weights of other parts than the backbone')
+        return state, recognise(state)
 
 
 def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> None:

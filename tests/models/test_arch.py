@@ -28,6 +28,8 @@ def test_names_and_dicts_mean_the_same():
 def test_windows_by_stream():
     stages = from_arch('tiny', (9, (7, 5), 5, 3)).stages
     assert stages[0].window_sizes == ((9, 9), (7, 5)) and stages[2].window_sizes[3] == (3, 3)
+    assert from_arch('tiny', [8, 6]).stages[2].window_sizes == ((8, 6), ) * 4
+    assert from_arch('tiny', ((8, 6), 7, 7, 7)).stages[2].window_sizes == ((8, 6), (7, 7), (7, 7), (7, 7))
 
 
 def test_extra_is_read_as_the_same_variant_and_is_not_changed():
@@ -66,6 +68,8 @@ def test_wrong_arch(arch, error, message):
     (dict(window_sizes=0), ValueError, r'window_sizes\[0\]\[0\] is 0'),
     (dict(window_sizes=(7, 7, 7)), ValueError, 'window_sizes is.*4 entries, not 3'),
     (dict(window_sizes=(7, 7, 7, (7, 7, 7))), ValueError, r'window_sizes\[3\].*2 entries, not 3'),
+    (dict(window_sizes=(7, 0)), ValueError, r'window_sizes\[1\] is 0'),
+    (dict(window_sizes=(7, (7, 7))), TypeError, r'window_sizes\[1\] must be a whole number'),
     (dict(window_sizes=7.5), TypeError, 'window_sizes must be a list of 4, but is 7.5'),
     (dict(window_sizes='7'), TypeError, "window_sizes must be a list of 4, but is '7'"),
     (dict(drop_path_rate=1.5), ValueError, 'drop_path_rate is 1.5'),

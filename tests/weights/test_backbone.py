@@ -4,7 +4,7 @@ import torch
 from hrformer_mm.layers import WindowAttention
 from hrformer_mm.models.hrformer import HRFormer
 from hrformer_mm.ops import resize_bias_table
-from hrformer_mm.weights import describe_backbone, fit_backbone
+from hrformer_mm.weights import describe_backbone, fit_backbone, load_backbone
 
 MICRO = dict(num_modules=(1, 1, 2, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4), num_blocks=1, mlp_ratio=2)
 
@@ -43,6 +43,19 @@ def test_streams_and_tables_that_the_model_lacks_are_left_out():
         if name.endswith('bias_table'):
             value.zero_()
     assert torch.allclose(target.eval()(x)[0], source.eval()(x)[0], atol=1e-6)
+
+
+def test_the_backbone_of_a_model_with_another_head(tmp_path):
+    source, target = HRFormer(MICRO), HRFormer(MICRO)
+    windows = {name: m.window_size for name, m in target.named_modules() if isinstance(m, WindowAttention)}
+    shapes = {name: value.shape for name, value in target.state_dict().items()}
+    state = {f'backbone.{name}': value for name, value in source.state_dict().items()}
+    torch.save({**state, 'bbox_head.weight': torch.zeros(1)}, tmp_path / 'a.pth')
+    target.load_state_dict(load_backbone(tmp_path / 'a.pth', shapes, windows))
+    assert torch.equal(target.conv1.weight, source.conv1.weight)
+    torch.save({**state, 'backbone.bbox_head.weight': torch.zeros(1)}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='a.pth: 1 keys belong to no head.*backbone.bbox_head.weight'):
+        load_backbone(tmp_path / 'a.pth', shapes, windows)
 
 
 def test_what_does_not_fit_is_listed():
