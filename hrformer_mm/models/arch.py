@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Optional, Union
+from typing import Any, Union
+
+from ..layers.fusion import UPSAMPLES
 
 # A variant: modules in stages 1 to 4, channels and heads of the four streams, and the authors' rate of drop path.
 ARCHS: dict[str, dict[str, Any]] = {
@@ -131,8 +133,8 @@ def _upsample(upsample: Any) -> str:
     if not isinstance(upsample, Mapping):
         raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
     _check_keys(key, upsample, required=('mode', ), optional=('align_corners', ))
-    if upsample['mode'] not in ('nearest', 'bilinear'):
-        raise ValueError(f"{key}.mode is {upsample['mode']!r}, but must be 'nearest' or 'bilinear'")
+    if upsample['mode'] not in UPSAMPLES:
+        raise ValueError(f"{key}.mode is {upsample['mode']!r}, but must be one of {', '.join(UPSAMPLES)}")
     if upsample.get('align_corners'):
         raise ValueError(f"{key}.align_corners is {upsample['align_corners']!r}, but must be False or None")
     return upsample['mode']
@@ -199,8 +201,8 @@ def _list(name: str, value: Any, length: int) -> tuple[Any, ...]:
 
 
 def _check_keys(name: str, given: Mapping[str, Any], required: tuple[str, ...],
-                optional: Optional[tuple[str, ...]] = None) -> None:
-    allowed = required + (optional or ())
+                optional: tuple[str, ...]) -> None:
+    allowed = required + optional
     unknown = [key for key in given if key not in allowed]
     if unknown:
         raise ValueError(f"{name} has the unknown key {unknown[0]!r}: allowed are {', '.join(allowed)}")

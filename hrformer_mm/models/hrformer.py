@@ -114,7 +114,7 @@ class HRFormer(BaseModule):
         for name, value in (*flags.items(), ('norm_eval', norm_eval)):
             if not isinstance(value, bool):
                 raise TypeError(f'{name} must be True or False, but is {value!r}')
-        if with_cp not in (False, True, 'cheap'):
+        if not isinstance(with_cp, bool) and with_cp != 'cheap':
             raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
         if settings['fuse_upsample'] not in UPSAMPLES:
             raise ValueError(

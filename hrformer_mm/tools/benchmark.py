@@ -83,14 +83,13 @@ def benchmark(arch: str, size: tuple[int, int], batch: int = 1, train: bool = Fa
             saving = HRFormer(extra=extra, with_cp=with_cp)
             saving.load_state_dict(ours.state_dict())
             models[f'hrformer_mm, with_cp={with_cp!r}'] = saving
-    else:
-        models['hrformer_mm, deployment form'] = to_deploy(ours)
+    for model in models.values():
+        model.train(train)
     x = torch.randn(batch, ours.in_channels, *size)
-    calls = {name: _call(model.train(train) or model, x, train, bf16 and 'deployment' not in name)
-             for name, model in models.items()}
-    if bf16 and not train:
-        deployed = models['hrformer_mm, deployment form'].bfloat16()
-        calls['hrformer_mm, deployment form'] = _call(deployed, x.bfloat16(), False, False)
+    calls = {name: _call(model, x, train, bf16) for name, model in models.items()}
+    if not train:
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        calls['hrformer_mm, deployment form'] = _call(to_deploy(ours).to(dtype), x.to(dtype), False, False)
 
     outputs = {name: call() for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}

@@ -11,10 +11,8 @@ from torch import Tensor
 from ..ops import relative_position_index, resize_bias_table, square_window
 from .check import check_state
 from .io import read_tensors
-from .layouts import Layout, convert_names, recognise
+from .layouts import INDEX, TABLE, Layout, convert_names, recognise
 
-_TABLE = '.relative_position_bias_table'
-_INDEX = '.relative_position_index'
 _LAST_FUSION = re.compile(r'(stage4\.\d+\.fuse_layers\.\d)\.')
 
 
@@ -51,17 +49,17 @@ def fit_backbone(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[in
     """
     fitted = dict(state)
     surplus = [name for name in state if name not in expected]
-    _leave_out(fitted, [name for name in surplus if name.endswith((_TABLE, _INDEX))],
+    _leave_out(fitted, [name for name in surplus if name.endswith((TABLE, INDEX))],
                'tables and indices of relative position bias, since with_rpe is False')
     computed = {match[1] for match in map(_LAST_FUSION.match, expected) if match}
     _leave_out(fitted, [n for n in surplus if (m := _LAST_FUSION.match(n)) and m[1] not in computed],
                'weights of streams that out_indices leaves out')
     resized: dict[str, int] = {}
     for module, window in windows.items():
-        name = module + _TABLE
+        name = module + TABLE
         if name not in expected:
             continue
-        fitted[module + _INDEX] = relative_position_index(window)
+        fitted[module + INDEX] = relative_position_index(window)
         if name in fitted and tuple(fitted[name].shape) != tuple(expected[name]):
             old = square_window(fitted[name])
             fitted[name] = resize_bias_table(fitted[name], (old, old), window)
@@ -116,15 +114,15 @@ def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
     blocks = [f'stage4.0.branches.{stream}.0' for stream in range(4)]
     channels = [shape(f'{block}.norm1.weight')[0] for block in blocks]
     for block in blocks:
-        shape(f'{block}.attn.attn{_TABLE}')
+        shape(f'{block}.attn.attn{TABLE}')
     modules = (1, ) + tuple(count(rf'stage{number}\.(\d+)\.') for number in (2, 3, 4))
     last = f'stage4.{modules[3] - 1}'
     return dict(
         arch=dict(
             num_modules=modules,
             channels=tuple(channels),
-            num_heads=tuple(shape(f'{block}.attn.attn{_TABLE}')[1] for block in blocks),
+            num_heads=tuple(shape(f'{block}.attn.attn{TABLE}')[1] for block in blocks),
             num_blocks=count(r'stage4\.0\.branches\.0\.(\d+)\.'),
             mlp_ratio=shape(f'{blocks[0]}.ffn.fc1.weight')[0] / channels[0]),
-        window_sizes=tuple(square_window(state[f'{block}.attn.attn{_TABLE}']) for block in blocks),
+        window_sizes=tuple(square_window(state[f'{block}.attn.attn{TABLE}']) for block in blocks),
         out_indices=tuple(i for i in range(4) if any(name.startswith(f'{last}.fuse_layers.{i}.') for name in state)))

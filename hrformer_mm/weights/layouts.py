@@ -15,8 +15,8 @@ from torch import Tensor
 from ..ops import relative_position_index, square_window
 
 _BACKBONE = re.compile(r'(?:backbone\.)?((?:conv1|bn1|conv2|bn2|layer1|transition[123]|stage[234])\..+)')
-_TABLE = 'relative_position_bias_table'
-_INDEX = 'relative_position_index'
+TABLE = '.relative_position_bias_table'
+INDEX = '.relative_position_index'
 
 # (their name, our name), by task; the first that matches the whole beginning of a key is taken.
 _HEADS: dict[str, list[tuple[str, str]]] = {
@@ -105,7 +105,7 @@ def convert_names(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tens
             renamed[_rename(layout.task, name)] = value
             continue
         name = f'backbone.{match[1]}'.replace('.mlp.', '.ffn.').replace('.attn.attn.out_proj.', '.attn.attn.proj.')
-        if name.endswith(_TABLE) and layout.authors and layout.task == 'pose':
+        if name.endswith(TABLE) and layout.authors and layout.task == 'pose':
             value = torch.zeros_like(value)
         projection = re.fullmatch(r'(.+\.attn\.attn\.)([qkv])_proj\.(weight|bias)', name)
         if projection is None:
@@ -116,8 +116,8 @@ def convert_names(state: Mapping[str, Tensor], layout: Layout) -> dict[str, Tens
         if len(three) != 3:
             raise ValueError(f"{name} needs q_proj, k_proj and v_proj, but there is only {', '.join(sorted(three))}")
         renamed[name] = torch.cat([three['q'], three['k'], three['v']])
-    for name in [name for name in renamed if name.endswith(_TABLE)]:
-        index = name.replace(_TABLE, _INDEX)
+    for name in [name for name in renamed if name.endswith(TABLE)]:
+        index = name.replace(TABLE, INDEX)
         if index not in renamed:  # some files lack it
             side = square_window(renamed[name])
             renamed[index] = relative_position_index((side, side))

@@ -86,6 +86,7 @@ def test_wrong_arch(arch, error, message):
     (dict(norm_cfg='BN'), TypeError, "norm_cfg must be a dict.*'BN'"),
     (dict(norm_cfg=dict()), TypeError, "norm_cfg must be a dict with a 'type'"),
     (dict(with_cp='yes'), ValueError, "with_cp is 'yes', but must be False, True or 'cheap'"),
+    (dict(with_cp=1), ValueError, "with_cp is 1, but must be False, True or 'cheap'"),
     (dict(with_rpe=1), TypeError, 'with_rpe must be True or False, but is 1'),
     (dict(extra=extra(), arch='base'), ValueError, "arch is 'base', but extra is given too"),
     (dict(extra=extra(), window_sizes=7), ValueError, 'window_sizes is 7, but extra is given too'),
