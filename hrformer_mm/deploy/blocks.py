@@ -1,20 +1,35 @@
 """The parts of a block as inference runs them."""
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
 from ..layers import DepthwiseFFN, WindowAttention
-from ..ops import window_attention
+from ..ops import Padding, window_attention
 from .packed_conv import PackedConv
 
 ALIGNMENT = 8  # channels of a head: what batched products and attention kernels like
 
 
-class DeployFFN(nn.Sequential):
+class DeployFFN(nn.Module):
     """A :class:`DepthwiseFFN` whose norms are folded, each convolution with its GELU in one step."""
 
     def __init__(self, ffn: DepthwiseFFN) -> None:
-        super().__init__(*(PackedConv(conv, 'gelu') for conv in (ffn.fc1, ffn.dw3x3, ffn.fc2)))
+        super().__init__()
+        self.fc1, self.dw3x3, self.fc2 = (PackedConv(conv, 'gelu') for conv in (ffn.fc1, ffn.dw3x3, ffn.fc2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W)."""
+        return self.contract(self.expand(x))
+
+    def expand(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, hidden, H, W)."""
+        return self.dw3x3(self.fc1(x))
+
+    def contract(self, x: Tensor) -> Tensor:
+        """(N, hidden, H, W) to (N, C, H, W)."""
+        return self.fc2(x)
 
 
 class DeployAttention(nn.Module):
@@ -49,9 +64,9 @@ class DeployAttention(nn.Module):
         bias = attention.relative_position_bias()
         self.register_buffer('bias', None if bias is None else bias.detach().contiguous())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
         """(N, H, W, C) to (N, H, W, C)."""
         qkv = self.qkv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.bias, self.with_pad_mask,
-                               scale=1.0)
+                               scale=1.0, padding=padding)
         return self.proj(out.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

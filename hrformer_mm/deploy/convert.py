@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from ..layers import HRFormerBlock
+from ..layers import HRFormerBlock, PointwiseConv
 from ..models import HRFormer
 from .blocks import DeployAttention, DeployFFN
 from .fold import fold_batch_norms
@@ -41,6 +41,6 @@ def to_deploy(model: Model) -> Model:
             module.attn['attn'] = DeployAttention(module.attn['attn'])
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if type(child) is nn.Conv2d and child.padding_mode == 'zeros' and not isinstance(child.padding, str):
+            if type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros' and not isinstance(child.padding, str):
                 module._modules[name] = PackedConv(child)
     return model

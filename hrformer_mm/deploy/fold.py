@@ -32,5 +32,5 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
         known = module.order[:2] == ('conv', 'norm')
     children = list(module.named_children()) if known else []
     for (name, child), (following, norm) in zip(children, children[1:]):
-        if type(child) is nn.Conv2d and isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+        if isinstance(child, nn.Conv2d) and isinstance(norm, _BatchNorm) and norm.running_mean is not None:
             yield name, following

@@ -5,10 +5,10 @@ from .block import HRFormerBlock
 from .bottleneck import Bottleneck
 from .checkpointing import checkpointed, run_blocks
 from .conv import conv_norm
-from .ffn import DepthwiseFFN
+from .ffn import DepthwiseFFN, PointwiseConv
 from .fusion import StreamFusion
 
 __all__ = [
-    'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'StreamFusion', 'WindowAttention', 'checkpointed', 'conv_norm',
-    'run_blocks'
+    'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'PointwiseConv', 'StreamFusion', 'WindowAttention', 'checkpointed',
+    'conv_norm', 'run_blocks'
 ]

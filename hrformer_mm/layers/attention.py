@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import project, relative_position_index, window_attention
-from .checkpointing import checkpointed
+from ..ops import Padding, project, relative_position_index, window_attention
 
 
 class WindowAttention(nn.Module):
@@ -19,7 +18,6 @@ class WindowAttention(nn.Module):
         window_size (tuple[int, int]): Height and width of a window.
         with_rpe (bool): Whether the relative position bias is added. The authors' pose weights go without it.
         with_pad_mask (bool): Whether padded places are left out of the softmax. No released weights do so.
-        recompute (bool): Whether the backward pass makes windows and probabilities anew, in place of keeping them.
     """
 
     def __init__(self,
@@ -27,13 +25,11 @@ class WindowAttention(nn.Module):
                  num_heads: int,
                  window_size: tuple[int, int],
                  with_rpe: bool = True,
-                 with_pad_mask: bool = False,
-                 recompute: bool = False) -> None:
+                 with_pad_mask: bool = False) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.window_size = window_size
         self.with_pad_mask = with_pad_mask
-        self.recompute = recompute
         self.relative_position_bias_table = None
         if with_rpe:
             rows = (2 * window_size[0] - 1) * (2 * window_size[1] - 1)
@@ -43,15 +39,19 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(channels, 3 * channels)
         self.proj = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C)."""
-        qkv = project(x, self.qkv.weight, self.qkv.bias)
-        out = checkpointed(self._attend, qkv, owner=self) if self.recompute else self._attend(qkv)
-        return project(out, self.proj.weight, self.proj.bias)
+    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
+        """(N, H, W, C) to (N, H, W, C); `padding` is for a part of a map, see :func:`window_attention`."""
+        return self.project(self.attend(x, padding))
 
-    def _attend(self, qkv: Tensor) -> Tensor:
+    def attend(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
+        """All but the last projection."""
+        qkv = project(x, self.qkv.weight, self.qkv.bias)
         return window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.relative_position_bias(),
-                                self.with_pad_mask)
+                                self.with_pad_mask, padding=padding)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The last projection."""
+        return project(x, self.proj.weight, self.proj.bias)
 
     def relative_position_bias(self) -> Optional[Tensor]:
         """The bias of every (query, key) pair, (heads, L, L), or None."""

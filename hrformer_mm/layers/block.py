@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import torch
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..ops import Padding, centred_padding
 from .attention import WindowAttention
+from .checkpointing import checkpointed
 from .ffn import DepthwiseFFN
+from .strips import strips, worth_strips
 
 
 class HRFormerBlock(nn.Module):
@@ -21,8 +26,8 @@ class HRFormerBlock(nn.Module):
         norm_cfg (dict): The norms within the FFN. Those before attention and FFN are LayerNorms with eps 1e-6.
         with_rpe (bool): Whether attention has a relative position bias.
         with_pad_mask (bool): Whether attention leaves padded places out.
-        recompute (bool): Whether the backward pass makes anew what is cheap to make: norms and GELUs of the FFN,
-            windows and probabilities of attention.
+        recompute (bool): Whether the backward pass makes anew all but five maps: the block's input, what goes into
+            the last projection of attention, the FFN's input, and what goes into its last two norms.
     """
 
     def __init__(self,
@@ -36,17 +41,59 @@ class HRFormerBlock(nn.Module):
                  with_pad_mask: bool = False,
                  recompute: bool = False) -> None:
         super().__init__()
+        self.hidden_channels = int(channels * mlp_ratio)
+        self.window_size = window_size
+        self.recompute = recompute
         self.norm1 = nn.LayerNorm(channels, eps=1e-6)
         # Released checkpoints call the attention `attn.attn`.
         self.attn = nn.ModuleDict(
-            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask, recompute)})
+            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask)})
         self.norm2 = nn.LayerNorm(channels, eps=1e-6)
-        self.ffn = DepthwiseFFN(channels, int(channels * mlp_ratio), norm_cfg, recompute)
+        self.ffn = DepthwiseFFN(channels, self.hidden_channels, norm_cfg, recompute)
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H, W), quickest in channels-last memory, where no copy is made between the two."""
         x = x.permute(0, 2, 3, 1)
-        x = x + self.drop_path(self.attn['attn'](self.norm1(x)))
-        y = self.ffn(self.norm2(x).permute(0, 3, 1, 2))
-        return x.permute(0, 3, 1, 2) + self.drop_path(y)
+        if worth_strips(x, self.hidden_channels) and self._is_local():
+            return self._in_strips(x).permute(0, 3, 1, 2)
+        # The sums go into memory that is new and nobody else's: on the CPU, fresh memory costs more than a sum.
+        x = self.drop_path(self._attention(x)).add_(x)
+        return self.drop_path(self._feed_forward(x)).add_(x.permute(0, 3, 1, 2))
+
+    def _attention(self, x: Tensor) -> Tensor:
+        attention = self.attn['attn']
+        if not self.recompute:
+            return attention(self.norm1(x))
+        return attention.project(checkpointed(lambda y: attention.attend(self.norm1(y)), x, attention))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        if not self.recompute:
+            return self.ffn(self.norm2(x).permute(0, 3, 1, 2))
+        expand = checkpointed(lambda y: self.ffn.expand(self.norm2(y).permute(0, 3, 1, 2)), x, self.ffn)
+        return self.ffn.contract(expand)
+
+    def _is_local(self) -> bool:
+        """Whether a place's result depends on its window and neighbours alone, not on the whole map."""
+        return not self.training and all(
+            isinstance(getattr(self.ffn, name, None), (_BatchNorm, nn.Identity, type(None)))
+            for name in ('norm1', 'norm2', 'norm3'))
+
+    def _in_strips(self, x: Tensor) -> Tensor:
+        h, height = x.shape[1], self.window_size[0]
+        padding = centred_padding(x.shape[1:3], self.window_size)
+        attended = torch.empty_like(x)
+        for images, rows in strips(x, self.hidden_channels, height, padding.top):
+            part = x[images, rows]
+            own = Padding(padding.top if rows.start == 0 else 0, padding.bottom if rows.stop == h else 0,
+                          padding.left, padding.right)
+            torch.add(part, self.attn['attn'](self.norm1(part), own), out=attended[images, rows])
+        out = torch.empty_like(x)
+        for images, rows in strips(x, self.hidden_channels):
+            # The depth-wise convolution looks one row beyond the strip.
+            first, last = max(rows.start - 1, 0), min(rows.stop + 1, h)
+            part = self.norm2(attended[images, first:last]).permute(0, 3, 1, 2)
+            part = self.ffn.expand(part)[:, :, rows.start - first:rows.stop - first]
+            part = self.ffn.contract(part).permute(0, 2, 3, 1)
+            torch.add(attended[images, rows], part, out=out[images, rows])
+        return out

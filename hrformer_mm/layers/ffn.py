@@ -1,13 +1,26 @@
 """The feed-forward network whose 3x3 depth-wise convolution carries information across windows (section 3.1)."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Optional
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
+from ..ops import BatchNormGELUConv, pointwise_conv
 from .checkpointing import checkpointed
+
+
+class PointwiseConv(nn.Conv2d):
+    """A 1x1 convolution, whose gradient is quick on small maps as well."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, O, H, W)."""
+        return pointwise_conv(x, self.weight, self.bias)
 
 
 class DepthwiseFFN(nn.Module):
@@ -17,27 +30,62 @@ class DepthwiseFFN(nn.Module):
         channels (int): Channels of input and output.
         hidden_channels (int): Channels between the two 1x1 convolutions.
         norm_cfg (dict): The norm after each convolution.
-        recompute (bool): Whether the backward pass makes the norms' and GELUs' outputs anew, in place of keeping them.
+        recompute (bool): Whether the backward pass makes the outputs of all norms and GELUs anew. Batch norms on the
+            CPU do so in any case.
     """
 
     def __init__(self, channels: int, hidden_channels: int, norm_cfg: dict[str, Any], recompute: bool = False) -> None:
         super().__init__()
         self.recompute = recompute
-        self.fc1 = nn.Conv2d(channels, hidden_channels, 1)
+        self.fc1 = PointwiseConv(channels, hidden_channels)
         self.norm1 = build_norm_layer(norm_cfg, hidden_channels)[1]
         self.dw3x3 = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
         self.norm2 = build_norm_layer(norm_cfg, hidden_channels)[1]
-        self.fc2 = nn.Conv2d(hidden_channels, channels, 1)
+        self.fc2 = PointwiseConv(hidden_channels, channels)
         self.norm3 = build_norm_layer(norm_cfg, channels)[1]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H, W)."""
-        x = self.fc1(x)
-        for norm, following in ((self.norm1, self.dw3x3), (self.norm2, self.fc2), (self.norm3, nn.Identity())):
-            step = partial(_activate, norm, following)
-            x = checkpointed(step, x, owner=norm) if self.recompute else step(x)
-        return x
+        return self.contract(self.expand(x))
+
+    def expand(self, x: Tensor) -> Tensor:
+        """The first 1x1 convolution and the depth-wise one, (N, C, H, W) to (N, hidden, H, W)."""
+        return norm_gelu_conv(self.fc1(x), self.norm1, self.dw3x3)
+
+    def contract(self, x: Tensor) -> Tensor:
+        """All that follows, (N, hidden, H, W) to (N, C, H, W)."""
+        x = norm_gelu_conv(x, self.norm2, self.fc2, self.recompute)
+        return norm_gelu_conv(x, self.norm3, None, self.recompute)
 
 
-def _activate(norm: nn.Module, following: nn.Module, x: Tensor) -> Tensor:
-    return following(F.gelu(norm(x)))
+def norm_gelu_conv(x: Tensor, norm: nn.Module, conv: Optional[nn.Conv2d], recompute: bool = False) -> Tensor:
+    """conv(GELU(norm(x))), or GELU(norm(x)), (N, C, H, W); without gradients `x` is overwritten.
+
+    A batch norm on the CPU goes the short way: in place without gradients, and with them as
+    :class:`~hrformer_mm.ops.BatchNormGELUConv`.
+    """
+    if not _is_simple(x, norm):
+        step = partial(_apply, norm, conv)
+        return checkpointed(step, x, norm) if recompute else step(x)
+    if norm.training:
+        norm.num_batches_tracked.add_(1)
+        following = () if conv is None else (conv.weight, conv.bias, conv.padding, conv.groups)
+        return BatchNormGELUConv.apply(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.momentum,
+                                       norm.eps, *following)
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias - norm.running_mean * scale
+    x = torch.addcmul(shift[:, None, None], x, scale[:, None, None], out=x)
+    x = torch.ops.aten.gelu_(x)
+    return x if conv is None else conv(x)
+
+
+def _is_simple(x: Tensor, norm: nn.Module) -> bool:
+    return (type(norm) is nn.BatchNorm2d and norm.affine and norm.track_running_stats and norm.momentum is not None
+            and norm.training == torch.is_grad_enabled() and x.device.type == 'cpu'
+            and x.dtype == norm.weight.dtype and x.dtype in (torch.float32, torch.float64)
+            and x.shape[0] * x.shape[2] * x.shape[3] > 1 and not torch.compiler.is_compiling())
+
+
+def _apply(norm: nn.Module, conv: Optional[nn.Conv2d], x: Tensor) -> Tensor:
+    x = F.gelu(norm(x))
+    return x if conv is None else conv(x)

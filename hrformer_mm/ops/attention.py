@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .windows import merge_windows, padding, partition_windows
+from .batched_attention import BatchedWindowAttention, probabilities
+from .windows import Padding, centred_padding, merge_windows, partition_windows
 
 _backend = 'auto'
 
@@ -38,7 +39,8 @@ def window_attention(qkv: Tensor,
                      window_size: tuple[int, int],
                      bias: Optional[Tensor] = None,
                      mask_padding: bool = False,
-                     scale: Optional[float] = None) -> Tensor:
+                     scale: Optional[float] = None,
+                     padding: Optional[Padding] = None) -> Tensor:
     """Attend within windows, each place to all places of its own window.
 
     A map that the window does not divide is padded around its centre. The authors pad before the projections, so
@@ -53,32 +55,31 @@ def window_attention(qkv: Tensor,
         bias (Tensor, optional): Added to the products, (num_heads, L, L) with L = height * width.
         mask_padding (bool): Whether padded places are left out of the softmax.
         scale (float, optional): Factor of the products of queries and keys. Default: (C / num_heads) ** -0.5.
+        padding (Padding, optional): What makes the map one of whole windows, if it is a part of a larger map.
+            Default: the same on all sides.
 
     Returns:
         Tensor: (N, H, W, C).
     """
-    n, h, w, c3 = qkv.shape
-    top, bottom = padding(h, window_size[0])
-    left, right = padding(w, window_size[1])
-    size = (h + top + bottom, w + left + right)
-    padded = size != (h, w)
-    if padded:
-        frame = padding_value.to(qkv.dtype).expand(n, *size, c3).clone()
-        frame[:, top:top + h, left:left + w] = qkv
-        qkv = frame
-
-    q, k, v = partition_windows(qkv, window_size, 3, num_heads).unbind(0)
-    bias = None if bias is None else bias.to(qkv.dtype)[None]
-    if padded and mask_padding:
-        keys = qkv.new_full((1, *size, 1), float('-inf'))
-        keys[:, top:top + h, left:left + w] = 0
-        keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(n, 1, 1, 1)
-        bias = keys if bias is None else bias + keys
+    padding = centred_padding(qkv.shape[1:3], window_size) if padding is None else padding
+    scale = (qkv.shape[3] // (3 * num_heads))**-0.5 if scale is None else scale
+    bias = None if bias is None else bias.to(qkv.dtype)
+    padding_value = padding_value.to(qkv.dtype)
+    masked = mask_padding and any(padding)
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
-    scale = q.shape[-1]**-0.5 if scale is None else scale
-    out = merge_windows(_BACKENDS[name](q, k, v, bias, scale), window_size, size)
-    return out[:, top:top + h, left:left + w] if padded else out
+    if name == 'batched' and torch.is_grad_enabled() and not masked and not torch.compiler.is_compiling():
+        return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
+
+    padded = padding.pad(qkv, padding_value)
+    windows = partition_windows(padded, window_size, 3, num_heads)
+    bias = None if bias is None else bias[None]
+    if masked:
+        keys = padding.pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
+        keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(qkv.shape[0], 1, 1, 1)
+        bias = keys if bias is None else bias + keys
+    out = _BACKENDS[name](*windows.unbind(0), bias, scale)
+    return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3]))
 
 
 def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
@@ -93,15 +94,9 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float
 
 
 def _batched(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
-    shape = q.shape
-    q, k, v = (x.flatten(0, 1) for x in (q if scale == 1 else q * scale, k, v))
-    product = torch.bmm(q, k.transpose(1, 2))
-    alone = not torch.is_grad_enabled()  # nobody else will look at the products: reuse their memory
-    if bias is not None:
-        product = product.unflatten(0, shape[:2])
-        product = (product.add_(bias) if alone else product + bias).flatten(0, 1)
-    weights = torch.softmax(product, -1, out=product) if alone else torch.softmax(product, -1)
-    return torch.bmm(weights, v).unflatten(0, shape[:2])
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return _plain(q, k, v, bias, scale)
+    return torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
 
 
 _BACKENDS = {'batched': _batched, 'fused': _fused, 'plain': _plain}

@@ -1,15 +1,50 @@
-"""Cutting channels-last maps into windows, and back."""
+"""Padding channels-last maps to whole windows, cutting them into windows, and back."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from torch import Tensor
 
 
-def padding(size: int, window: int) -> tuple[int, int]:
-    """How many places to add before and after an axis of `size` so that `window` divides it.
+class Padding(NamedTuple):
+    """How many places a map is given on each side."""
+    top: int
+    bottom: int
+    left: int
+    right: int
 
-    The map sits in the centre; an odd remainder goes to the end.
-    """
-    total = -size % window
-    return total // 2, total - total // 2
+    def pad(self, x: Tensor, value: Tensor) -> Tensor:
+        """(N, H, W, C) to (N, top + H + bottom, left + W + right, C), the new places holding `value`, (C,)."""
+        if not any(self):
+            return x
+        n, h, w, c = x.shape
+        out = x.new_empty(n, h + self.top + self.bottom, w + self.left + self.right, c)
+        for border in self.borders(out):
+            border.copy_(value)
+        self.crop(out).copy_(x)
+        return out
+
+    def crop(self, x: Tensor) -> Tensor:
+        """A padded map without its padding; a view."""
+        return x[:, self.top:x.shape[1] - self.bottom, self.left:x.shape[2] - self.right]
+
+    def borders(self, x: Tensor) -> Iterator[Tensor]:
+        """The padding of a padded map: above, below, left and right of its interior; views."""
+        bottom, right = x.shape[1] - self.bottom, x.shape[2] - self.right
+        if self.top:
+            yield x[:, :self.top]
+        if self.bottom:
+            yield x[:, bottom:]
+        if self.left:
+            yield x[:, self.top:bottom, :self.left]
+        if self.right:
+            yield x[:, self.top:bottom, right:]
+
+
+def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padding:
+    """What pads a map of `size` (H, W) to whole windows: the map in the centre, an odd remainder below and right."""
+    height, width = (-own % window for own, window in zip(size, window_size))
+    return Padding(height // 2, height - height // 2, width // 2, width - width // 2)
 
 
 def partition_windows(x: Tensor, window_size: tuple[int, int], parts: int = 1, heads: int = 1) -> Tensor:
@@ -28,23 +63,24 @@ def partition_windows(x: Tensor, window_size: tuple[int, int], parts: int = 1, h
     height, width = window_size
     rows, columns = h // height, w // width
     x = x.view(n, rows, height, columns, width, parts, heads, c // (parts * heads)).permute(5, 0, 1, 3, 6, 2, 4, 7)
-    return x.reshape(parts, n * rows * columns, heads, height * width, c // (parts * heads))
+    # A single column of windows can be reshaped without a copy, and would not be contiguous.
+    return x.reshape(parts, n * rows * columns, heads, height * width, c // (parts * heads)).contiguous()
 
 
 def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Undo :func:`partition_windows` for one part.
+    """Undo :func:`partition_windows`.
 
     Args:
-        windows (Tensor): (N * H / height * W / width, heads, height * width, D).
+        windows (Tensor): (parts, N * H / height * W / width, heads, height * width, D).
         window_size (tuple[int, int]): Height and width of a window.
         size (tuple[int, int]): H and W of the map, which the window divides.
 
     Returns:
-        Tensor: (N, H, W, heads * D).
+        Tensor: (N, H, W, parts * heads * D).
     """
     (height, width), (h, w) = window_size, size
-    count, heads, _, d = windows.shape
+    parts, count, heads, _, d = windows.shape
     rows, columns = h // height, w // width
     n = count // (rows * columns)
-    x = windows.view(n, rows, columns, heads, height, width, d).permute(0, 1, 4, 2, 5, 3, 6)
-    return x.reshape(n, h, w, heads * d)
+    x = windows.view(parts, n, rows, columns, heads, height, width, d).permute(1, 2, 5, 3, 6, 0, 4, 7)
+    return x.reshape(n, h, w, parts * heads * d)

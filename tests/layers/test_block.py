@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -37,3 +38,20 @@ def test_drop_path_drops_whole_samples_and_scales_the_others():
     values = {round(v, 4) for v in added[:, 0, 0, 0].tolist()}
     assert values == {round(float(a + f), 4) for a in (0, 2) for f in (0, 2 * branch)}
     assert 0.35 < (added[:, 0, 0, 0] >= 2).float().mean() < 0.65
+
+
+@pytest.mark.parametrize('recompute, maps', [(False, 17), (True, 8)])
+def test_what_is_kept_for_the_backward_pass(recompute, maps):
+    """In maps of C channels: x, LN, windows of q, k and v, what is projected, x', LN, and 4 + 4 + 1 before the norms of
+    the FFN; with `recompute` x, what is projected, x' and 4 + 1."""
+    b = HRFormerBlock(12, 2, (3, 3), 4, 0., dict(type='BN'), recompute=recompute).train()
+    x, storages = torch.randn(2, 12, 30, 30).contiguous(memory_format=torch.channels_last), {}
+
+    def note(t):
+        storages[t.untyped_storage().data_ptr()] = t.untyped_storage()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+        b(x.requires_grad_())
+    kept = sum(s.nbytes() for s in storages.values())
+    assert maps - 0.1 < kept / (4 * x.numel()) < maps + 0.9  # and parameters, statistics and the bias
