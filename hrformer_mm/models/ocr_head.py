@@ -11,6 +11,7 @@ from mmseg.registry import MODELS as MMSEG_MODELS
 from torch import Tensor, nn
 
 from ..layers import conv_norm
+from ..ops import upsampled_conv
 from ..registry import MODELS
 
 VERSIONS = ('v2', 'v3')
@@ -51,7 +52,8 @@ class ObjectAttention(nn.Module):
 class OCRHead(BaseDecodeHead):
     """OCR over all streams, with its auxiliary head within it, for mmseg's `EncoderDecoder`.
 
-    The streams are brought to the finest one and concatenated once, for both heads. In training the main logits
+    Both heads start with a convolution over all streams at the finest one's size; it is one for both, see
+    :func:`hrformer_mm.ops.upsampled_conv`. In training the main logits
     are trained by `loss_decode` (and `sampler`), the auxiliary ones, which define the soft object regions, by
     `loss_auxiliary`.
 
@@ -94,6 +96,7 @@ class OCRHead(BaseDecodeHead):
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
                          input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
                          align_corners=align_corners, **kwargs)
+        self.version = version
         total = sum(in_channels)
         kernel, groups = (3, 1) if version == 'v2' else (7, math.gcd(total, channels))
 
@@ -108,18 +111,25 @@ class OCRHead(BaseDecodeHead):
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0)."""
-        maps = self._transform_inputs(inputs)
-        size = maps[0].shape[2:]
-        maps = [maps[0]] + [
-            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
-        ]
-        x = torch.cat(maps, dim=1)
-        auxiliary = self.auxiliary(x)
-        pixels = self.pixels(x)
+        pixels, auxiliary = self._entries(self._transform_inputs(inputs))
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
         regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
         x = self.fuse(torch.cat([self.attention(pixels, regions), pixels], dim=1))
         return self.cls_seg(x), auxiliary
+
+    def _entries(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Both heads' convolutions over all streams at once: pixels (N, C, H_0, W_0) and auxiliary logits."""
+        first, second = self.pixels[0], self.auxiliary[0]
+        if self.version == 'v2':
+            x = upsampled_conv(maps, torch.cat([first.weight, second.weight]), torch.cat([first.bias, second.bias]),
+                               self.align_corners)
+            pixels, auxiliary = x.split(self.channels, dim=1)
+            return self.pixels[1:](pixels), self.auxiliary[1:](auxiliary)
+        size = maps[0].shape[2:]
+        x = torch.cat([maps[0]] + [
+            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
+        ], dim=1)
+        return self.pixels(x), self.auxiliary(x)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Streams (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
