@@ -38,7 +38,7 @@ def benchmark(threads: Optional[int], as_json: bool, picture: Optional[str], **a
     from rich.console import Console
 
     from ..tools import benchmark as tool
-    from ..tools.benchmark import report
+    from ..tools.benchmark.report import footnote, table
     if threads is not None:
         if arguments['device'] != 'cpu':
             raise click.UsageError('--threads is for the CPU: leave it out')
@@ -57,8 +57,9 @@ def benchmark(threads: Optional[int], as_json: bool, picture: Optional[str], **a
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = 200  # a file has room for all columns
-        console.print(report.table(result))
-        console.print(report.footnote(result), markup=False)
+        console.print(table(result))
+        console.print(footnote(result), markup=False)
     if picture is not None:
+        from ..tools.benchmark.picture import picture as draw
         with errors():
-            report.picture(result, picture)
+            draw(result, picture)
