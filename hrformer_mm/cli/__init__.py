@@ -1,0 +1,55 @@
+"""The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
+
+from typing import Optional
+
+import click
+
+from .. import __version__
+from ..data import synthesize as write_synthetic
+from ..data.synthesize import LAYOUTS
+from .benchmark import benchmark
+from .common import bar, errors
+
+
+@click.group(context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
+@click.version_option(__version__, prog_name='hrformer-mm')
+def main() -> None:
+    """HRFormer for OpenMMLab. Training and testing are mim's: mim train mmseg configs/…"""
+
+
+@main.command()
+@click.argument('source')
+@click.argument('destination', type=click.Path(dir_okay=False))
+def convert(source: str, destination: str) -> None:
+    """Convert released weights: SOURCE, a file or URL, to DESTINATION, a plain file of tensors.
+
+    Knows the authors' classification, segmentation (v2, v3) and pose files and mmpose's. The result loads strictly
+    in the matching config: mim test mmseg CONFIG -C DESTINATION
+    """
+    from ..tools.convert import convert as run
+    with errors():
+        done = run(source, destination)
+    windows = ', '.join(str(size) for size in done.arguments['window_sizes'])
+    click.echo(f'{source} is {done.layout}: HRFormer {done.arch}, windows {windows}.')
+    if done.layout.authors and done.layout.task == 'pose':
+        click.echo("The authors' pose code does not use its tables of relative position bias: they were set to zero.")
+    click.echo(f'Wrote {done.tensors} tensors ({done.parameters:,} parameters) to {destination}.')
+
+
+@main.command()
+@click.argument('directory', type=click.Path(file_okay=False))
+@click.option('--only', type=click.Choice(list(LAYOUTS)), multiple=True, help='One data set; may be repeated.')
+@click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Other seeds, other pictures.')
+@click.option('--train', type=click.IntRange(min=1), help='Images for training; by default the data set\'s own number.')
+@click.option('--val', type=click.IntRange(min=1), help='Images for validation.')
+@click.option('--size', type=int, nargs=2, metavar='WIDTH HEIGHT', help='Of an image, in pixels.')
+def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional[int], val: Optional[int],
+               size: Optional[tuple[int, int]]) -> None:
+    """Write small generated data sets under DIRECTORY, laid out as Cityscapes, COCO keypoints and ImageNet are."""
+    with errors():
+        folders = write_synthetic(directory, only or tuple(LAYOUTS), seed, bar, train=train, val=val, size=size)
+    for folder in folders:
+        click.echo(f'Wrote {folder}.')
+
+
+main.add_command(benchmark)
