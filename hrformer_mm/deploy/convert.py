@@ -1,20 +1,21 @@
 """From a model that trains to its form for inference."""
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar, Union
 
 from torch import nn
 
 from ..layers import HRFormerBlock, PointwiseConv
 from ..models import HRFormer
 from .blocks import DeployAttention, DeployFFN
+from .compiling import compile_frozen
 from .fold import fold_batch_norms
 from .packed_conv import PackedConv
 
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def to_deploy(model: Model) -> Model:
+def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Model:
     """A copy for inference, with the same inputs and outputs.
 
     Batch norms are folded into convolutions; convolutions and projections have weights laid out for the CPU's
@@ -23,6 +24,8 @@ def to_deploy(model: Model) -> Model:
 
     Args:
         model (nn.Module): The backbone, or any model on it; it stays as it is.
+        compile (bool | dict): Whether the backbone is compiled at its first call for every new size, or the arguments
+            of torch.compile. Default of these: dynamic=False.
 
     Returns:
         nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
@@ -43,4 +46,7 @@ def to_deploy(model: Model) -> Model:
         for name, child in module.named_children():
             if type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros' and not isinstance(child.padding, str):
                 module._modules[name] = PackedConv(child)
+    if compile is not False:
+        for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):
+            compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
     return model

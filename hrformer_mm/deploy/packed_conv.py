@@ -43,12 +43,13 @@ class PackedConv(nn.Module):
                                                        self.activation, [], 'none')
 
     def _can_pack(self, x: Tensor) -> bool:
-        if x.device.type != 'cpu' or x.dtype != self.weight.dtype or not torch.backends.mkldnn.is_available():
+        if torch.compiler.is_compiling() or torch.jit.is_tracing() or x.device.type != 'cpu' or x.requires_grad:
             return False
-        fits = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and
-                                            torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        return (fits and x.numel() > 0 and not x.requires_grad and not torch.compiler.is_compiling()
-                and not torch.is_autocast_enabled('cpu'))
+        if x.dtype != self.weight.dtype or not x.numel() or torch.is_autocast_enabled('cpu'):
+            return False
+        return torch.backends.mkldnn.is_available() and (x.dtype == torch.float32 or
+                                                         (x.dtype == torch.bfloat16 and
+                                                          torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
     def _apply(self, fn: Any, recurse: bool = True) -> 'PackedConv':
         self._packed = None  # another device or dtype

@@ -75,6 +75,9 @@ class HRFormer(BaseModule):
             `window_sizes`. Its `drop_path_rate`, `with_rpe`, `with_pad_mask`, `upsample` and
             `stage4.multiscale_output` give way to arguments that are given; without them it means what it means
             there: bilinear upsampling, and stream 0 alone.
+        compile (bool | dict): Whether torch.compile makes one kernel of many, at the first step and for every new size
+            (minutes each time); or its arguments. It is the backbone that is compiled, since mmengine's own switch
+            takes `train_step` with all its logging, and nothing in tests. Default of the arguments: dynamic=False.
         init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own, as in the authors' ImageNet
             training. `dict(type='Pretrained', checkpoint=FILE)` takes any layout that `hrformer-mm convert` knows.
 
@@ -96,6 +99,7 @@ class HRFormer(BaseModule):
                  norm_eval: bool = False,
                  frozen_stages: int = -1,
                  extra: Optional[Mapping[str, Any]] = None,
+                 compile: Union[bool, Mapping[str, Any]] = False,
                  init_cfg: Optional[Union[dict, list]] = None) -> None:
         super().__init__(init_cfg)
         if extra is None:
@@ -117,6 +121,11 @@ class HRFormer(BaseModule):
                 raise TypeError(f'{name} must be True or False, but is {value!r}')
         if not isinstance(with_cp, bool) and with_cp != 'cheap':
             raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
+        if not isinstance(compile, (bool, Mapping)):
+            raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
+        if compile is not False and with_cp:
+            raise ValueError(f'with_cp is {with_cp!r}, but goes not with compile, which chooses for itself what the '
+                             'backward pass makes anew: leave out one of them')
         if settings['fuse_upsample'] not in UPSAMPLES:
             raise ValueError(
                 f"fuse_upsample is {settings['fuse_upsample']!r}, but must be one of {', '.join(UPSAMPLES)}")
@@ -135,6 +144,8 @@ class HRFormer(BaseModule):
         self._build(variant, drop_path('drop_path_rate', settings['drop_path_rate']), dict(norm_cfg),
                     fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, **flags)
         self._freeze()
+        if compile is not False:
+            self.compile(**(dict(dynamic=False) if compile is True else compile))
 
     def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any], **options: Any) -> None:
         self.conv1 = nn.Conv2d(self.in_channels, STEM_CHANNELS, 3, 2, 1, bias=False)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batched_attention import BatchedWindowAttention, probabilities
+from .batched_attention import BatchedWindowAttention, batched_window_attention, probabilities
 from .windows import Padding, centred_padding, merge_windows, partition_windows
 
 _backend = 'auto'
@@ -68,8 +68,12 @@ def window_attention(qkv: Tensor,
     masked = mask_padding and any(padding)
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
-    if name == 'batched' and torch.is_grad_enabled() and not masked and not torch.compiler.is_compiling():
-        return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
+    if name == 'batched' and not masked:
+        arguments = qkv, padding_value, bias, num_heads, window_size, scale, padding
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            return BatchedWindowAttention.apply(*arguments)
+        if torch.compiler.is_dynamo_compiling() and not torch.is_grad_enabled():  # not where a graph is exported
+            return batched_window_attention(*arguments)
 
     padded = padding.pad(qkv, padding_value)
     windows = partition_windows(padded, window_size, 3, num_heads)

@@ -70,3 +70,19 @@ class BatchedWindowAttention(torch.autograd.Function):
         padded = merge_windows(out, window_size, size)
         grad_value = sum(border.sum((0, 1, 2)) for border in padding.borders(padded)) if any(padding) else None
         return padding.crop(padded), grad_value, grad_bias, None, None, None, None
+
+
+@torch.library.custom_op('hrformer_mm::batched_window_attention', mutates_args=())
+def batched_window_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int,
+                             window_size: list[int], scale: float, padding: list[int]) -> Tensor:
+    """:class:`BatchedWindowAttention` without gradients, as one node of a compiled graph: what a compiler makes of the
+    parts takes twice as long."""
+    height, width = window_size
+    with torch.no_grad():
+        return BatchedWindowAttention.apply(qkv.contiguous(), padding_value, bias, num_heads, (height, width), scale,
+                                            Padding(*padding))
+
+
+@batched_window_attention.register_fake
+def _(qkv: Tensor, *_: Any) -> Tensor:
+    return qkv.new_empty(*qkv.shape[:3], qkv.shape[3] // 3)

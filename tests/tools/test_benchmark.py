@@ -58,7 +58,8 @@ def test_a_training_step_and_its_memory():
     peer, ours, cheap, blocks = (row.peak_mib for row in rows.values())
     assert blocks < cheap < 0.9 * peer and ours < 1.2 * peer
     forward = rows_of(batch=2)['hrformer_mm'].gmac
-    assert 2.9 * forward < rows['hrformer_mm'].gmac < 3.01 * forward  # each product has two in the backward pass
+    # each product has two in the backward pass, which forms the attention probabilities anew
+    assert 2.9 * forward < rows['hrformer_mm'].gmac < 3.1 * forward
 
 
 def test_multiply_adds_are_those_of_the_definition():

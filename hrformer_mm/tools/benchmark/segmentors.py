@@ -47,6 +47,7 @@ def segmentors(options: Options, size: tuple[int, int]) -> list[Contender]:
     heads = dict(in_channels=in_channels, channels=CHANNELS, num_classes=CLASSES, norm_cfg=norm_cfg,
                  align_corners=True)
     ours = registry.build(dict(
+        _scope_='mmseg',  # whatever scope was used before in this process
         type='EncoderDecoder',
         backbone=dict(type=HRFormer, extra=extra),
         decode_head=dict(type='hrformer_mm.OCRHead', key_channels=KEY_CHANNELS, **heads),
@@ -63,6 +64,7 @@ def segmentors(options: Options, size: tuple[int, int]) -> list[Contender]:
     if peer is not None:
         heads.update(input_transform='resize_concat', in_index=list(range(len(in_channels))))
         theirs = registry.build(dict(
+            _scope_='mmseg',
             type='CascadeEncoderDecoder',
             num_stages=2,
             backbone=dict(type=peer, extra=copy.deepcopy(extra)),
