@@ -82,3 +82,32 @@ def test_coco_dataset_with_detections(data: Path) -> None:
     assert {box['image_id'] for box in good} == {image['id'] for image in truth['images']}
     for person, box in zip(truth['annotations'], good):
         assert np.abs(np.subtract(person['bbox'], box['bbox'])).max() < 0.3 * max(person['bbox'][2:])
+
+
+def test_coco_test_dev(data: Path) -> None:
+    """The test images have boxes and no annotations."""
+    info = json.loads((data / 'coco/annotations/image_info_test-dev2017.json').read_text())
+    boxes = json.loads((data / 'coco/person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json')
+                       .read_text())
+    assert not info['annotations'] and len(info['images']) == 16
+    assert {box['image_id'] for box in boxes} == {image['id'] for image in info['images']}
+    assert all((data / 'coco/test2017' / image['file_name']).exists() for image in info['images'])
+
+
+def test_coco_wholebody(data: Path) -> None:
+    from mmpose.datasets import CocoWholeBodyDataset
+    whole = CocoWholeBodyDataset(
+        data_root=f'{data}/coco/', data_mode='topdown', ann_file='annotations/coco_wholebody_train_v1.0.json',
+        data_prefix=dict(img='train2017/'))
+    item = whole[0]
+    assert item['keypoints'].shape == (1, 133, 2) and item['keypoints_visible'][0, :17].any()
+    assert not item['keypoints_visible'][0, 17:].any()
+
+
+def test_coco_detection(data: Path) -> None:
+    from mmdet.datasets import CocoDataset
+    train = CocoDataset(data_root=f'{data}/coco/', ann_file='annotations/instances_train2017.json',
+                        data_prefix=dict(img='train2017/'))
+    truth = json.loads((data / 'coco/annotations/instances_train2017.json').read_text())['annotations']
+    assert sum(len(train[i]['instances']) for i in range(len(train))) == len(truth)
+    assert {instance['bbox_label'] for i in range(len(train)) for instance in train[i]['instances']} == {0}
