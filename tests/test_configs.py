@@ -43,7 +43,7 @@ PARAMETERS = {
        for name, windows in (('9', (9, ) * 4), ('11', (11, ) * 4), ('13', (13, ) * 4), ('15-13-11-9', (15, 13, 11, 9)),
                              ('21-17-13-9', (21, 17, 13, 9)), ('17-15-13-11', (17, 15, 13, 11)))},
     # Not HRFormer's heads, or not HRFormer: counted here, so that a change shows.
-    'faster-rcnn_hrformer-s_coco': 25_865_226,
+    'fcos_hrformer-s_coco': 15_883_204,
     'ablations/td-hm_vit-l_coco-256x192': 308_543_761,
     'ablations/td-hm_deit-b_coco-256x192': 89_993_745,
     'ablations/td-hm_swin-b_coco-256x192': 93_040_585,
