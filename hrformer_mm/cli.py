@@ -86,6 +86,31 @@ def benchmark(arch: str, size: tuple[int, int], batch: int, train: bool, bf16: b
                    f'{row.error:10.1e}{kept}')
 
 
+@main.command()
+@click.argument('configs', nargs=-1, required=True)
+@click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
+              help='Of the image. Default: what the model is for; 1024 1024 for segmentation.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+def complexity(configs: tuple[str, ...], size: Optional[tuple[int, int]], as_json: bool) -> None:
+    """Count parameters and multiply-adds of the models of CONFIGS, part by part, on one image.
+
+    "everything" is all convolutions, projections and products of attention that run. "paper" is its table 3's
+    convention for poses, without the products; and for the rest that of the authors' counter (tables 5 and 6), which
+    pads maps before the projections and adds batch norm, softmax, ReLU and additions.
+    """
+    from .tools.complexity import complexity as run
+    with _errors():
+        counts = [run(config, size) for config in configs]
+    if as_json:
+        click.echo(json.dumps([count.as_dict() for count in counts], indent=2))
+        return
+    for count in counts:
+        click.echo(f'{count.config}, {count.size[0]}x{count.size[1]}')
+        click.echo(f'{"":22}{"parameters":>12}{"everything":>14}{"paper":>12}')
+        for name, part in (*count.parts.items(), ('total', count.total)):
+            click.echo(f'{name:22}{part.parameters:12,}{part.everything / 1e9:12.3f} G{count.paper(part) / 1e9:10.3f} G')
+
+
 def _bar(items: Iterable, description: str) -> Iterable:
     with click.progressbar(items, label=description) as bar:
         yield from bar

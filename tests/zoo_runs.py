@@ -79,8 +79,8 @@ def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> 
     if (cfg.default_scope, command) == ('mmdet', 'test') and not full_mmcv():
         # mmdet's script needs mmcv's ops before it reads a config: with mmcv-lite, hrformer_mm has to come first.
         script = Path(find_spec('mmdet').origin).with_name('.mim') / 'tools/test.py'
-        line = [sys.executable, '-c', 'import hrformer_mm, runpy, sys; runpy.run_path(sys.argv.pop(1), None, "__main__")',
-                script, CONFIGS / f'{name}.py', args[1], '--work-dir', work_dir, *args[2:]]
+        code = 'import hrformer_mm, runpy, sys; runpy.run_path(sys.argv.pop(1), None, "__main__")'
+        line = [sys.executable, '-c', code, script, CONFIGS / f'{name}.py', args[1], '--work-dir', work_dir, *args[2:]]
     done = subprocess.run(list(map(str, line)), cwd=work_dir.parent, capture_output=True, text=True, timeout=1800)
     if done.returncode != 0:
         raise RuntimeError(f'{" ".join(map(str, line))}\n{(done.stdout + done.stderr)[-3000:]}')
@@ -114,7 +114,9 @@ def run(name: str, data: Path, root: Path) -> Result:
     checkpoint = (work_dir / 'train/last_checkpoint').read_text()
 
     scores: Dict[str, Any] = {}
-    modes = {'': ()} if cfg.default_scope != 'mmseg' or 'output_dir' in cfg.test_evaluator else {'': (), 'tta ': ('--tta', )}
+    if cfg.test_evaluator.type == 'CityscapesMetric' and find_spec('cityscapesscripts') is None:
+        return Result(time.monotonic() - start, losses, {'not tested, needs': 'pip install cityscapesscripts'})
+    modes = {'': (), 'tta ': ('--tta', )} if cfg.test_evaluator.type == 'IoUMetric' else {'': ()}
     for mode, flags in modes.items():
         folder = work_dir / f'test{mode.strip()}'
         mim('test', cfg, name, folder, '-C', checkpoint, *flags, '--cfg-options', *changes)
@@ -153,8 +155,10 @@ def main() -> int:
             failed.append(name)
             print(f'{name:48} failed:\n{error}', flush=True)
             continue
-        scores = ', '.join(f'{key} {value:.4g}' for key, value in result.scores.items())
-        print(f'{name:48}{result.seconds:8.0f}{result.losses[0]:13.4g}{result.losses[-1]:9.4g}  {scores}', flush=True)
+        scores = ', '.join(f'{key} {value if isinstance(value, str) else round(value, 4)}'
+                           for key, value in result.scores.items())
+        before, after = result.losses[0], result.losses[-1]
+        print(f'{name:48}{result.seconds:8.0f}{before:13.4g}{after:9.4g}  {scores}', flush=True)
     if failed:
         print(f'{len(failed)} failed: {", ".join(failed)}')
     return len(failed) > 0

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import cv2
 import numpy as np
 
+from .coco_categories import CATEGORIES
 from .drawing import image_rng, write_image
 from .figure import KEYPOINTS
 from .people import ABSENT, draw_people
@@ -45,8 +46,10 @@ def write_coco(folder: Path, counts: Dict[str, int], size: Tuple[int, int], seed
         if split == 'test':  # its annotations are the server's
             _write_json(folder / 'annotations/image_info_test-dev2017.json', data_set(images, []))
             continue
-        for name in ('person_keypoints', 'instances'):
-            _write_json(folder / f'annotations/{name}_{split}2017.json', data_set(images, annotations))
+        people = data_set(images, annotations)
+        _write_json(folder / f'annotations/person_keypoints_{split}2017.json', people)
+        # A detector speaks of all categories, though people alone are drawn.
+        _write_json(folder / f'annotations/instances_{split}2017.json', {**people, 'categories': CATEGORIES})
         whole = [{**person, **wholebody_record()} for person in annotations]
         _write_json(folder / f'annotations/coco_wholebody_{split}_v1.0.json', data_set(images, whole))
 

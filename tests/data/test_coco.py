@@ -109,5 +109,6 @@ def test_coco_detection(data: Path) -> None:
     train = CocoDataset(data_root=f'{data}/coco/', ann_file='annotations/instances_train2017.json',
                         data_prefix=dict(img='train2017/'))
     truth = json.loads((data / 'coco/annotations/instances_train2017.json').read_text())['annotations']
+    assert train.cat_ids[:3] == [1, 2, 3] and len(train.cat_ids) == 80 and train.cat_ids[-1] == 90
     assert sum(len(train[i]['instances']) for i in range(len(train))) == len(truth)
     assert {instance['bbox_label'] for i in range(len(train)) for instance in train[i]['instances']} == {0}
