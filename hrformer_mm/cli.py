@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Optional
 
 import click
@@ -109,6 +110,29 @@ def complexity(configs: tuple[str, ...], size: Optional[tuple[int, int]], as_jso
         click.echo(f'{"":22}{"parameters":>12}{"everything":>14}{"paper":>12}')
         for name, part in (*count.parts.items(), ('total', count.total)):
             click.echo(f'{name:22}{part.parameters:12,}{part.everything / 1e9:12.3f} G{count.paper(part) / 1e9:10.3f} G')
+
+
+@main.command()
+@click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the installed libraries' configs.")
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+@click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
+              help='Write a page, by default docs/model_zoo.md.')
+@click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
+def zoo(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str]) -> None:
+    """All configs in one table: parameters and multiply-adds as counted, beside what is published."""
+    from .tools import zoo as tool
+    bar = None if as_json else _bar
+    with _errors():
+        rows = tool.zoo(root, bar)
+        if with_peers:
+            rows += tool.peers(bar)
+        if page:
+            Path(page).write_text(tool.markdown(rows), encoding='utf-8')
+            click.echo(f'Wrote {page}.')
+    if as_json:
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+    elif not page:
+        click.echo(tool.table(rows))
 
 
 def _bar(items: Iterable, description: str) -> Iterable:

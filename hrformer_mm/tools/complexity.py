@@ -9,6 +9,7 @@ from typing import Any, Iterator, Optional
 
 import torch
 from mmengine.config import Config
+from mmengine.hub import get_config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -124,7 +125,7 @@ def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
         FileNotFoundError: If there is no such config.
         ValueError: If the config has no model of these libraries.
     """
-    cfg = Config.fromfile(config)
+    cfg = get_config(config) if '::' in config else Config.fromfile(config)
     scope = cfg.get('default_scope')
     if scope not in ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') or 'model' not in cfg:
         raise ValueError(f'{config} has no model of mmseg, mmpose, mmpretrain or mmdet (default_scope is {scope!r})')
