@@ -109,11 +109,12 @@ def complexity(configs: tuple[str, ...], size: Optional[tuple[int, int]], as_jso
         click.echo(f'{count.config}, {count.size[0]}x{count.size[1]}')
         click.echo(f'{"":22}{"parameters":>12}{"everything":>14}{"paper":>12}')
         for name, part in (*count.parts.items(), ('total', count.total)):
-            click.echo(f'{name:22}{part.parameters:12,}{part.everything / 1e9:12.3f} G{count.paper(part) / 1e9:10.3f} G')
+            everything, paper = part.everything / 1e9, count.paper(part) / 1e9
+            click.echo(f'{name:22}{part.parameters:12,}{everything:12.3f} G{paper:10.3f} G')
 
 
 @main.command()
-@click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the installed libraries' configs.")
+@click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
 @click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
               help='Write a page, by default docs/model_zoo.md.')

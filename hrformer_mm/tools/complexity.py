@@ -158,8 +158,8 @@ def part_of(name: str) -> str:
     """The part that a module or parameter of a model belongs to, by its name in the model."""
     found = re.match(r'backbone\.stage(\d)\.\d+\.(branches|fuse_layers)(\.\d+\.\d+\.(attn|ffn|mlp))?', name)
     if found:
-        kind = 'fusion' if found[2] == 'fuse_layers' else {'attn': 'attention', 'ffn': 'FFN', 'mlp': 'FFN'}.get(found[4])
-        return f'stage {found[1]}: {kind or "blocks"}'
+        kind = {'attn': 'attention', 'ffn': 'FFN', 'mlp': 'FFN'}.get(found[4], 'blocks')
+        return f'stage {found[1]}: {"fusion" if found[2] == "fuse_layers" else kind}'
     for pattern, part in ((r'backbone\.(conv|bn|norm)[12]\b', 'stem'), (r'backbone\.layer1\b', 'stage 1'),
                           (r'backbone\.transition\d', 'transitions'), (r'(decode_|auxiliary_)?.*head\b', 'head')):
         if re.match(pattern, name):

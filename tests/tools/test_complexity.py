@@ -84,7 +84,8 @@ def test_parts_sum_up_and_nothing_is_left_behind():
     ('backbone.conv2', 'stem'), ('backbone.bn1.weight', 'stem'), ('backbone.layer1.0.conv1', 'stage 1'),
     ('backbone.transition2.3', 'transitions'), ('backbone.stage3.1.branches.2.0.attn.attn.qkv', 'stage 3: attention'),
     ('backbone.stage3.1.branches.2.0.ffn', 'stage 3: FFN'), ('backbone.stage4.0.branches.3.1.norm1', 'stage 4: blocks'),
-    ('backbone.stage2.0.fuse_layers.0.1', 'stage 2: fusion'), ('decode_head.fuse', 'head'), ('neck.0.increase', 'neck')])
+    ('backbone.stage2.0.fuse_layers.0.1', 'stage 2: fusion'), ('decode_head.fuse', 'head'),
+    ('neck.0.increase', 'neck')])
 def test_part_of(name, part):
     assert part_of(name) == part
 
@@ -92,7 +93,7 @@ def test_part_of(name, part):
 def test_command(tmp_path):
     config = str(CONFIGS / 'td-hm_hrformer-t_coco-256x192.py')
     table = CliRunner().invoke(main, ['complexity', config])
-    assert table.exit_code == 0 and 'total' in table.output and '2,518,071' in table.output and '1.288 G' in table.output
+    assert table.exit_code == 0 and all(text in table.output for text in ('total', '2,518,071', '1.288 G'))
     found, = json.loads(CliRunner().invoke(main, ['complexity', config, '--json', '--size', '64', '64']).stdout)
     assert found['size'] == [64, 64] and found['parts']['total']['parameters'] == 2_518_071
     assert found['parts']['total']['everything'] > found['parts']['total']['paper']
