@@ -112,3 +112,16 @@ def test_coco_detection(data: Path) -> None:
     assert train.cat_ids[:3] == [1, 2, 3] and len(train.cat_ids) == 80 and train.cat_ids[-1] == 90
     assert sum(len(train[i]['instances']) for i in range(len(train))) == len(truth)
     assert {instance['bbox_label'] for i in range(len(train)) for instance in train[i]['instances']} == {0}
+
+
+def test_coco_boxes_of_the_annotations(data: Path) -> None:
+    """As --cfg-options test_dataloader.dataset.bbox_file=None has the config read them."""
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, DefaultScope
+    import mmpose.datasets  # noqa: F401
+    cfg = Config.fromfile(Path(__file__).parents[2] / 'configs/td-hm_hrformer-b_coco-256x192.py')
+    cfg.merge_from_dict({'test_dataloader.dataset.bbox_file': None, 'test_dataloader.dataset.data_root': f'{data}/coco'})
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    truth = json.loads((data / 'coco/annotations/person_keypoints_val2017.json').read_text())['annotations']
+    assert len(dataset) == len(truth) and all(dataset.get_data_info(i)['bbox_score'] == 1 for i in range(len(dataset)))
