@@ -3,6 +3,7 @@
     python3.11 tasks.py setup               make .venv/ with the pinned stack (a finished one is kept)
     python3.11 tasks.py test [pytest ...]   set up, then run pytest, with these arguments
     python3.11 tasks.py demo                set up, then run the demonstration
+    python3.11 tasks.py zoo [name ...]      set up, then train and test every config, or these, for two iterations
 """
 import hashlib
 import importlib.util
@@ -224,6 +225,12 @@ def test(args: Sequence[str]) -> None:
     os.execve(PYTHON, [str(PYTHON), '-m', 'pytest', *args], environment())  # pytest gets signals and gives its status
 
 
+def zoo(args: Sequence[str]) -> None:
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execve(PYTHON, [str(PYTHON), '-W', 'ignore', 'tests/zoo_runs.py', *args], environment())
+
+
 def demo() -> None:
     for folder in (ROOT / DEMO).glob('*'):
         if folder.name != 'data' and folder.is_dir():  # the last demonstration's
@@ -255,13 +262,15 @@ def main(args: Sequence[str]) -> None:
         raise Failure(f'the stack is pinned for Python 3.11, and this is {sys.version.split()[0]} ({sys.executable}). '
                       f'Run: python3.11 tasks.py {" ".join(args)}')
     task, rest = (args[0], args[1:]) if args else ('', [])
-    if task not in ('setup', 'test', 'demo') or (rest and task != 'test'):
+    if task not in ('setup', 'test', 'demo', 'zoo') or (rest and task not in ('test', 'zoo')):
         raise Failure(f'unknown task {shlex.join(args)!r}. {__doc__}', 2)
     setup()
     if task == 'test':
         test(rest)
     elif task == 'demo':
         demo()
+    elif task == 'zoo':
+        zoo(rest)
 
 
 if __name__ == '__main__':

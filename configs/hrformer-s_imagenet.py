@@ -4,7 +4,7 @@ Published (paper, table 6): top-1 81.2. 13,544,882 parameters. Batch 1024: 128 i
 """
 _base_ = [
     './_base_/models/hrformer_classifier.py', 'mmpretrain::_base_/datasets/imagenet_bs64_swin_224.py',
-    'mmpretrain::_base_/schedules/imagenet_bs1024_adamw_swin.py', 'mmpretrain::_base_/default_runtime.py',
+    './_base_/schedules/imagenet_300e.py', 'mmpretrain::_base_/default_runtime.py',
     './_base_/hrformer_mm.py'
 ]
 model = dict(

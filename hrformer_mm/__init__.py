@@ -2,7 +2,7 @@
 import importlib
 from typing import Any, List
 
-from . import compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
+from . import checks, compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
 
 __version__ = '0.1.0'
 __all__ = ['HRFormer', 'MODELS', 'to_deploy']

@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / 'hrformer_mm'
 ALLOWED = {
     'compat': set(),
+    'checks': set(),
     'registry': set(),
     'ops': set(),
     'layers': {'ops'},
@@ -18,7 +19,7 @@ ALLOWED = {
     'tools': {'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'data'},
     'cli': {'__init__', 'tools', 'data'},
     '__main__': {'cli'},
-    '__init__': {'compat'},
+    '__init__': {'checks', 'compat'},
 }
 
 

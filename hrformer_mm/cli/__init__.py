@@ -9,6 +9,7 @@ from ..data import synthesize as write_synthetic
 from ..data.synthesize import LAYOUTS
 from .benchmark import benchmark
 from .common import bar, errors
+from .zoo import complexity, zoo
 
 
 @click.group(context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
@@ -52,4 +53,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-main.add_command(benchmark)
+for command in (benchmark, complexity, zoo):
+    main.add_command(command)

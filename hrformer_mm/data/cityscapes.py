@@ -15,7 +15,7 @@ LABEL_IDS = dict(
 IGNORED_IDS = dict(ego_vehicle=1, static=4, rail_track=10)
 
 # Towns that do not exist: no name of the real data set can be meant.
-TOWNS = dict(train=('arborton', 'brookmere', 'cinderford'), val=('dalewick', 'eastholm'))
+TOWNS = dict(train=('arborton', 'brookmere', 'cinderford'), val=('dalewick', 'eastholm'), test=('fernleigh', ))
 
 
 def train_ids(label_ids: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def train_ids(label_ids: np.ndarray) -> np.ndarray:
 def write_cityscapes(folder: Path, counts: Dict[str, int], size: Tuple[int, int], seed: int,
                      progress: Callable) -> None:
     """Write ``leftImg8bit/`` and ``gtFine/`` below ``folder``; see :func:`hrformer_mm.data.synthesize`."""
-    for split, count in counts.items():
+    for split, count in {**counts, 'test': counts['val']}.items():
         towns = TOWNS[split]
         for index in progress(range(count), f'cityscapes/{split}'):
             rng = image_rng(seed, f'cityscapes/{split}', index)
@@ -36,5 +36,7 @@ def write_cityscapes(folder: Path, counts: Dict[str, int], size: Tuple[int, int]
             town = towns[index % len(towns)]
             name = f'{town}/{town}_{index // len(towns):06d}_000000'
             write_image(folder / f'leftImg8bit/{split}/{name}_leftImg8bit.png', image)
+            if split == 'test':  # its labels are the server's
+                label_ids = np.zeros_like(label_ids)
             write_image(folder / f'gtFine/{split}/{name}_gtFine_labelIds.png', label_ids)
             write_image(folder / f'gtFine/{split}/{name}_gtFine_labelTrainIds.png', train_ids(label_ids))

@@ -1,4 +1,4 @@
-"""Generated pictures of people in the layout of COCO's person keypoints (2017)."""
+"""Generated pictures of people in the layout of COCO 2017: boxes, keypoints, and those of COCO-WholeBody."""
 import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
@@ -6,15 +6,20 @@ from typing import Any, Callable, Dict, List, Tuple
 import cv2
 import numpy as np
 
+from .coco_categories import CATEGORIES
 from .drawing import image_rng, write_image
 from .figure import KEYPOINTS
 from .people import ABSENT, draw_people
 
 Record = Dict[str, Any]
 
-DETECTIONS = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
+# The files of detections that everybody tests with, named after their average precision on people.
+DETECTIONS = dict(val='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
+                  test='person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json')
 # As in COCO, no image of one split has the number of an image of the other.
-FIRST_ID = dict(train=1, val=500001)
+FIRST_ID = dict(train=1, val=500001, test=700001)
+# Keypoints that COCO-WholeBody adds to the body's.
+WHOLEBODY = dict(foot=6, face=68, lefthand=21, righthand=21)
 # Pairs of keypoints, counted from 1, in COCO's order.
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10),
             (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7))
@@ -22,7 +27,7 @@ SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), 
 
 def write_coco(folder: Path, counts: Dict[str, int], size: Tuple[int, int], seed: int, progress: Callable) -> None:
     """Write images, annotations and detections below ``folder``; see :func:`hrformer_mm.data.synthesize`."""
-    for split, count in counts.items():
+    for split, count in {**counts, 'test': counts['val']}.items():
         images: List[Record] = []
         annotations: List[Record] = []
         detections: List[Record] = []
@@ -36,9 +41,17 @@ def write_coco(folder: Path, counts: Dict[str, int], size: Tuple[int, int], seed
             images.append(image)
             annotations.extend(found)
             detections.extend(detect(rng, image['id'], found, size))
-        _write_json(folder / f'annotations/person_keypoints_{split}2017.json', data_set(images, annotations))
-        if split == 'val':
-            _write_json(folder / DETECTIONS, detections)
+        if split in DETECTIONS:
+            _write_json(folder / DETECTIONS[split], detections)
+        if split == 'test':  # its annotations are the server's
+            _write_json(folder / 'annotations/image_info_test-dev2017.json', data_set(images, []))
+            continue
+        people = data_set(images, annotations)
+        _write_json(folder / f'annotations/person_keypoints_{split}2017.json', people)
+        # A detector speaks of all categories, though people alone are drawn.
+        _write_json(folder / f'annotations/instances_{split}2017.json', {**people, 'categories': CATEGORIES})
+        whole = [{**person, **wholebody_record()} for person in annotations]
+        _write_json(folder / f'annotations/coco_wholebody_{split}_v1.0.json', data_set(images, whole))
 
 
 def data_set(images: List[Record], annotations: List[Record]) -> Record:
@@ -84,6 +97,15 @@ def annotation_record(image_id: int, number: int, keypoints: np.ndarray, mask: n
         bbox=[*low.tolist(), *(high - low).tolist()],
         category_id=1,
         id=10 * image_id + number)
+
+
+def wholebody_record() -> Record:
+    """COCO-WholeBody's additions to the entry of one person: feet, face and hands, none of them labelled."""
+    record: Record = {f'{part}_kpts': [0] * (3 * count) for part, count in WHOLEBODY.items()}
+    for part in ('foot', 'face', 'lefthand', 'righthand'):
+        record[f'{part}_valid'] = False
+        record[f'{part}_box'] = [0, 0, 0, 0]
+    return record
 
 
 def detect(rng: np.random.Generator, image_id: int, people: List[Record], size: Tuple[int, int]) -> List[Record]:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence
 from .cityscapes import write_cityscapes
 from .coco import write_coco
 from .imagenet import write_imagenet
+from .scenes import write_ade20k, write_coco_stuff, write_custom, write_pascal_context
 
 MARKER = '.synthetic'
 MIN_SIDE = 64
@@ -27,6 +28,10 @@ LAYOUTS = dict(
     cityscapes=Layout(train=48, val=12, size=(256, 128), write=write_cityscapes),
     coco=Layout(train=64, val=16, size=(256, 256), write=write_coco),
     imagenet=Layout(train=300, val=50, size=(96, 96), write=write_imagenet),
+    VOCdevkit=Layout(train=24, val=12, size=(256, 192), write=write_pascal_context),
+    coco_stuff10k=Layout(train=24, val=12, size=(256, 192), write=write_coco_stuff),
+    ade=Layout(train=24, val=12, size=(256, 192), write=write_ade20k),
+    custom=Layout(train=24, val=12, size=(256, 192), write=write_custom),
 )
 
 
@@ -38,7 +43,7 @@ def synthesize(root: Union[str, Path],
                train: Optional[int] = None,
                val: Optional[int] = None,
                size: Optional[Tuple[int, int]] = None) -> List[Path]:
-    """Generate small data sets in the on-disk layouts of Cityscapes, COCO keypoints and ImageNet.
+    """Generate small data sets in the on-disk layouts of those that the configs name.
 
     They are read by the libraries' own data set classes and learnable from scratch on a CPU. The same arguments give
     the same bytes (with the same versions of NumPy and OpenCV), each image has its own random numbers, and asking for
@@ -46,15 +51,17 @@ def synthesize(root: Union[str, Path],
 
     Args:
         root (str | Path): Folder to hold the layouts, usually ``data``; made if it is missing.
-        layouts (Sequence[str]): Which to write, out of ``'cityscapes'``, ``'coco'`` and ``'imagenet'``.
+        layouts (Sequence[str]): Which to write, by the name of the folder: ``'cityscapes'``; ``'coco'`` (boxes,
+            keypoints, COCO-WholeBody); ``'imagenet'``; ``'VOCdevkit'`` (PASCAL-Context); ``'coco_stuff10k'``;
+            ``'ade'`` (ADE20K); ``'custom'`` (images and label maps of two classes).
         seed (int): Another seed gives other images; 0 or more.
         progress (callable, optional): Called with an iterable over the images and a description; returns the iterable
             to go through, for instance one that draws a progress bar.
-        train (int, optional): Images of each training set. Defaults to 48, 64 and 300 for the three layouts.
+        train (int, optional): Images of each training set. Defaults to those of :data:`LAYOUTS`.
             Cityscapes shows each of its classes in any 12 consecutive images, ImageNet in any 10.
-        val (int, optional): Images of each validation set. Defaults to 12, 16 and 50.
+        val (int, optional): Images of each validation set, and of the test sets, which Cityscapes and COCO have.
         size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Defaults to
-            (256, 128), (256, 256) and (96, 96).
+            those of :data:`LAYOUTS`.
 
     Returns:
         List[Path]: The folders written, in the order asked for.

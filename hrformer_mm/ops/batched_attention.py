@@ -29,6 +29,17 @@ def probabilities(q: Tensor, k: Tensor, bias: Optional[Tensor], scale: float) ->
     return torch.softmax(product, -1, out=product)
 
 
+def _attend(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int, window_size: tuple[int, int],
+            scale: float, padding: Padding) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """The result, the windows of queries, keys and values, and the size of the padded map."""
+    padded = padding.pad(qkv, padding_value)
+    windows = partition_windows(padded, window_size, 3, num_heads)
+    q, k, v = windows.unbind(0)
+    out = torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
+    size = padded.shape[1:3]
+    return padding.crop(merge_windows(out[None], window_size, size)).contiguous(), windows, size
+
+
 class BatchedWindowAttention(torch.autograd.Function):
     """Window attention that keeps the windows alone for the backward pass, and makes the probabilities anew.
 
@@ -39,13 +50,10 @@ class BatchedWindowAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int,
                 window_size: tuple[int, int], scale: float, padding: Padding) -> Tensor:
-        padded = padding.pad(qkv, padding_value)
-        windows = partition_windows(padded, window_size, 3, num_heads)
+        out, windows, size = _attend(qkv, padding_value, bias, num_heads, window_size, scale, padding)
         ctx.save_for_backward(windows, bias)
-        ctx.settings = padded.shape[1:3], window_size, scale, padding
-        q, k, v = windows.unbind(0)
-        out = torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
-        return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3])).contiguous()
+        ctx.settings = size, window_size, scale, padding
+        return out
 
     @staticmethod
     @once_differentiable
@@ -78,9 +86,7 @@ def batched_window_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[
     """:class:`BatchedWindowAttention` without gradients, as one node of a compiled graph: what a compiler makes of the
     parts takes twice as long."""
     height, width = window_size
-    with torch.no_grad():
-        return BatchedWindowAttention.apply(qkv.contiguous(), padding_value, bias, num_heads, (height, width), scale,
-                                            Padding(*padding))
+    return _attend(qkv.contiguous(), padding_value, bias, num_heads, (height, width), scale, Padding(*padding))[0]
 
 
 @batched_window_attention.register_fake

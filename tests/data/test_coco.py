@@ -82,3 +82,46 @@ def test_coco_dataset_with_detections(data: Path) -> None:
     assert {box['image_id'] for box in good} == {image['id'] for image in truth['images']}
     for person, box in zip(truth['annotations'], good):
         assert np.abs(np.subtract(person['bbox'], box['bbox'])).max() < 0.3 * max(person['bbox'][2:])
+
+
+def test_coco_test_dev(data: Path) -> None:
+    """The test images have boxes and no annotations."""
+    info = json.loads((data / 'coco/annotations/image_info_test-dev2017.json').read_text())
+    boxes = json.loads((data / 'coco/person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json')
+                       .read_text())
+    assert not info['annotations'] and len(info['images']) == 16
+    assert {box['image_id'] for box in boxes} == {image['id'] for image in info['images']}
+    assert all((data / 'coco/test2017' / image['file_name']).exists() for image in info['images'])
+
+
+def test_coco_wholebody(data: Path) -> None:
+    from mmpose.datasets import CocoWholeBodyDataset
+    whole = CocoWholeBodyDataset(
+        data_root=f'{data}/coco/', data_mode='topdown', ann_file='annotations/coco_wholebody_train_v1.0.json',
+        data_prefix=dict(img='train2017/'))
+    item = whole[0]
+    assert item['keypoints'].shape == (1, 133, 2) and item['keypoints_visible'][0, :17].any()
+    assert not item['keypoints_visible'][0, 17:].any()
+
+
+def test_coco_detection(data: Path) -> None:
+    from mmdet.datasets import CocoDataset
+    train = CocoDataset(data_root=f'{data}/coco/', ann_file='annotations/instances_train2017.json',
+                        data_prefix=dict(img='train2017/'))
+    truth = json.loads((data / 'coco/annotations/instances_train2017.json').read_text())['annotations']
+    assert train.cat_ids[:3] == [1, 2, 3] and len(train.cat_ids) == 80 and train.cat_ids[-1] == 90
+    assert sum(len(train[i]['instances']) for i in range(len(train))) == len(truth)
+    assert {instance['bbox_label'] for i in range(len(train)) for instance in train[i]['instances']} == {0}
+
+
+def test_coco_boxes_of_the_annotations(data: Path) -> None:
+    """As --cfg-options test_dataloader.dataset.bbox_file=None has the config read them."""
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, DefaultScope
+    import mmpose.datasets  # noqa: F401
+    cfg = Config.fromfile(Path(__file__).parents[2] / 'configs/td-hm_hrformer-b_coco-256x192.py')
+    cfg.merge_from_dict({'test_dataloader.dataset.bbox_file': None, 'test_dataloader.dataset.data_root': f'{data}/coco'})
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    truth = json.loads((data / 'coco/annotations/person_keypoints_val2017.json').read_text())['annotations']
+    assert len(dataset) == len(truth) and all(dataset.get_data_info(i)['bbox_score'] == 1 for i in range(len(dataset)))

@@ -7,9 +7,11 @@ from typing import Dict
 import cv2
 import pytest
 
-from hrformer_mm.data import synthesize
+from hrformer_mm.data import LAYOUTS, synthesize
 
 SMALL = dict(train=4, val=2, size=(64, 64))
+# Cityscapes and COCO have a test set of the size of val; ImageNet; and four sets of pictures with a label map each.
+PICTURES = (4 + 2 + 2) * (3 + 1) + (4 + 2) * (1 + 4 * 2)
 
 
 def digests(folder: Path) -> Dict[str, str]:
@@ -28,7 +30,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_same_bytes_for_the_same_seed(small: Path, tmp_path: Path) -> None:
-    synthesize(tmp_path / 'again', ('imagenet', 'cityscapes', 'coco'), **SMALL)
+    synthesize(tmp_path / 'again', tuple(reversed(LAYOUTS)), **SMALL)
     assert digests(small) == digests(tmp_path / 'again')
 
 
@@ -37,11 +39,13 @@ def test_other_images_for_another_seed(small: Path, tmp_path: Path) -> None:
     first, second = digests(small), digests(tmp_path / 'other')
     assert list(first) == list(second)
     pictures = [name for name in first if name.lower().endswith(('.png', '.jpg', '.jpeg'))]
-    assert len(pictures) == (4 + 2) * 5  # a street has two label maps beside it
-    assert all(first[name] != second[name] for name in pictures)
+    # A street of Cityscapes has two label maps, and the label maps of its test set are empty.
+    assert len(pictures) == PICTURES
+    empty = [name for name in pictures if 'gtFine/test' in name]
+    assert len(empty) == 2 * 2 and all(first[name] != second[name] for name in set(pictures) - set(empty))
 
 
-@pytest.mark.parametrize('layout', ['cityscapes', 'coco', 'imagenet'])
+@pytest.mark.parametrize('layout', LAYOUTS)
 def test_one_layout_alone_is_the_same(small: Path, tmp_path: Path, layout: str) -> None:
     assert synthesize(tmp_path / 'alone', layout, **SMALL) == [tmp_path / 'alone' / layout]
     assert digests(tmp_path / 'alone' / layout) == digests(small / layout)
@@ -72,7 +76,7 @@ def test_second_run_replaces_the_first(small: Path) -> None:
     assert digests(small) == before
     synthesize(small, 'imagenet', train=2, val=1)
     assert len(list((small / 'imagenet').rglob('*.JPEG'))) == 3
-    assert sorted(os.listdir(small)) == ['cityscapes', 'coco', 'imagenet']
+    assert sorted(os.listdir(small)) == sorted(LAYOUTS)
 
 
 def test_empty_folder_is_filled(tmp_path: Path) -> None:
@@ -116,7 +120,7 @@ def test_interrupted_run_leaves_the_old_data(small: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         synthesize(small, seed=1, progress=interrupt, **SMALL)
     assert digests(small) == before
-    assert sorted(os.listdir(small)) == ['cityscapes', 'coco', 'imagenet']
+    assert sorted(os.listdir(small)) == sorted(LAYOUTS)
 
 
 def test_progress_goes_over_the_images(tmp_path: Path) -> None:
@@ -127,14 +131,15 @@ def test_progress_goes_over_the_images(tmp_path: Path) -> None:
         return items
 
     synthesize(tmp_path, ('coco', 'cityscapes'), progress=count, train=2, val=1, size=(64, 64))
-    assert seen == {'coco/train': 2, 'coco/val': 1, 'cityscapes/train': 2, 'cityscapes/val': 1}
+    assert seen == {f'{name}/{split}': count for name in ('coco', 'cityscapes')
+                    for split, count in (('train', 2), ('val', 1), ('test', 1))}
 
 
 @pytest.mark.parametrize('size', [(64, 64), (97, 65), (64, 200), (300, 70)])
 def test_any_size_above_the_smallest(tmp_path: Path, size: tuple) -> None:
     synthesize(tmp_path, train=4, val=1, size=size)
     pictures = [path for path in tmp_path.rglob('*') if path.suffix.lower() in ('.png', '.jpg', '.jpeg')]
-    assert len(pictures) == 5 * 5
+    assert len(pictures) == (4 + 1 + 1) * (3 + 1) + (4 + 1) * (1 + 4 * 2)
     for path in pictures:
         assert cv2.imread(str(path)).shape[1::-1] == size
 

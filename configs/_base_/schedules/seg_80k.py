@@ -1,8 +1,12 @@
-# The authors' schedule for Cityscapes: AdamW, linear warm-up, polynomial decay, batch 8.
+# The authors' schedule for Cityscapes: AdamW, which decays neither norms nor biases nor their tables (`group_weight`
+# in their trainer), linear warm-up, polynomial decay, batch 8.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.01),
-    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys=dict(relative_position_bias_table=dict(decay_mult=0.0))))
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        custom_keys=dict(relative_position_bias_table=dict(decay_mult=0.0))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1500, by_epoch=False),
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=1500, end=80000, by_epoch=False),

@@ -1,0 +1,23 @@
+"""Swin-B with a deconvolution head on COCO keypoints, 256x192 (paper, table 10).
+
+The backbone is mmpretrain's; three deconvolutions bring stride 32 to 4. 93,040,585 parameters. ImageNet weights:
+--cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
+    model.backbone.init_cfg.prefix=backbone.
+"""
+_base_ = '../td-hm_hrformer-b_coco-256x192.py'
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmpretrain.SwinTransformer',
+        arch='base',
+        img_size=(256, 192),
+        pad_small_map=True,
+        out_indices=(3, ),
+        drop_path_rate=0.3),
+    head=dict(
+        _delete_=True,
+        type='HeatmapHead',
+        in_channels=1024,
+        out_channels=17,
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=_base_.codec))

@@ -1,0 +1,26 @@
+"""ViT-Large with a deconvolution head on COCO keypoints, 256x192 (paper, table 10).
+
+The backbone is mmpretrain's; two deconvolutions bring stride 16 to 4. 308,543,761 parameters. ImageNet weights:
+--cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
+    model.backbone.init_cfg.prefix=backbone.
+"""
+_base_ = '../td-hm_hrformer-b_coco-256x192.py'
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmpretrain.VisionTransformer',
+        arch='large',
+        img_size=(256, 192),
+        patch_size=16,
+        with_cls_token=False,
+        out_type='featmap',
+        drop_path_rate=0.3),
+    head=dict(
+        _delete_=True,
+        type='HeatmapHead',
+        in_channels=1024,
+        deconv_out_channels=(256, 256),
+        deconv_kernel_sizes=(4, 4),
+        out_channels=17,
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=_base_.codec))

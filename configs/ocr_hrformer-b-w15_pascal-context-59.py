@@ -1,0 +1,15 @@
+"""HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 15x15.
+
+Published (paper, table 5, and authors' model zoo): mIoU 57.6 single scale, 58.5 multi-scale (--tta).
+56,237,520 parameters. The authors start from ImageNet weights, and their scores need them:
+--cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+The checkpoint's bias tables are resized from 7x7 windows.
+"""
+_base_ = [
+    './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',
+    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+]
+model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
+    backbone=dict(drop_path_rate=0.3, window_sizes=15),
+    decode_head=dict(num_classes=59))

@@ -1,0 +1,14 @@
+"""HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 7x7.
+
+Published (paper, table 5, and authors' model zoo): mIoU 56.3 single scale, 57.1 multi-scale (--tta).
+56,073,552 parameters. The authors start from ImageNet weights, and their scores need them:
+--cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+"""
+_base_ = [
+    './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',
+    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+]
+model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
+    backbone=dict(drop_path_rate=0.2),
+    decode_head=dict(num_classes=59))

@@ -1,0 +1,14 @@
+"""HRFormer-S + OCR on PASCAL-Context, 59 classes, windows of 7x7.
+
+Published (paper, table 5, and authors' model zoo): mIoU 53.8 single scale, 54.6 multi-scale (--tta).
+13,564,896 parameters. The authors start from ImageNet weights, and their scores need them:
+--cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+"""
+_base_ = [
+    './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',
+    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+]
+model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
+    backbone=dict(arch='small', drop_path_rate=0.2),
+    decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=59))

@@ -1,0 +1,168 @@
+"""Train every config for two iterations and test it, through mim's command line, on generated data.
+
+    python tests/zoo_runs.py [--work-dir DIR] [NAME ...]     names as ocr_hrformer-s_cityscapes or 'ablations/*'
+
+The configs are the ones that users have: paths, and smaller crops and batches, are given on the command line. Prints
+one line for each: seconds, the loss of both iterations, the scores, of which nothing is to be expected.
+"""
+import argparse
+import fnmatch
+import json
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+from mmengine.config import Config
+
+from hrformer_mm.data import synthesize
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CROP = '(128,128)'
+# What makes a run short: by the type of a transform, and by the library.
+TRANSFORMS = dict(RandomResize=f'scale={CROP}', Resize=f'scale={CROP}', RandomCrop=f'crop_size={CROP}',
+                  RandomResizedCrop='scale=64')
+LIBRARIES = dict(
+    mmseg=['train_dataloader.batch_size=2', f'model.data_preprocessor.size={CROP}', 'train_cfg.max_iters=2'],
+    mmpose=['train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=4', 'train_cfg.max_epochs=1'],
+    mmpretrain=['train_dataloader.batch_size=4', 'val_dataloader.batch_size=4', 'test_dataloader.batch_size=4',
+                'train_cfg.max_epochs=1', 'param_scheduler.1.begin=0', 'param_scheduler.0.end=1'],
+    mmdet=['train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=4', 'train_cfg.max_epochs=1',
+           'model.test_cfg.score_thr=0', 'model.test_cfg.nms=None'])  # mmcv-lite has no NMS
+COMMON = ['default_hooks.logger.interval=1', 'train_cfg.val_interval=100'] + [
+    f'{split}_dataloader.{key}' for split in ('train', 'val', 'test')
+    for key in ('num_workers=0', 'persistent_workers=False')]
+START = 'ocr_hrformer-s_cityscapes'  # where training on one's own data starts from
+
+
+class Result(NamedTuple):
+    """What a config did: seconds, the losses of its iterations, and scores (or files) of its tests."""
+
+    seconds: float
+    losses: List[float]
+    scores: Dict[str, Any]
+
+
+def walk(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
+    """Every entry of a config below ``key``, as mim's options name it."""
+    yield key, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for name, entry in items:
+        yield from walk(entry, f'{key}.{name}' if key else str(name))
+
+
+def options(cfg: Config, data: Path, work_dir: Path) -> List[str]:
+    """The command line's changes: where data and results are, and how little of it is used."""
+    found = COMMON + LIBRARIES[cfg.default_scope]
+    for part in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
+                 'tta_pipeline'):
+        for key, value in walk(cfg.get(part, {}), part):
+            if isinstance(value, str) and value.startswith('data/'):
+                found.append(f'{key}={data / value[5:]}')
+            elif isinstance(value, str) and value.startswith('work_dirs/'):
+                found.append(f'{key}={work_dir / "files" / Path(value).name}')
+            elif isinstance(value, dict) and value.get('type') in TRANSFORMS and 'scale_factor' not in value:
+                found.append(f'{key}.{TRANSFORMS[value["type"]]}')
+    return found
+
+
+def full_mmcv() -> bool:
+    """Whether mmcv has its compiled ops, asked without importing it."""
+    return any(list(Path(folder).glob('_ext.*')) for folder in find_spec('mmcv').submodule_search_locations)
+
+
+def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> None:
+    line = [Path(sys.executable).with_name('mim'), command, cfg.default_scope, CONFIGS / f'{name}.py', '--gpus', 0,
+            '--work-dir', work_dir, *args]
+    if (cfg.default_scope, command) == ('mmdet', 'test') and not full_mmcv():
+        # mmdet's script needs mmcv's ops before it reads a config: with mmcv-lite, hrformer_mm has to come first.
+        script = Path(find_spec('mmdet').origin).with_name('.mim') / 'tools/test.py'
+        code = 'import hrformer_mm, runpy, sys; runpy.run_path(sys.argv.pop(1), None, "__main__")'
+        line = [sys.executable, '-c', code, script, CONFIGS / f'{name}.py', args[1], '--work-dir', work_dir, *args[2:]]
+    done = subprocess.run(list(map(str, line)), cwd=work_dir.parent, capture_output=True, text=True, timeout=1800)
+    if done.returncode != 0:
+        raise RuntimeError(f'{" ".join(map(str, line))}\n{(done.stdout + done.stderr)[-3000:]}')
+
+
+def newest(work_dir: Path, pattern: str) -> List[Dict[str, Any]]:
+    """The lines of the newest JSON file of this pattern."""
+    path = max(work_dir.glob(pattern), key=lambda found: found.stat().st_mtime)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def run(name: str, data: Path, root: Path) -> Result:
+    """Train and test one config; segmentation with several scales and flips, too.
+
+    Raises:
+        RuntimeError: If a launcher fails, with its command and the end of what it said; or if a loss is no number.
+    """
+    start = time.monotonic()
+    cfg = Config.fromfile(CONFIGS / f'{name}.py', import_custom_modules=False)
+    work_dir = root / name
+    (work_dir / 'files').mkdir(parents=True, exist_ok=True)
+    changes = options(cfg, data, work_dir)
+    if cfg.get('load_from'):
+        if not (root / START / 'train/last_checkpoint').exists():
+            run(START, data, root)
+        changes.append(f'load_from={(root / START / "train/last_checkpoint").read_text()}')
+    mim('train', cfg, name, work_dir / 'train', '--cfg-options', *changes)
+    losses = [line['loss'] for line in newest(work_dir / 'train', '*/vis_data/scalars.json') if 'loss' in line]
+    if len(losses) < 2 or not all(0 < loss < float('inf') for loss in losses):
+        raise RuntimeError(f'{name}: its losses are {losses}')
+    checkpoint = (work_dir / 'train/last_checkpoint').read_text()
+
+    scores: Dict[str, Any] = {}
+    if cfg.test_evaluator.type == 'CityscapesMetric' and find_spec('cityscapesscripts') is None:
+        return Result(time.monotonic() - start, losses, {'not tested, needs': 'pip install cityscapesscripts'})
+    modes = {'': (), 'tta ': ('--tta', )} if cfg.test_evaluator.type == 'IoUMetric' else {'': ()}
+    for mode, flags in modes.items():
+        folder = work_dir / f'test{mode.strip()}'
+        mim('test', cfg, name, folder, '-C', checkpoint, *flags, '--cfg-options', *changes)
+        if cfg.test_evaluator.get('format_only'):
+            scores['files'] = sum(path.is_file() for path in (work_dir / 'files').rglob('*'))
+        else:
+            wanted = ('mIoU', 'coco/AP', 'coco-wholebody/AP', 'accuracy/top1', 'coco/bbox_mAP')
+            report = newest(folder, '*/*.json')[-1]
+            scores.update({f'{mode}{key}': report[key] for key in wanted if key in report})
+    return Result(time.monotonic() - start, losses, scores)
+
+
+def names(patterns: Sequence[str]) -> List[str]:
+    """The configs that these patterns name, all without any; the demonstration's have a command of their own."""
+    found = [str(path.relative_to(CONFIGS).with_suffix('')) for folder in ('.', 'ablations')
+             for path in sorted((CONFIGS / folder).glob('*.py'))]
+    chosen = [name for name in found if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise SystemExit(f'no config is named {" or ".join(patterns)} in {CONFIGS}')
+    return chosen
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='*')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/zoo'))
+    args = parser.parse_args()
+    root = args.work_dir.resolve()
+    synthesize(root / 'data', train=8, val=4)
+    failed = []
+    print(f'{"config":48}{"seconds":>8}{"loss before":>13}{"after":>9}  scores', flush=True)
+    for name in names(args.names):
+        try:
+            result = run(name, root / 'data', root)
+        except RuntimeError as error:
+            failed.append(name)
+            print(f'{name:48} failed:\n{error}', flush=True)
+            continue
+        scores = ', '.join(f'{key} {value if isinstance(value, str) else round(value, 4)}'
+                           for key, value in result.scores.items())
+        before, after = result.losses[0], result.losses[-1]
+        print(f'{name:48}{result.seconds:8.0f}{before:13.4g}{after:9.4g}  {scores}', flush=True)
+    if failed:
+        print(f'{len(failed)} failed: {", ".join(failed)}')
+    return len(failed) > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
