@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batched_attention import BatchedWindowAttention, batched_window_attention, probabilities
+from .batched_attention import BatchedWindowAttention, attend
 from .windows import Padding, centred_padding, merge_windows, partition_windows
 
 _backend = 'auto'
@@ -68,12 +68,8 @@ def window_attention(qkv: Tensor,
     masked = mask_padding and any(padding)
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
-    if name == 'batched' and not masked:
-        arguments = qkv, padding_value, bias, num_heads, window_size, scale, padding
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            return BatchedWindowAttention.apply(*arguments)
-        if torch.compiler.is_dynamo_compiling() and not torch.is_grad_enabled():  # not where a graph is exported
-            return batched_window_attention(*arguments)
+    if name == 'batched' and not masked and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
     padded = padding.pad(qkv, padding_value)
     windows = partition_windows(padded, window_size, 3, num_heads)
@@ -82,25 +78,28 @@ def window_attention(qkv: Tensor,
         keys = padding.pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
         keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(qkv.shape[0], 1, 1, 1)
         bias = keys if bias is None else bias + keys
-    out = _BACKENDS[name](*windows.unbind(0), bias, scale)
+    out = _BACKENDS[name](windows, bias, scale)
     return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3]))
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    q, k, v = windows.unbind(0)
     product = (q * scale) @ k.transpose(-2, -1)
     if bias is not None:
         product = product + bias
     return torch.softmax(product, dim=-1) @ v
 
 
-def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
+def _fused(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    return F.scaled_dot_product_attention(*windows.unbind(0), attn_mask=bias, scale=scale)
 
 
-def _batched(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return _plain(q, k, v, bias, scale)
-    return torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
+def _batched(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    # A graph that is exported holds PyTorch's operators alone, and what is compiled for training differentiates them.
+    exporting = torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
+    if torch.is_grad_enabled() or exporting:
+        return _plain(windows, bias, scale)
+    return attend(windows, bias, scale)
 
 
 _BACKENDS = {'batched': _batched, 'fused': _fused, 'plain': _plain}

@@ -29,17 +29,6 @@ def probabilities(q: Tensor, k: Tensor, bias: Optional[Tensor], scale: float) ->
     return torch.softmax(product, -1, out=product)
 
 
-def _attend(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int, window_size: tuple[int, int],
-            scale: float, padding: Padding) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """The result, the windows of queries, keys and values, and the size of the padded map."""
-    padded = padding.pad(qkv, padding_value)
-    windows = partition_windows(padded, window_size, 3, num_heads)
-    q, k, v = windows.unbind(0)
-    out = torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
-    size = padded.shape[1:3]
-    return padding.crop(merge_windows(out[None], window_size, size)).contiguous(), windows, size
-
-
 class BatchedWindowAttention(torch.autograd.Function):
     """Window attention that keeps the windows alone for the backward pass, and makes the probabilities anew.
 
@@ -50,10 +39,12 @@ class BatchedWindowAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int,
                 window_size: tuple[int, int], scale: float, padding: Padding) -> Tensor:
-        out, windows, size = _attend(qkv, padding_value, bias, num_heads, window_size, scale, padding)
+        padded = padding.pad(qkv, padding_value)
+        windows = partition_windows(padded, window_size, 3, num_heads)
         ctx.save_for_backward(windows, bias)
-        ctx.settings = size, window_size, scale, padding
-        return out
+        ctx.settings = padded.shape[1:3], window_size, scale, padding
+        out = _attend(windows, bias, scale)
+        return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3])).contiguous()
 
     @staticmethod
     @once_differentiable
@@ -80,15 +71,34 @@ class BatchedWindowAttention(torch.autograd.Function):
         return padding.crop(padded), grad_value, grad_bias, None, None, None, None
 
 
-@torch.library.custom_op('hrformer_mm::batched_window_attention', mutates_args=())
-def batched_window_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int,
-                             window_size: list[int], scale: float, padding: list[int]) -> Tensor:
-    """:class:`BatchedWindowAttention` without gradients, as one node of a compiled graph: what a compiler makes of the
-    parts takes twice as long."""
-    height, width = window_size
-    return _attend(qkv.contiguous(), padding_value, bias, num_heads, (height, width), scale, Padding(*padding))[0]
+# One node of a compiled graph: a compiler's own code for the parts takes twice as long. PyTorch's newer interface,
+# custom_op, would take 40 us for each call.
+_library = torch.library.Library('hrformer_mm', 'DEF')
+_library.define('attend(Tensor windows, Tensor? bias, float scale) -> Tensor')
 
 
-@batched_window_attention.register_fake
-def _(qkv: Tensor, *_: Any) -> Tensor:
-    return qkv.new_empty(*qkv.shape[:3], qkv.shape[3] // 3)
+def attend(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    """softmax(q k^T scale + bias) v without gradients; in a compiled graph as one node.
+
+    Args:
+        windows (Tensor): Queries, keys and values, (3, windows, heads, L, D), contiguous.
+        bias (Tensor, optional): (heads, L, L).
+        scale (float): Factor of the products.
+
+    Returns:
+        Tensor: (windows, heads, L, D).
+    """
+    return torch.ops.hrformer_mm.attend(windows, bias, scale)
+
+
+def _attend(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    q, k, v = windows.unbind(0)
+    return torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
+
+
+_library.impl('attend', _attend, 'CompositeExplicitAutograd')
+
+
+@torch.library.register_fake('hrformer_mm::attend')
+def _(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    return windows.new_empty(windows.shape[1:])
