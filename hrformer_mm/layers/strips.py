@@ -8,6 +8,11 @@ from torch import Tensor
 # What a strip's widest map may take. A CPU's caches hold it, and the allocator hands the same memory out again and
 # again, where it would fetch fresh pages from the operating system for every large map.
 STRIP_BYTES = 4 * 2**20
+COMPILED_STRIP_BYTES = 3 * STRIP_BYTES  # compiling takes time for every strip
+
+
+def _strip_bytes() -> int:
+    return COMPILED_STRIP_BYTES if torch.compiler.is_dynamo_compiling() else STRIP_BYTES
 
 
 def strips(x: Tensor, channels: int, rows: int = 1, offset: int = 0) -> Iterator[tuple[slice, slice]]:
@@ -23,13 +28,13 @@ def strips(x: Tensor, channels: int, rows: int = 1, offset: int = 0) -> Iterator
         tuple[slice, slice]: Images and rows.
     """
     n, h, w, _ = x.shape
-    row_bytes = w * channels * x.element_size()
-    if h * row_bytes <= STRIP_BYTES:
-        images = STRIP_BYTES // max(h * row_bytes, 1)
+    row_bytes, limit = w * channels * x.element_size(), _strip_bytes()
+    if h * row_bytes <= limit:
+        images = limit // max(h * row_bytes, 1)
         for i in range(0, n, images):
             yield slice(i, min(i + images, n)), slice(0, h)
         return
-    step = max(STRIP_BYTES // (rows * row_bytes), 1) * rows
+    step = max(limit // (rows * row_bytes), 1) * rows
     for i in range(n):
         for row in range(-offset, h, step):
             yield slice(i, i + 1), slice(max(row, 0), min(row + step, h))
@@ -37,7 +42,7 @@ def strips(x: Tensor, channels: int, rows: int = 1, offset: int = 0) -> Iterator
 
 def worth_strips(x: Tensor, channels: int) -> bool:
     """Whether a map made of `x`, (N, H, W, C), with so many channels is too large for one piece: on the CPU, without
-    gradients, and where no graph is recorded."""
-    return (x.device.type == 'cpu' and not torch.is_grad_enabled()
-            and x.numel() // x.shape[3] * channels * x.element_size() > STRIP_BYTES
-            and not torch.compiler.is_compiling() and not torch.jit.is_tracing())
+    gradients, and where no graph is recorded for other machines."""
+    recording = torch.jit.is_tracing() or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
+    return (x.device.type == 'cpu' and not torch.is_grad_enabled() and not recording
+            and x.numel() // x.shape[3] * channels * x.element_size() > _strip_bytes())
