@@ -19,13 +19,13 @@ class DeployFFN(nn.Module):
         super().__init__()
         self.fc1, self.dw3x3, self.fc2 = (PackedConv(conv, 'gelu') for conv in (ffn.fc1, ffn.dw3x3, ffn.fc2))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W)."""
-        return self.contract(self.expand(x))
+    def forward(self, x: Tensor, norm: nn.Module) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W), after a norm over the last dimension of (N, H, W, C)."""
+        return self.contract(self.expand(x, norm))
 
-    def expand(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, hidden, H, W)."""
-        return self.dw3x3(self.fc1(x))
+    def expand(self, x: Tensor, norm: nn.Module) -> Tensor:
+        """(N, C, H, W) to (N, hidden, H, W), after the norm."""
+        return self.dw3x3(self.fc1(norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
 
     def contract(self, x: Tensor) -> Tensor:
         """(N, hidden, H, W) to (N, C, H, W)."""
@@ -64,9 +64,9 @@ class DeployAttention(nn.Module):
         bias = attention.relative_position_bias()
         self.register_buffer('bias', None if bias is None else bias.detach().contiguous())
 
-    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C)."""
-        qkv = self.qkv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    def forward(self, x: Tensor, norm: nn.Module, padding: Optional[Padding] = None) -> Tensor:
+        """(N, H, W, C) to (N, H, W, C), after a norm."""
+        qkv = self.qkv(norm(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.bias, self.with_pad_mask,
                                scale=1.0, padding=padding)
         return self.proj(out.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ops import Padding, project, relative_position_index, window_attention
+from .norm_project import norm_project
 
 
 class WindowAttention(nn.Module):
@@ -39,13 +40,19 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(channels, 3 * channels)
         self.proj = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C); `padding` is for a part of a map, see :func:`window_attention`."""
-        return self.project(self.attend(x, padding))
+    def forward(self, x: Tensor, norm: Optional[nn.Module] = None, padding: Optional[Padding] = None) -> Tensor:
+        """(N, H, W, C) to (N, H, W, C).
 
-    def attend(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
+        Args:
+            x (Tensor): The map.
+            norm (nn.Module, optional): Applied to it first.
+            padding (Padding, optional): For a part of a map, see :func:`window_attention`.
+        """
+        return self.project(self.attend(x, norm, padding))
+
+    def attend(self, x: Tensor, norm: Optional[nn.Module] = None, padding: Optional[Padding] = None) -> Tensor:
         """All but the last projection."""
-        qkv = project(x, self.qkv.weight, self.qkv.bias)
+        qkv = norm_project(x, norm, self.qkv, lambda x: project(x, self.qkv.weight, self.qkv.bias))
         return window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.relative_position_bias(),
                                 self.with_pad_mask, padding=padding)
 

@@ -64,13 +64,14 @@ class HRFormerBlock(nn.Module):
     def _attention(self, x: Tensor) -> Tensor:
         attention = self.attn['attn']
         if not self.recompute:
-            return attention(self.norm1(x))
-        return attention.project(checkpointed(lambda y: attention.attend(self.norm1(y)), x, attention))
+            return attention(x, self.norm1)
+        return attention.project(checkpointed(lambda y: attention.attend(y, self.norm1), x, attention))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
+        x = x.permute(0, 3, 1, 2)
         if not self.recompute:
-            return self.ffn(self.norm2(x).permute(0, 3, 1, 2))
-        expand = checkpointed(lambda y: self.ffn.expand(self.norm2(y).permute(0, 3, 1, 2)), x, self.ffn)
+            return self.ffn(x, self.norm2)
+        expand = checkpointed(lambda y: self.ffn.expand(y, self.norm2), x, self.ffn)
         return self.ffn.contract(expand)
 
     def _is_local(self) -> bool:
@@ -87,13 +88,13 @@ class HRFormerBlock(nn.Module):
             part = x[images, rows]
             own = Padding(padding.top if rows.start == 0 else 0, padding.bottom if rows.stop == h else 0,
                           padding.left, padding.right)
-            torch.add(part, self.attn['attn'](self.norm1(part), own), out=attended[images, rows])
+            torch.add(part, self.attn['attn'](part, self.norm1, own), out=attended[images, rows])
         out = torch.empty_like(x)
         for images, rows in strips(x, self.hidden_channels):
             # The depth-wise convolution looks one row beyond the strip.
             first, last = max(rows.start - 1, 0), min(rows.stop + 1, h)
-            part = self.norm2(attended[images, first:last]).permute(0, 3, 1, 2)
-            part = self.ffn.expand(part)[:, :, rows.start - first:rows.stop - first]
+            part = attended[images, first:last].permute(0, 3, 1, 2)
+            part = self.ffn.expand(part, self.norm2)[:, :, rows.start - first:rows.stop - first]
             part = self.ffn.contract(part).permute(0, 2, 3, 1)
             torch.add(attended[images, rows], part, out=out[images, rows])
         return out

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..ops import BatchNormGELUConv, pointwise_conv
 from .checkpointing import checkpointed
+from .norm_project import norm_project
 
 
 class PointwiseConv(nn.Conv2d):
@@ -44,13 +45,18 @@ class DepthwiseFFN(nn.Module):
         self.fc2 = PointwiseConv(hidden_channels, channels)
         self.norm3 = build_norm_layer(norm_cfg, channels)[1]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W)."""
-        return self.contract(self.expand(x))
+    def forward(self, x: Tensor, norm: Optional[nn.Module] = None) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W), after a norm over the last dimension of (N, H, W, C)."""
+        return self.contract(self.expand(x, norm))
 
-    def expand(self, x: Tensor) -> Tensor:
-        """The first 1x1 convolution and the depth-wise one, (N, C, H, W) to (N, hidden, H, W)."""
-        return norm_gelu_conv(self.fc1(x), self.norm1, self.dw3x3)
+    def expand(self, x: Tensor, norm: Optional[nn.Module] = None) -> Tensor:
+        """The first 1x1 convolution and the depth-wise one, after a norm over the last dimension of (N, H, W, C).
+
+        (N, C, H, W) to (N, hidden, H, W).
+        """
+        x = norm_project(x.permute(0, 2, 3, 1), norm, self.fc1,
+                         lambda x: self.fc1(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return norm_gelu_conv(x, self.norm1, self.dw3x3)
 
     def contract(self, x: Tensor) -> Tensor:
         """All that follows, (N, hidden, H, W) to (N, C, H, W)."""

@@ -66,8 +66,7 @@ def _map(vector: Tensor) -> Tensor:
 
 def _conv_backward(grad: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], groups: int,
                    wanted: tuple[bool, ...]) -> tuple[Optional[Tensor], ...]:
-    pointwise = weight.shape[2:] == (1, 1) and groups == 1
-    if pointwise and x.numel() // x.shape[1] < min(weight.shape[:2]):
+    if weight.shape[2:] == (1, 1) and groups == 1:
         return pointwise_conv_backward(grad, x, weight, wanted)
     return aten.convolution_backward(grad, x, weight, [weight.shape[0]], [1, 1], padding, [1, 1], False, [0, 0],
                                      groups, wanted)

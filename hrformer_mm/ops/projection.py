@@ -38,9 +38,8 @@ def pointwise_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> 
     Returns:
         Tensor: (N, O, H, W).
     """
-    few = 0 < x.shape[0] * x.shape[2] * x.shape[3] < min(weight.shape[:2])
     plain = x.device.type != 'cpu' or torch.compiler.is_compiling() or torch.is_autocast_enabled('cpu')
-    if plain or not few or not torch.is_grad_enabled():
+    if plain or not _is_few(x, weight) or not torch.is_grad_enabled():
         return F.conv2d(x, weight, bias)
     return _PointwiseConv.apply(x, weight, bias)
 
@@ -62,13 +61,20 @@ class _PointwiseConv(torch.autograd.Function):
 def pointwise_conv_backward(grad: Tensor, x: Tensor, weight: Tensor,
                             wanted: tuple[bool, ...]) -> tuple[Optional[Tensor], ...]:
     """Gradients of a 1x1 convolution's input, weight and bias, those that are `wanted`; (N, O, H, W) for `grad`."""
+    few = _is_few(x, weight)
+    grads = torch.ops.aten.convolution_backward(grad, x, weight, [weight.shape[0]], [1, 1], [0, 0], [1, 1], False,
+                                                [0, 0], 1, (wanted[0], False, False) if few else wanted)
+    if not few:
+        return grads
     rows = grad.permute(0, 2, 3, 1).reshape(-1, grad.shape[1])
-    grad_x = grad_weight = None
-    if wanted[0]:
-        grad_x, _, _ = torch.ops.aten.convolution_backward(grad, x, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0],
-                                                           1, [True, False, False])
+    grad_weight = None
     if wanted[1]:
         # The product of the two maps over their places, which takes the place of the channels.
         transposed = x.permute(1, 0, 2, 3).reshape(x.shape[1], -1)
         grad_weight = project(rows.t().contiguous()[None, None], transposed).view_as(weight)
-    return grad_x, grad_weight, rows.sum(0) if wanted[2] else None
+    return grads[0], grad_weight, rows.sum(0) if wanted[2] else None
+
+
+def _is_few(x: Tensor, weight: Tensor) -> bool:
+    """Whether a map has fewer places than channels, before and after."""
+    return 0 < x.shape[0] * x.shape[2] * x.shape[3] < min(weight.shape[:2])
