@@ -1,0 +1,141 @@
+"""Two processes on the CPU, by the libraries' own train.py; and the overlays of configs/overlays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import mmcv
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+import hrformer_mm  # noqa: F401
+from hrformer_mm.data import synthesize
+
+ROOT = Path(__file__).parents[1]
+OVERLAYS = sorted(path.stem for path in (ROOT / 'configs/overlays').glob('*.py'))
+CONFIGS = ['ocr_hrformer-s_cityscapes', 'td-hm_hrformer-t_coco-256x192', 'hrformer-t_imagenet']
+
+# Two images in each iteration, always the same ones; no randomness, and norms that do not look at the batch.
+COMMON = '''
+custom_hooks = [dict(type='WriteLosses')]
+sync_bn = None
+randomness = dict(seed=0)
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)  # mmengine's default asks for a GPU
+default_hooks = dict(logger=dict(interval=1))
+val_cfg = val_dataloader = val_evaluator = test_cfg = test_dataloader = test_evaluator = None
+'''
+LOADER = '''dict(batch_size={batch}, num_workers=0, persistent_workers=False, sampler=dict(shuffle=False), '''
+SEG = '''
+model = dict(data_preprocessor=dict(size=(64, 64)), backbone=dict(arch='tiny', drop_path_rate=0., norm_eval=True),
+             decode_head=dict(in_channels=[18, 36, 72, 144], channels=32, key_channels=16, dropout_ratio=0.,
+                              norm_cfg=dict(type='GN', num_groups=1), sampler=None,
+                              loss_decode=dict(class_weight=None), loss_auxiliary=dict(class_weight=None)))
+train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/cityscapes', pipeline=[
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='Resize', scale=(64, 64)),
+    dict(type='PackSegInputs')]))
+train_cfg = dict(max_iters={iters}, val_interval=1000)
+'''
+POSE = '''
+model = dict(backbone=dict(drop_path_rate=0., norm_eval=True))
+train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/coco', indices={iters} * 2, pipeline=[
+    dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=(192, 256)),
+    dict(type='GenerateTarget', encoder={{{{_base_.codec}}}}), dict(type='PackPoseInputs')]))
+train_cfg = dict(max_epochs=1, val_interval=1000)
+'''
+TASKS = {'mmseg': (CONFIGS[0], SEG), 'mmpose': (CONFIGS[1], POSE)}
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data')
+    synthesize(folder, ('cityscapes', 'coco'), train=8, val=2)
+    # Each process averages over its own pixels: the mean of means is the mean where all of them count.
+    for path in (folder / 'cityscapes').rglob('*_labelTrainIds.png'):
+        labels = mmcv.imread(path, 'unchanged')
+        mmcv.imwrite(np.where(labels == 255, 0, labels), str(path))
+    return folder
+
+
+def start(package, data, work, processes, iters, overlay=None):
+    """Two images in an iteration, however many processes there are."""
+    base, text = TASKS[package]
+    work.mkdir()
+    text = COMMON + text.format(batch=2 // processes, data=data, iters=iters)
+    (work / 'config.py').write_text(f"_base_ = '{ROOT}/configs/{base}.py'\n" + text.replace('{{{{', '{{').replace('}}}}', '}}'))
+    config = ROOT / f'configs/overlays/{overlay}.py' if overlay else work / 'config.py'
+    train = Path(find_spec(package).origin).parent / '.mim/tools/train.py'
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', str(processes), '--rdzv-backend', 'c10d',
+               '--rdzv-endpoint', 'localhost:0', str(ROOT / 'tests/one_of_several.py'), str(train),
+               str(config), '--launcher', 'pytorch', '--work-dir', str(work)]
+    log = open(work / 'out.log', 'w')
+    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CONFIG': str(work / 'config.py')}
+    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env)
+
+
+def train(package, data, work, processes, iters, overlay=None):
+    """The losses of all iterations, averaged over the processes, and the weights."""
+    code = start(package, data, work, processes, iters, overlay).wait(timeout=600)
+    assert code == 0, (work / 'out.log').read_text()[-4000:]
+    losses = torch.tensor([json.loads((work / f'losses_{rank}.json').read_text()) for rank in range(processes)])
+    assert losses.shape == (processes, iters)
+    return losses.double().mean(0), torch.load(next(work.glob('*_*.pth')), weights_only=False)['state_dict']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('package', list(TASKS))
+def test_two_processes_train_as_one(data, tmp_path, package):
+    one, weights = train(package, data, tmp_path / 'one', 1, 3)
+    two, others = train(package, data, tmp_path / 'two', 2, 3)
+    assert one[0] != one[1]
+    torch.testing.assert_close(two, one, rtol=1e-6, atol=0)
+    assert list(others) == list(weights)
+    for name, weight in weights.items():
+        torch.testing.assert_close(others[name], weight, rtol=1e-5, atol=2e-6, msg=name)
+
+
+@pytest.mark.slow
+def test_overlays_that_run_on_a_cpu(data, tmp_path):
+    plain, weights = train('mmpose', data, tmp_path / 'plain', 1, 2)
+    shared_out, others = train('mmpose', data, tmp_path / 'fsdp', 2, 2, 'fsdp')
+    torch.testing.assert_close(shared_out, plain, rtol=1e-6, atol=0)
+    assert {name: weight.shape for name, weight in others.items()} == {
+        name: weight.shape for name, weight in weights.items()}
+    accumulated, _ = train('mmpose', data, tmp_path / 'accumulate', 1, 2, 'accumulate')
+    assert accumulated[0] == plain[0] and accumulated[1] != plain[1]  # the optimizer took no step between the two
+
+
+@pytest.mark.slow
+def test_a_job_ends_when_one_process_is_killed(data, tmp_path):
+    work = tmp_path / 'killed'
+    job = start('mmseg', data, work, 2, 100000)
+    deadline = time.monotonic() + 300
+    while not (work / 'losses_1.json').exists():
+        assert job.poll() is None and time.monotonic() < deadline, (work / 'out.log').read_text()[-4000:]
+        time.sleep(0.2)
+    children = Path(f'/proc/{job.pid}/task/{job.pid}/children').read_text().split()
+    assert len(children) == 2
+    os.kill(int(children[1]), signal.SIGKILL)
+    assert job.wait(timeout=60) != 0
+    assert not any(Path(f'/proc/{child}').exists() for child in children)
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+@pytest.mark.parametrize('overlay', OVERLAYS)
+def test_an_overlay_changes_its_own_part_alone(monkeypatch, config, overlay):
+    path = ROOT / 'configs' / f'{config}.py'
+    monkeypatch.setenv('CONFIG', str(path))
+    plain, changed = Config.fromfile(path), Config.fromfile(ROOT / f'configs/overlays/{overlay}.py')
+
+    def rest(cfg):
+        return {key: value for key, value in cfg.items() if key not in ('optim_wrapper', 'runner_type', 'strategy')}
+
+    assert rest(changed) == rest(plain) and changed != plain
+    for key in ('optimizer', 'paramwise_cfg', 'clip_grad'):
+        assert changed.optim_wrapper.get(key) == plain.optim_wrapper.get(key)
