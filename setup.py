@@ -28,7 +28,7 @@ setup(
     # Neither mmcv nor mmcv-lite: a user has one of them, under two names, and requiring one would break the other.
     install_requires=['torch>=2.1', 'mmengine>=0.10.7', 'numpy', 'click', 'opencv-python'],
     extras_require={
-        'seg': ['mmsegmentation>=1.2.2', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
+        'seg': ['mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
         'pose': ['mmpose>=1.3.2', 'mmdet>=3.3'],  # mmpose imports mmdet without declaring it
         'cls': ['mmpretrain>=1.2'],
         'det': ['mmdet>=3.3'],

@@ -7,11 +7,12 @@ it. The heads stand on mmseg and mmpose, which take seconds to import: they are 
 from importlib import import_module
 from typing import Optional
 
-from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 _HEADS = {
     'OCRHead': ('hrformer_mm.models.ocr_head', 'mmseg', 'mmsegmentation'),
+    'SegFixHead': ('hrformer_mm.segfix.head', 'mmseg', 'mmsegmentation'),
     'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),
 }
 
@@ -37,4 +38,10 @@ class _LazyRegistry(Registry):
         return super().get(key)
 
 
-MODELS = _LazyRegistry('model', parent=MMENGINE_MODELS, scope='hrformer_mm', locations=['hrformer_mm.models'])
+MODELS = _LazyRegistry('model', parent=mmengine_registry.MODELS, scope='hrformer_mm', locations=['hrformer_mm.models'])
+TRANSFORMS = Registry('transform', parent=mmengine_registry.TRANSFORMS, scope='hrformer_mm',
+                      locations=['hrformer_mm.segfix.transform'])
+METRICS = Registry('metric', parent=mmengine_registry.METRICS, scope='hrformer_mm',
+                   locations=['hrformer_mm.segfix.evaluation'])
+EVALUATOR = Registry('evaluator', parent=mmengine_registry.EVALUATOR, scope='hrformer_mm',
+                     locations=['hrformer_mm.segfix.evaluation'])

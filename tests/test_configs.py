@@ -32,6 +32,7 @@ PARAMETERS = {
     'td-hm_hrformer-b_coco-wholebody-256x192': POSE['b'] + (133 - 17) * (78 + 1),
     **{f'ocr_hrformer-{v}_cityscapes': n for v, n in CITYSCAPES.items()},
     'ocr_hrformer-b-w15_cityscapes-trainval': CITYSCAPES['b-w15'],
+    'ocr_hrformer-b-w15_cityscapes-segfix': CITYSCAPES['b-w15'],
     **{f'ocr_hrformer-{v}_{data}': n + (classes - 19) * CLASS for v, n in CITYSCAPES.items()
        for data, classes in (('pascal-context-59', 59), ('pascal-context-60', 60), ('coco-stuff10k', 171),
                              ('ade20k', 150))},
@@ -41,6 +42,7 @@ PARAMETERS = {
        for name, windows in (('9', (9, ) * 4), ('11', (11, ) * 4), ('13', (13, ) * 4), ('15-13-11-9', (15, 13, 11, 9)),
                              ('21-17-13-9', (21, 17, 13, 9)), ('17-15-13-11', (17, 15, 13, 11)))},
     # Not HRFormer's heads, or not HRFormer: counted here, so that a change shows.
+    'segfix_hrnet-w18_cityscapes': 9_704_084,
     'fcos_hrformer-s_coco': 15_883_204,
     'ablations/td-hm_vit-l_coco-256x192': 308_543_761,
     'ablations/td-hm_deit-b_coco-256x192': 89_993_745,

@@ -9,6 +9,7 @@ from ..data import synthesize as write_synthetic
 from ..data.synthesize import LAYOUTS
 from .benchmark import benchmark
 from .common import bar, errors
+from .segfix import segfix
 from .zoo import complexity, zoo
 
 
@@ -53,5 +54,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, zoo):
+for command in (benchmark, complexity, segfix, zoo):
     main.add_command(command)
