@@ -7,6 +7,7 @@ import hrformer_mm
 from hrformer_mm import HRFormer, to_deploy
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
+SHIFTED = dict(arch=dict(MICRO, num_blocks=2), window_sizes=3, with_dwconv=False, shift_windows=True)
 TRACE = dict(backend='eager', fullgraph=True, dynamic=False)  # traces, and fails where the graph would break
 
 
@@ -22,8 +23,10 @@ def error(out, expected):
 
 
 @pytest.mark.parametrize('train', [False, True])
-def test_one_graph_for_several_sizes(train):
-    model, compiled = HRFormer(arch=MICRO).train(train), HRFormer(arch=MICRO, compile=TRACE).train(train)
+@pytest.mark.parametrize('options', [dict(), SHIFTED])
+def test_one_graph_for_several_sizes(train, options):
+    options = dict(dict(arch=MICRO), **options)
+    model, compiled = HRFormer(**options).train(train), HRFormer(**options, compile=TRACE).train(train)
     assert list(compiled.state_dict()) == list(model.state_dict())
     compiled.load_state_dict(model.state_dict())
     for size in ((64, 64), (45, 70)):
@@ -32,8 +35,9 @@ def test_one_graph_for_several_sizes(train):
             assert error(compiled(x), model(x)) < (1e-4 if train else 1e-5)
 
 
-def test_deployment_form_is_one_graph():
-    model = HRFormer(arch=MICRO).eval()
+@pytest.mark.parametrize('options', [dict(), SHIFTED])
+def test_deployment_form_is_one_graph(options):
+    model = HRFormer(**dict(dict(arch=MICRO), **options)).eval()
     deployed = to_deploy(model, compile=TRACE)
     with torch.no_grad():
         for size in ((64, 64), (45, 70)):
@@ -81,8 +85,9 @@ def test_inductor_computes_the_same():
         assert error(to_deploy(model, compile=True)(x), model(x)) < 1e-4
 
 
-def test_is_exported():
-    model = hrformer_mm.HRFormer(arch=MICRO).eval()
+@pytest.mark.parametrize('options', [dict(), SHIFTED])
+def test_is_exported(options):
+    model = hrformer_mm.HRFormer(**dict(dict(arch=MICRO), **options)).eval()
     x = torch.randn(1, 3, 45, 70)
     with torch.no_grad():
         assert error(torch.export.export(model, (x, )).module()(x), model(x)) < 1e-6

@@ -17,7 +17,8 @@ class DeployFFN(nn.Module):
 
     def __init__(self, ffn: DepthwiseFFN) -> None:
         super().__init__()
-        self.fc1, self.dw3x3, self.fc2 = (PackedConv(conv, 'gelu') for conv in (ffn.fc1, ffn.dw3x3, ffn.fc2))
+        self.fc1, self.fc2 = PackedConv(ffn.fc1, 'gelu'), PackedConv(ffn.fc2, 'gelu')
+        self.dw3x3 = nn.Identity() if ffn.dw3x3 is None else PackedConv(ffn.dw3x3, 'gelu')
 
     def forward(self, x: Tensor, norm: nn.Module) -> Tensor:
         """(N, C, H, W) to (N, C, H, W), after a norm over the last dimension of (N, H, W, C)."""
@@ -43,6 +44,7 @@ class DeployAttention(nn.Module):
         self.num_heads = heads
         self.window_size = attention.window_size
         self.with_pad_mask = attention.with_pad_mask
+        self.shift = attention.shift
 
         def pad(x: Tensor, dim: int, parts: int) -> Tensor:
             """Pad every head of every part along a dimension of parts * heads * size."""
@@ -68,5 +70,5 @@ class DeployAttention(nn.Module):
         """(N, H, W, C) to (N, H, W, C), after a norm."""
         qkv = self.qkv(norm(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         out = window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.bias, self.with_pad_mask,
-                               scale=1.0, padding=padding)
+                               scale=1.0, padding=padding, shift=self.shift)
         return self.proj(out.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

@@ -39,7 +39,8 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
     fold_batch_norms(model)
     for module in list(model.modules()):
         if isinstance(module, HRFormerBlock):
-            if all(isinstance(norm, nn.Identity) for norm in (module.ffn.norm1, module.ffn.norm2, module.ffn.norm3)):
+            norms = (module.ffn.norm1, module.ffn.norm2, module.ffn.norm3)
+            if all(norm is None or isinstance(norm, nn.Identity) for norm in norms):
                 module.ffn = DeployFFN(module.ffn)
             module.attn['attn'] = DeployAttention(module.attn['attn'])
     for module in list(model.modules()):

@@ -19,6 +19,8 @@ class WindowAttention(nn.Module):
         window_size (tuple[int, int]): Height and width of a window.
         with_rpe (bool): Whether the relative position bias is added. The authors' pose weights go without it.
         with_pad_mask (bool): Whether padded places are left out of the softmax. No released weights do so.
+        shifted (bool): Whether the windows are moved by half their size, as in every other block of Swin; not with
+            `with_pad_mask`, since a window at the border may then hold nothing else.
     """
 
     def __init__(self,
@@ -26,11 +28,13 @@ class WindowAttention(nn.Module):
                  num_heads: int,
                  window_size: tuple[int, int],
                  with_rpe: bool = True,
-                 with_pad_mask: bool = False) -> None:
+                 with_pad_mask: bool = False,
+                 shifted: bool = False) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.window_size = window_size
         self.with_pad_mask = with_pad_mask
+        self.shift = (window_size[0] // 2, window_size[1] // 2) if shifted else (0, 0)
         self.relative_position_bias_table = None
         if with_rpe:
             rows = (2 * window_size[0] - 1) * (2 * window_size[1] - 1)
@@ -54,7 +58,7 @@ class WindowAttention(nn.Module):
         """All but the last projection."""
         qkv = norm_project(x, norm, self.qkv, lambda x: project(x, self.qkv.weight, self.qkv.bias))
         return window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.relative_position_bias(),
-                                self.with_pad_mask, padding=padding)
+                                self.with_pad_mask, padding=padding, shift=self.shift)
 
     def project(self, x: Tensor) -> Tensor:
         """The last projection."""
@@ -67,4 +71,5 @@ class WindowAttention(nn.Module):
         return F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)
 
     def extra_repr(self) -> str:
-        return f'num_heads={self.num_heads}, window_size={self.window_size}, with_pad_mask={self.with_pad_mask}'
+        return (f'num_heads={self.num_heads}, window_size={self.window_size}, with_pad_mask={self.with_pad_mask}, '
+                f'shift={self.shift}')

@@ -28,6 +28,8 @@ class HRFormerBlock(nn.Module):
         with_pad_mask (bool): Whether attention leaves padded places out.
         recompute (bool): Whether the backward pass makes anew all but five maps: the block's input, what goes into
             the last projection of attention, the FFN's input, and what goes into its last two norms.
+        with_dwconv (bool): Whether the FFN has its depth-wise convolution.
+        shifted (bool): Whether the attention windows are moved by half their size.
     """
 
     def __init__(self,
@@ -39,7 +41,9 @@ class HRFormerBlock(nn.Module):
                  norm_cfg: dict[str, Any],
                  with_rpe: bool = True,
                  with_pad_mask: bool = False,
-                 recompute: bool = False) -> None:
+                 recompute: bool = False,
+                 with_dwconv: bool = True,
+                 shifted: bool = False) -> None:
         super().__init__()
         self.hidden_channels = int(channels * mlp_ratio)
         self.window_size = window_size
@@ -47,9 +51,9 @@ class HRFormerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(channels, eps=1e-6)
         # Released checkpoints call the attention `attn.attn`.
         self.attn = nn.ModuleDict(
-            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask)})
+            {'attn': WindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask, shifted)})
         self.norm2 = nn.LayerNorm(channels, eps=1e-6)
-        self.ffn = DepthwiseFFN(channels, self.hidden_channels, norm_cfg, recompute)
+        self.ffn = DepthwiseFFN(channels, self.hidden_channels, norm_cfg, recompute, with_dwconv)
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,8 +79,9 @@ class HRFormerBlock(nn.Module):
         return self.ffn.contract(expand)
 
     def _is_local(self) -> bool:
-        """Whether a place's result depends on its window and neighbours alone, not on the whole map."""
-        return not self.training and all(
+        """Whether a place's result depends on its window and neighbours alone, not on the whole map; and the windows
+        lie where strips end."""
+        return not self.training and not any(self.attn['attn'].shift) and all(
             isinstance(getattr(self.ffn, name, None), (_BatchNorm, nn.Identity, type(None)))
             for name in ('norm1', 'norm2', 'norm3'))
 

@@ -33,15 +33,19 @@ class DepthwiseFFN(nn.Module):
         norm_cfg (dict): The norm after each convolution.
         recompute (bool): Whether the backward pass makes the outputs of all norms and GELUs anew. Batch norms on the
             CPU do so in any case.
+        with_dwconv (bool): Whether there is a depth-wise convolution, with its norm and GELU (table 7 goes without).
     """
 
-    def __init__(self, channels: int, hidden_channels: int, norm_cfg: dict[str, Any], recompute: bool = False) -> None:
+    def __init__(self, channels: int, hidden_channels: int, norm_cfg: dict[str, Any], recompute: bool = False,
+                 with_dwconv: bool = True) -> None:
         super().__init__()
         self.recompute = recompute
         self.fc1 = PointwiseConv(channels, hidden_channels)
         self.norm1 = build_norm_layer(norm_cfg, hidden_channels)[1]
-        self.dw3x3 = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
-        self.norm2 = build_norm_layer(norm_cfg, hidden_channels)[1]
+        self.dw3x3 = self.norm2 = None
+        if with_dwconv:
+            self.dw3x3 = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
+            self.norm2 = build_norm_layer(norm_cfg, hidden_channels)[1]
         self.fc2 = PointwiseConv(hidden_channels, channels)
         self.norm3 = build_norm_layer(norm_cfg, channels)[1]
 
@@ -56,11 +60,11 @@ class DepthwiseFFN(nn.Module):
         """
         x = norm_project(x.permute(0, 2, 3, 1), norm, self.fc1,
                          lambda x: self.fc1(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return norm_gelu_conv(x, self.norm1, self.dw3x3)
+        return x if self.dw3x3 is None else norm_gelu_conv(x, self.norm1, self.dw3x3)
 
     def contract(self, x: Tensor) -> Tensor:
         """All that follows, (N, hidden, H, W) to (N, C, H, W)."""
-        x = norm_gelu_conv(x, self.norm2, self.fc2, self.recompute)
+        x = norm_gelu_conv(x, self.norm1 if self.dw3x3 is None else self.norm2, self.fc2, self.recompute)
         return norm_gelu_conv(x, self.norm3, None, self.recompute)
 
 

@@ -26,17 +26,20 @@ class HRModule(nn.Module):
         stage (Stage): What the module consists of.
         out_streams (Sequence[int]): The streams that the exchange computes.
         drop_paths (Sequence[float]): The rate of every block; the streams share them.
-        norm_cfg, fuse_upsample, with_rpe, with_pad_mask, with_cp: As in :class:`HRFormer`.
+        norm_cfg, fuse_upsample, with_rpe, with_pad_mask, with_dwconv, shift_windows, with_cp: As in
+            :class:`HRFormer`.
     """
 
     def __init__(self, stage: Stage, out_streams: Sequence[int], drop_paths: Sequence[float], norm_cfg: dict[str, Any],
-                 fuse_upsample: str, with_rpe: bool, with_pad_mask: bool, with_cp: Union[bool, str]) -> None:
+                 fuse_upsample: str, with_rpe: bool, with_pad_mask: bool, with_dwconv: bool, shift_windows: bool,
+                 with_cp: Union[bool, str]) -> None:
         super().__init__()
         self.with_cp = with_cp is True
         streams = zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios)
         self.branches = nn.ModuleList(
-            nn.Sequential(*(HRFormerBlock(*stream, rate, norm_cfg, with_rpe, with_pad_mask, with_cp == 'cheap')
-                            for rate in drop_paths)) for stream in streams)
+            nn.Sequential(*(HRFormerBlock(*stream, rate, norm_cfg, with_rpe, with_pad_mask, with_cp == 'cheap',
+                                          with_dwconv, shift_windows and i % 2 == 1)
+                            for i, rate in enumerate(drop_paths))) for stream in streams)
         self.fuse_layers = StreamFusion(stage.channels, out_streams, norm_cfg, fuse_upsample)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -64,6 +67,10 @@ class HRFormer(BaseModule):
         with_rpe (bool, optional): Whether attention has a relative position bias. Default: True.
         with_pad_mask (bool, optional): Whether attention leaves out the places that pad a map to whole windows.
             No released weights were trained so. Default: False.
+        with_dwconv (bool): Whether the FFN has its 3x3 depth-wise convolution, which carries information across
+            windows (paper, table 7). Default: True.
+        shift_windows (bool): Whether every other block moves its windows by half their size, as Swin does (paper,
+            table 9, in place of the depth-wise convolution). Default: False.
         with_cp (bool | str): What the backward pass makes anew, to save memory: True, all that is within a block;
             'cheap', about half of that: a transformer block keeps 8 maps of its channels where it keeps 17 otherwise.
             Default: False, on the CPU no more than the outputs of batch norms and GELUs and the attention's
@@ -94,6 +101,8 @@ class HRFormer(BaseModule):
                  fuse_upsample: Optional[str] = None,
                  with_rpe: Optional[bool] = None,
                  with_pad_mask: Optional[bool] = None,
+                 with_dwconv: bool = True,
+                 shift_windows: bool = False,
                  with_cp: Union[bool, str] = False,
                  norm_cfg: Mapping[str, Any] = dict(type='BN'),
                  norm_eval: bool = False,
@@ -115,10 +124,17 @@ class HRFormer(BaseModule):
                      with_pad_mask=with_pad_mask, drop_path_rate=drop_path_rate)
         settings = {**defaults, **{name: value for name, value in given.items() if value is not None}}
 
-        flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'])
+        flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_dwconv=with_dwconv,
+                     shift_windows=shift_windows)
         for name, value in (*flags.items(), ('norm_eval', norm_eval)):
             if not isinstance(value, bool):
                 raise TypeError(f'{name} must be True or False, but is {value!r}')
+        if shift_windows and flags['with_pad_mask']:
+            raise ValueError('shift_windows is True, but goes not with with_pad_mask=True: a window at the border would '
+                             'hold padding alone, with nothing to attend to; leave out one of them')
+        if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
+            raise ValueError('shift_windows is True, but a stream has 1 block in a module, and it is the second that is '
+                             'shifted: have num_blocks=2 or more')
         if not isinstance(with_cp, bool) and with_cp != 'cheap':
             raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
         if not isinstance(compile, (bool, Mapping)):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
-from .windows import Padding, centred_padding, merge_windows, partition_windows
+from .windows import Padding, centred_padding, merge_windows, partition_windows, shift_mask
 
 _backend = 'auto'
 
@@ -40,7 +40,8 @@ def window_attention(qkv: Tensor,
                      bias: Optional[Tensor] = None,
                      mask_padding: bool = False,
                      scale: Optional[float] = None,
-                     padding: Optional[Padding] = None) -> Tensor:
+                     padding: Optional[Padding] = None,
+                     shift: tuple[int, int] = (0, 0)) -> Tensor:
     """Attend within windows, each place to all places of its own window.
 
     A map that the window does not divide is padded around its centre. The authors pad before the projections, so
@@ -57,6 +58,9 @@ def window_attention(qkv: Tensor,
         scale (float, optional): Factor of the products of queries and keys. Default: (C / num_heads) ** -0.5.
         padding (Padding, optional): What makes the map one of whole windows, if it is a part of a larger map.
             Default: the same on all sides.
+        shift (tuple[int, int]): How far down and right the windows are moved on the padded map. What this leaves of
+            them at the borders forms smaller windows. As in Swin, they stay where one window spans the map's height
+            or width. Not for a part of a map, and not with `mask_padding`. Default: (0, 0).
 
     Returns:
         Tensor: (N, H, W, C).
@@ -66,20 +70,26 @@ def window_attention(qkv: Tensor,
     bias = None if bias is None else bias.to(qkv.dtype)
     padding_value = padding_value.to(qkv.dtype)
     masked = mask_padding and any(padding)
+    shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
-    if name == 'batched' and not masked and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+    if name == 'batched' and not (masked or shifted or torch.compiler.is_compiling()) and torch.is_grad_enabled():
         return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
     padded = padding.pad(qkv, padding_value)
+    if shifted:
+        padded = padded.roll((-shift[0], -shift[1]), (1, 2))
     windows = partition_windows(padded, window_size, 3, num_heads)
     bias = None if bias is None else bias[None]
     if masked:
         keys = padding.pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
         keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(qkv.shape[0], 1, 1, 1)
         bias = keys if bias is None else bias + keys
-    out = _BACKENDS[name](windows, bias, scale)
-    return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3]))
+    if shifted:
+        mask = shift_mask(padded.shape[1:3], window_size, shift, qkv.device).repeat(qkv.shape[0], 1, 1, 1)
+        bias = (qkv.new_zeros(()) if bias is None else bias).masked_fill(mask, float('-inf'))
+    out = merge_windows(_BACKENDS[name](windows, bias, scale)[None], window_size, padded.shape[1:3])
+    return padding.crop(out.roll(shift, (1, 2)) if shifted else out)
 
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:

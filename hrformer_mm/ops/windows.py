@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -84,3 +85,23 @@ def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int
     n = count // (rows * columns)
     x = windows.view(parts, n, rows, columns, heads, height, width, d).permute(1, 2, 5, 3, 6, 0, 4, 7)
     return x.reshape(n, h, w, parts * heads * d)
+
+
+def shift_mask(size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int],
+               device: torch.device) -> Tensor:
+    """The pairs of places that a cyclic shift brings into one window from opposite borders of the map (Swin,
+    arXiv 2103.14030, section 3.2).
+
+    Args:
+        size (tuple[int, int]): H and W of the map, which the window divides.
+        window_size (tuple[int, int]): Height and width of a window.
+        shift (tuple[int, int]): How many rows and columns went from the beginning of the map to its end.
+        device (torch.device): Where the mask is to be.
+
+    Returns:
+        Tensor: bool, (H / height * W / width, 1, L, L) with L = height * width; True where a pair must not meet.
+    """
+    rows, columns = (torch.arange(own, device=device) >= own - moved for own, moved in zip(size, shift))
+    regions = (rows[:, None] * 2 + columns)[None, :, :, None]
+    regions = partition_windows(regions, window_size)[0]
+    return regions != regions.transpose(2, 3)

@@ -30,6 +30,7 @@ def error(out, expected):
 @pytest.mark.parametrize('options', [
     dict(), dict(fuse_upsample='bilinear', out_indices=(0, )), dict(with_rpe=False), dict(with_pad_mask=True),
     dict(norm_cfg=dict(type='GN', num_groups=2)), dict(arch=dict(MICRO, num_heads=(1, 1, 1, 3))),
+    dict(with_dwconv=False), dict(shift_windows=True), dict(with_dwconv=False, norm_cfg=dict(type='GN', num_groups=2)),
 ])
 def test_computes_the_same(options):
     model = net(**options)

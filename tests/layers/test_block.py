@@ -26,6 +26,18 @@ def test_equals_the_formula():
     assert torch.allclose(b(x), y.permute(0, 3, 1, 2) + z, atol=1e-5)
 
 
+def test_ffn_without_its_depthwise_convolution():
+    """Two 1x1 convolutions, each with a norm and a GELU."""
+    b = HRFormerBlock(12, 2, (3, 3), 4, 0., dict(type='BN'), with_dwconv=False).eval()
+    assert {name.split('.')[0] for name in b.ffn.state_dict()} == {'fc1', 'norm1', 'fc2', 'norm3'}
+    x = z = torch.randn(2, 12, 7, 5)
+    for conv, norm in ((b.ffn.fc1, b.ffn.norm1), (b.ffn.fc2, b.ffn.norm3)):
+        norm.running_mean.uniform_(-1, 1)
+        norm.running_var.uniform_(0.5, 1.5)
+        z = F.gelu(norm(F.conv2d(z, conv.weight, conv.bias)))
+    assert torch.allclose(b.ffn(x), z, atol=1e-6)
+
+
 def test_drop_path_drops_whole_samples_and_scales_the_others():
     b = block(0.5).train()
     b.attn['attn'].proj.weight.data.zero_()

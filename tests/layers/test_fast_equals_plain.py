@@ -54,7 +54,9 @@ def build(head_size, window, drop_path, **options):
 
 @pytest.mark.parametrize('head_size, window', GRID)
 @pytest.mark.parametrize('options, drop_path', [
-    (dict(), 0.), (dict(), 0.4), (dict(recompute=True), 0.4), (dict(with_pad_mask=True), 0.), (dict(with_rpe=False), 0.)])
+    (dict(), 0.), (dict(), 0.4), (dict(recompute=True), 0.4), (dict(with_pad_mask=True), 0.), (dict(with_rpe=False), 0.),
+    (dict(with_dwconv=False), 0.), (dict(with_dwconv=False, recompute=True), 0.4), (dict(shifted=True), 0.),
+    (dict(shifted=True, with_rpe=False, recompute=True), 0.)])
 def test_float32(plain, head_size, window, options, drop_path):
     block = build(head_size, window, drop_path, **options)
     # Padded nowhere, below, right, everywhere; an odd window leaves an odd remainder.

@@ -19,7 +19,8 @@ def test_every_place_once_and_whole_windows(monkeypatch, shape, rows, offset, bu
     assert (seen == 1).all()
 
 
-@pytest.mark.parametrize('options', [dict(), dict(with_pad_mask=True), dict(with_rpe=False)])
+@pytest.mark.parametrize('options', [
+    dict(), dict(with_pad_mask=True), dict(with_rpe=False), dict(with_dwconv=False), dict(shift_windows=True)])
 @pytest.mark.parametrize('deploy', [False, True])
 def test_strips_change_nothing(monkeypatch, options, deploy):
     arch = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2))

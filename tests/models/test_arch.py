@@ -88,6 +88,9 @@ def test_wrong_arch(arch, error, message):
     (dict(with_cp='yes'), ValueError, "with_cp is 'yes', but must be False, True or 'cheap'"),
     (dict(with_cp=1), ValueError, "with_cp is 1, but must be False, True or 'cheap'"),
     (dict(with_rpe=1), TypeError, 'with_rpe must be True or False, but is 1'),
+    (dict(with_dwconv='no'), TypeError, "with_dwconv must be True or False, but is 'no'"),
+    (dict(shift_windows=3), TypeError, 'shift_windows must be True or False, but is 3'),
+    (dict(shift_windows=True, with_pad_mask=True), ValueError, 'shift_windows is True.*with_pad_mask=True.*leave out'),
     (dict(extra=extra(), arch='base'), ValueError, "arch is 'base', but extra is given too"),
     (dict(extra=extra(), window_sizes=7), ValueError, 'window_sizes is 7, but extra is given too'),
 ])
