@@ -1,7 +1,7 @@
 """The scope `hrformer_mm`: what makes `type='hrformer_mm.HRFormer'` resolve from every OpenMMLab library.
 
 mmengine imports `<scope>.registry` by itself when it meets an unknown scope, so configs need no `custom_imports` for
-it. The heads stand on mmseg and mmpose, which take seconds to import: they are imported when one is asked for.
+it. What stands on mmseg, mmpose or mmpretrain, which take seconds to import, is imported when it is asked for.
 """
 
 from importlib import import_module
@@ -10,24 +10,25 @@ from typing import Optional
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
-_HEADS = {
+_ON_DEMAND = {
     'OCRHead': ('hrformer_mm.models.ocr_head', 'mmseg', 'mmsegmentation'),
     'SegFixHead': ('hrformer_mm.segfix.head', 'mmseg', 'mmsegmentation'),
     'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),
+    'DepthwiseSwinTransformer': ('hrformer_mm.models.swin', 'mmpretrain', 'mmpretrain'),
 }
 
 
 class _LazyRegistry(Registry):
 
     def get(self, key: str) -> Optional[type]:
-        """Find a class by its name, importing its module first where it is a head.
+        """Find a class by its name, importing its module first where it stands on another library.
 
         Raises:
-            ImportError: If the library that the head stands on is not installed.
+            ImportError: If that library is not installed.
         """
         name = self.split_scope_key(key)[1]
-        if name in _HEADS and name not in self._module_dict:
-            module, host, distribution = _HEADS[name]
+        if name in _ON_DEMAND and name not in self._module_dict:
+            module, host, distribution = _ON_DEMAND[name]
             try:
                 import_module(module)
             except ModuleNotFoundError as error:

@@ -15,6 +15,14 @@ CLASS = 2 * (512 + 1)  # what a further class adds to the two classifiers of OCR
 POSE = dict(t=2_518_071, s=7_746_779, b=43_211_777)
 CITYSCAPES = {'s': 13_523_856, 'b': 56_032_512, 'b-w15': 56_196_480}
 
+# HRFormer-T + OCR, 59 classes, counted. Its FFNs' depth-wise convolutions, for every hidden channel 9 weights, a bias
+# and the two of a norm, in 2 blocks of 6, 6, 5 and 2 modules; and in Swin-T's 12 blocks, whose plain FFNs have no norms
+# of their own, so that two more norms come in: of the hidden channels and of the output.
+OCR_T = 6_310_874
+DWCONV_T = sum(2 * modules * 4 * channels * 12 for modules, channels in zip((6, 6, 5, 2), (18, 36, 72, 144)))
+SWIN_T = 28_288_354
+DWCONV_SWIN_T = sum(blocks * channels * (4 * (12 + 2) + 2) for blocks, channels in zip((2, 2, 6, 2), (96, 192, 384, 768)))
+
 
 def tables(*windows):
     """What windows other than 7x7 add to HRFormer-B: rows of its tables, times the heads of each stream."""
@@ -41,9 +49,21 @@ PARAMETERS = {
     **{f'ablations/ocr_hrformer-b-w{name}_pascal-context-59': CITYSCAPES['b'] + tables(*windows) + (59 - 19) * CLASS
        for name, windows in (('9', (9, ) * 4), ('11', (11, ) * 4), ('13', (13, ) * 4), ('15-13-11-9', (15, 13, 11, 9)),
                              ('21-17-13-9', (21, 17, 13, 9)), ('17-15-13-11', (17, 15, 13, 11)))},
+    'ablations/ocr_hrformer-t_pascal-context-59': OCR_T,
+    **{f'ablations/{name}': n - DWCONV_T for kind in ('wo-dwconv', 'shift') for name, n in (
+        (f'hrformer-t-{kind}_imagenet', 8_035_820), (f'ocr_hrformer-t-{kind}_pascal-context-59', OCR_T),
+        (f'td-hm_hrformer-t-{kind}_coco-256x192', POSE['t']))},
+    # Table 11 prints 15.6, 24.5 and 85.3 M, table 8 28.3 and 28.5 M.
+    'ablations/hrnet-t_imagenet': 15_593_624,
+    'ablations/hrnet-s_imagenet': 24_465_576,
+    'ablations/hrnet-b_imagenet': 85_287_512,
+    **{f'ablations/{name}-t_imagenet': SWIN_T for name in ('swin', 'intrawin')},
+    **{f'ablations/{name}-t-dwconv_imagenet': SWIN_T + DWCONV_SWIN_T for name in ('swin', 'intrawin')},
     # Not HRFormer's heads, or not HRFormer: counted here, so that a change shows.
     'segfix_hrnet-w18_cityscapes': 9_704_084,
     'fcos_hrformer-s_coco': 15_883_204,
+    **{f'ablations/ocr_hrnet-{v}_pascal-context-59': n for v, n in zip('tsb', (7_599_206, 18_216_118, 84_771_494))},
+    **{f'ablations/td-hm_hrnet-{v}_coco-256x192': n for v, n in zip('tsb', (3_616_675, 11_772_849, 68_175_703))},
     'ablations/td-hm_vit-l_coco-256x192': 308_543_761,
     'ablations/td-hm_deit-b_coco-256x192': 89_993_745,
     'ablations/td-hm_swin-b_coco-256x192': 93_040_585,
@@ -69,7 +89,7 @@ def test_all_configs_are_listed_here():
 
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_parameters(name):
-    with torch.device('cpu' if 'swin' in name else 'meta'):  # no memory, no time; Swin asks a tensor for its value
+    with torch.device('cpu' if 'swin' in name or 'intrawin' in name else 'meta'):  # no memory, no time; Swin asks a tensor for its value
         model = build(load(name))
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
     assert f'{PARAMETERS[name]:,} parameters' in (CONFIGS / f'{name}.py').read_text()
@@ -167,3 +187,26 @@ def test_coordinates(kind, codec):
         steps = {step.type: step for step in loader.dataset.pipeline}
         assert steps['TopdownAffine'].get('use_udp', False) == (kind == 'udp')
         assert 'GenerateTarget' not in steps or steps['GenerateTarget'].encoder == codec
+
+
+@pytest.mark.parametrize('name, arguments', [
+    ('hrformer-t-wo-dwconv_imagenet', dict(with_dwconv=False)),
+    ('ocr_hrformer-t-shift_pascal-context-59', dict(with_dwconv=False, shift_windows=True)),
+    ('td-hm_hrformer-t-shift_coco-256x192', dict(with_dwconv=False, shift_windows=True))])
+def test_ablations_differ_in_their_argument_alone(name, arguments):
+    """Tables 7 and 9: the rest is the system that they are compared with."""
+    cfg = load(f'ablations/{name}')
+    ordinary = name.replace('-wo-dwconv', '').replace('-shift', '')
+    folder = 'ablations/' if 'pascal' in name else ''
+    expected = load(folder + ordinary)
+    expected.model.backbone.update(arguments)
+    assert cfg.to_dict() == expected.to_dict()
+
+
+def test_shift_of_swin():
+    """Table 8: every other block of Swin shifts its windows, and none of IntraWin."""
+    for name in ('swin', 'intrawin'):
+        for kind in ('', '-dwconv'):
+            model = build(load(f'ablations/{name}-t{kind}_imagenet')).backbone
+            shifts = [block.attn.shift_size for stage in model.stages for block in stage.blocks]
+            assert shifts == ([0, 3] * 6 if name == 'swin' else [0] * 12)

@@ -34,12 +34,13 @@ def test_a_missing_library_breaks_its_head_alone(run_python):
         'from mmengine.registry import MODELS\n'
         'MODELS.build(dict(type="hrformer_mm.HRFormer", arch="tiny"))\n'
         'MODELS.build(dict(type="hrformer_mm.ClassificationNeck", in_channels=(18, 36, 72, 144)))\n'
-        'for name in ("OCRHead", "TopdownHeatmapHead"):\n'
+        'for name in ("OCRHead", "TopdownHeatmapHead", "DepthwiseSwinTransformer"):\n'
         '    try: MODELS.build(dict(type="hrformer_mm." + name))\n'
         '    except ImportError as error: print(error)\n')
-    assert out.splitlines()[-2:] == [
+    assert out.splitlines()[-3:] == [
         'OCRHead stands on mmseg, which is not installed: pip install mmsegmentation',
-        'TopdownHeatmapHead stands on mmpose, which is not installed: pip install mmpose'
+        'TopdownHeatmapHead stands on mmpose, which is not installed: pip install mmpose',
+        'DepthwiseSwinTransformer stands on mmpretrain, which is not installed: pip install mmpretrain'
     ]
 
 

@@ -66,6 +66,8 @@ def options(cfg: Config, data: Path, work_dir: Path) -> List[str]:
                 found.append(f'{key}={work_dir / "files" / Path(value).name}')
             elif isinstance(value, dict) and value.get('type') in TRANSFORMS and 'scale_factor' not in value:
                 found.append(f'{key}.{TRANSFORMS[value["type"]]}')
+    if 'Swin' in cfg.model.backbone.type and cfg.default_scope == 'mmpretrain':
+        found.append('model.backbone.pad_small_map=True')  # its last map is smaller than a window
     return found
 
 
