@@ -22,8 +22,7 @@ def error(out, expected):
     return max(((a - b).norm() / b.norm()).item() for a, b in zip(out, expected))
 
 
-@pytest.mark.parametrize('train', [False, True])
-@pytest.mark.parametrize('options', [dict(), SHIFTED])
+@pytest.mark.parametrize('train, options', [(False, dict()), (True, dict()), (True, SHIFTED)])
 def test_one_graph_for_several_sizes(train, options):
     options = dict(dict(arch=MICRO), **options)
     model, compiled = HRFormer(**options).train(train), HRFormer(**options, compile=TRACE).train(train)
@@ -85,7 +84,7 @@ def test_inductor_computes_the_same():
         assert error(to_deploy(model, compile=True)(x), model(x)) < 1e-4
 
 
-@pytest.mark.parametrize('options', [dict(), SHIFTED])
+@pytest.mark.parametrize('options', [dict(), pytest.param(SHIFTED, marks=pytest.mark.slow)])
 def test_is_exported(options):
     model = hrformer_mm.HRFormer(**dict(dict(arch=MICRO), **options)).eval()
     x = torch.randn(1, 3, 45, 70)

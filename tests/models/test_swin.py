@@ -3,12 +3,11 @@ import pytest
 import torch
 from torch import nn
 
-pytest.importorskip('mmpretrain')
-from mmpretrain.models.backbones import SwinTransformer  # noqa: E402
+from hrformer_mm.registry import MODELS
 
-from hrformer_mm.registry import MODELS  # noqa: E402
+backbones = pytest.importorskip('mmpretrain.models.backbones')  # after hrformer_mm, which repairs mmcv-lite
 
-TINY = dict(arch=dict(embed_dims=8, depths=[2, 2, 2, 2], num_heads=[1, 2, 2, 4]), img_size=64, drop_path_rate=0.,
+TINY = dict(arch=dict(embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 2, 2, 4]), img_size=64, drop_path_rate=0.,
             pad_small_map=True)
 
 
@@ -30,7 +29,7 @@ class PlainFFN(nn.Module):
 
 @pytest.mark.parametrize('options', [dict(), dict(stage_cfgs=dict(block_cfgs=dict(shift=False)))])
 def test_is_swin_but_for_the_ffn(options):
-    theirs, ours = SwinTransformer(**TINY, **options), net(**options)
+    theirs, ours = backbones.SwinTransformer(**TINY, **options), net(**options)
     theirs.eval()  # which gives None, in mmpretrain's Swin
     ours.eval()
     for stage, other in zip(ours.stages, theirs.stages):
@@ -61,7 +60,7 @@ def test_checkpointing_changes_no_gradient():
         model.train()
         sum(y.square().mean() for y in model(x)).backward()
         grads.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
-    assert grads[0].keys() == grads[1].keys() and len(grads[0]) > 100
+    assert grads[0].keys() == grads[1].keys() and len(grads[0]) > 50
     for name, grad in grads[0].items():
         torch.testing.assert_close(grads[1][name], grad)
 
