@@ -130,11 +130,11 @@ class HRFormer(BaseModule):
             if not isinstance(value, bool):
                 raise TypeError(f'{name} must be True or False, but is {value!r}')
         if shift_windows and flags['with_pad_mask']:
-            raise ValueError('shift_windows is True, but goes not with with_pad_mask=True: a window at the border would '
-                             'hold padding alone, with nothing to attend to; leave out one of them')
+            raise ValueError('shift_windows is True, but goes not with with_pad_mask=True: a window at the border '
+                             'would hold padding alone, with nothing to attend to; leave out one of them')
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
-            raise ValueError('shift_windows is True, but a stream has 1 block in a module, and it is the second that is '
-                             'shifted: have num_blocks=2 or more')
+            raise ValueError('shift_windows is True, but a stream has 1 block in a module, and it is the second that '
+                             'is shifted: have num_blocks=2 or more')
         if not isinstance(with_cp, bool) and with_cp != 'cheap':
             raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
         if not isinstance(compile, (bool, Mapping)):

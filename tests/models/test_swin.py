@@ -69,4 +69,5 @@ def test_frozen_stages():
     model = net(frozen_stages=1)
     model.train()
     assert not any(p.requires_grad for p in model.stages[1].parameters())
-    assert all(p.requires_grad for p in model.stages[2].parameters()) and not model.stages[0].blocks[0].ffn.norm1.training
+    assert all(p.requires_grad for p in model.stages[2].parameters())
+    assert not model.stages[0].blocks[0].ffn.norm1.training
