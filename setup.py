@@ -32,6 +32,7 @@ setup(
         'pose': ['mmpose>=1.3.2', 'mmdet>=3.3'],  # mmpose imports mmdet without declaring it
         'cls': ['mmpretrain>=1.2'],
         'det': ['mmdet>=3.3'],
+        'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
         'test': ['pytest'],
     },
     entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},

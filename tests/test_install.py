@@ -53,7 +53,7 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
     always = {re.match(r'[\w-]+', line).group() for line in requirements if 'extra ==' not in line}
     assert always == {'torch', 'mmengine', 'numpy', 'click', 'opencv-python'}
     assert not any(line.startswith('mmcv') for line in requirements)
-    assert set(metadata.get_all('Provides-Extra')) == {'seg', 'pose', 'cls', 'det', 'test'}
+    assert set(metadata.get_all('Provides-Extra')) == {'seg', 'pose', 'cls', 'det', 'export', 'test'}
 
 
 def test_license_is_in_the_wheel(wheel):

@@ -9,6 +9,8 @@ from ..data import synthesize as write_synthetic
 from ..data.synthesize import LAYOUTS
 from .benchmark import benchmark
 from .common import bar, errors
+from .export import export
+from .predict import predict
 from .segfix import segfix
 from .zoo import complexity, zoo
 
@@ -54,5 +56,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, segfix, zoo):
+for command in (benchmark, complexity, export, predict, segfix, zoo):
     main.add_command(command)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
-from .windows import Padding, centred_padding, merge_windows, partition_windows, shift_mask
+from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
+                      pad_by_index, partition_windows, shift_mask)
 
 _backend = 'auto'
 
@@ -69,27 +70,34 @@ def window_attention(qkv: Tensor,
     scale = (qkv.shape[3] // (3 * num_heads))**-0.5 if scale is None else scale
     bias = None if bias is None else bias.to(qkv.dtype)
     padding_value = padding_value.to(qkv.dtype)
-    masked = mask_padding and any(padding)
+    symbolic = has_symbolic_size(qkv)
+    padded_somewhere = symbolic or any(padding)
+    masked = mask_padding and padded_somewhere
+    by_index = padded_somewhere and is_exporting()
     shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
+
+    def pad(x: Tensor, value: Tensor) -> Tensor:
+        return pad_by_index(x, value, window_size, padding) if by_index else padding.pad(x, value)
 
     name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
     if name == 'batched' and not (masked or shifted or torch.compiler.is_compiling()) and torch.is_grad_enabled():
         return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
-    padded = padding.pad(qkv, padding_value)
+    padded = pad(qkv, padding_value)
     if shifted:
         padded = padded.roll((-shift[0], -shift[1]), (1, 2))
     windows = partition_windows(padded, window_size, 3, num_heads)
     bias = None if bias is None else bias[None]
     if masked:
-        keys = padding.pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
+        keys = pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
         keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(qkv.shape[0], 1, 1, 1)
         bias = keys if bias is None else bias + keys
     if shifted:
         mask = shift_mask(padded.shape[1:3], window_size, shift, qkv.device).repeat(qkv.shape[0], 1, 1, 1)
         bias = (qkv.new_zeros(()) if bias is None else bias).masked_fill(mask, float('-inf'))
     out = merge_windows(_BACKENDS[name](windows, bias, scale)[None], window_size, padded.shape[1:3])
-    return padding.crop(out.roll(shift, (1, 2)) if shifted else out)
+    out = out.roll(shift, (1, 2)) if shifted else out
+    return crop_by_index(out, qkv.shape[1:3], padding) if by_index else padding.crop(out)
 
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
@@ -106,8 +114,7 @@ def _fused(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
 
 def _batched(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     # A graph that is exported holds PyTorch's operators alone, and what is compiled for training differentiates them.
-    exporting = torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
-    if torch.is_grad_enabled() or exporting:
+    if torch.is_grad_enabled() or is_exporting():
         return _plain(windows, bias, scale)
     return attend(windows, bias, scale)
 

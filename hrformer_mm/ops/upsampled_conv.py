@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .windows import has_symbolic_size
+
 
 def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Optional[Tensor], align_corners: bool) -> Tensor:
     """A convolution with padding over the concatenation of maps, all brought to the first one's size.
@@ -39,6 +41,8 @@ def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Optional[Tensor
 
 def _is_worthwhile(x: Tensor, weight: Tensor, size: tuple[int, int]) -> bool:
     if x.is_meta:  # nothing runs there: operations are counted, and those of the definition are wanted
+        return False
+    if has_symbolic_size(x):  # a graph for any size cannot choose by it
         return False
     (h, w), (height, width), (out, channels, k, _) = x.shape[2:], size, weight.shape
     after = height * width * k * k * channels * out

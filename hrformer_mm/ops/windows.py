@@ -105,3 +105,31 @@ def shift_mask(size: tuple[int, int], window_size: tuple[int, int], shift: tuple
     regions = (rows[:, None] * 2 + columns)[None, :, :, None]
     regions = partition_windows(regions, window_size)[0]
     return regions != regions.transpose(2, 3)
+
+
+def has_symbolic_size(x: Tensor) -> bool:
+    """Whether a graph for any height and width of a map is being exported, so that nothing may depend on them."""
+    return any(isinstance(size, torch.SymInt) for size in x.shape[1:])
+
+
+def is_exporting() -> bool:
+    """Whether a graph is recorded that holds PyTorch's operators alone."""
+    return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
+
+
+def pad_by_index(x: Tensor, value: Tensor, window_size: tuple[int, int], padding: Padding) -> Tensor:
+    """:meth:`Padding.pad` to whole windows, in operations that are the same whether there is padding or not,
+    and that write into no map."""
+    places = [torch.arange((size + window - 1) // window * window, device=x.device) - before
+              for size, window, before in zip(x.shape[1:3], window_size, (padding.top, padding.left))]
+    rows, columns = ((place >= 0) & (place < size) for place, size in zip(places, x.shape[1:3]))
+    for dim, place in enumerate(places, start=1):
+        x = x.index_select(dim, place.clamp(0, x.shape[dim] - 1))
+    return torch.where((rows[:, None] & columns)[:, :, None], x, value)
+
+
+def crop_by_index(x: Tensor, size: tuple[int, int], padding: Padding) -> Tensor:
+    """Undo :func:`pad_by_index`, to a map of `size` (H, W)."""
+    for dim, (own, before) in enumerate(zip(size, (padding.top, padding.left)), start=1):
+        x = x.index_select(dim, torch.arange(own, device=x.device) + before)
+    return x

@@ -1,5 +1,6 @@
 # COCO-WholeBody, 133 keypoints: the pictures and the pipelines of COCO keypoints, 256x192.
 _base_ = './coco_256x192.py'
+dataset_type = 'CocoWholeBodyDataset'
 data_root = 'data/coco/'
 train_dataloader = dict(
     dataset=dict(type='CocoWholeBodyDataset', ann_file='annotations/coco_wholebody_train_v1.0.json'))

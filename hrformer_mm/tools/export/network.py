@@ -1,0 +1,57 @@
+"""What an exported file computes: from normalised images to logits or heatmaps."""
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from ...deploy import to_deploy
+
+STRIDE = 32  # of the coarsest stream
+
+
+class Network(nn.Module):
+    """A model of mmseg, mmpose or mmpretrain in its form for inference, without pre- and post-processing.
+
+    Args:
+        model (nn.Module): The model; it stays as it is.
+        scope (str): Its library.
+    """
+
+    def __init__(self, model: nn.Module, scope: str) -> None:
+        super().__init__()
+        self.model = to_deploy(model)
+        self.scope = scope
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) to logits (N, classes, H, W), heatmaps (N, keypoints, H / 4, W / 4), or
+        logits (N, classes)."""
+        if self.scope == 'mmseg':
+            return self.model.encode_decode(images, [dict(img_shape=images.shape[2:])])
+        return self.model(images, None, mode='tensor')
+
+
+def default_size(cfg: Config) -> tuple[int, int]:
+    """Height and width that a config's model is for."""
+    if cfg.default_scope == 'mmpose':
+        width, height = cfg.codec.input_size
+        return height, width
+    if cfg.default_scope == 'mmpretrain':
+        return 224, 224
+    return tuple(cfg.model.data_preprocessor.get('size') or (512, 512))
+
+
+def check_size(size: tuple[int, int], dynamic: bool) -> None:
+    """Raises ValueError if a graph of any size cannot be made from this one."""
+    if dynamic and (min(size) < 2 * STRIDE or any(side % STRIDE for side in size)):
+        raise ValueError(f'the size is {size[0]}x{size[1]}, but a graph for any size takes multiples of {STRIDE}, and is '
+                         f'recorded with {2 * STRIDE} at least: choose such a --size, or leave out --dynamic-size')
+
+
+def dynamic_shapes(batch: bool, size: bool) -> dict[int, object]:
+    """What torch.export takes for the dimensions of the images."""
+    dims: dict[int, object] = {}
+    if batch:
+        dims[0] = torch.export.Dim('batch')
+    if size:
+        dims[2], dims[3] = (STRIDE * torch.export.Dim(name) for name in ('rows', 'columns'))
+    return dims

@@ -1,0 +1,155 @@
+"""Export, and the check of what was exported against PyTorch."""
+
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..model import load_model, read_config
+from .metadata import metadata
+from .network import Network, check_size, default_size, dynamic_shapes
+
+FORMATS = dict(onnx='.onnx', torch='.pt2', aoti='.pt2')
+OPSET = 23
+TOLERANCE = 1e-4
+KEY = 'hrformer_mm'  # of the metadata, as JSON
+
+
+@dataclass
+class Exported:
+    """A file, and for each shape of images (N, 3, H, W) that was tried the largest difference from PyTorch, as a part
+    of the largest output, with the milliseconds of both."""
+    path: str
+    format: str
+    checks: list[dict[str, Any]]
+
+    @property
+    def difference(self) -> float:
+        return max(check['difference'] for check in self.checks)
+
+
+def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size: Optional[Sequence[int]] = None,
+           batch: int = 1, dynamic_batch: bool = False, dynamic_size: bool = False,
+           check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1) -> Exported:
+    """Export the model of a config, and compare the file's results with PyTorch's.
+
+    Args:
+        config, checkpoint (str): A config or a name in the zoo, and its weights.
+        output (str): The file to write; it appears when it has passed the check.
+        format (str): 'onnx'; 'torch', a program of torch.export; 'aoti', one that AOTInductor compiled for this CPU.
+        size (Sequence[int], optional): Height and width. Default: what the model is for.
+        batch (int): Images at a time.
+        dynamic_batch, dynamic_size (bool): Whether the file takes any batch; and any multiples of 32 as size.
+        check_sizes (Sequence): More sizes to compare at, if the file takes any.
+        repeats (int): How often each of both runs; the quickest counts.
+
+    Raises:
+        ImportError: If a library is missing.
+        FileNotFoundError, ValueError: If an argument cannot be used.
+        ArithmeticError: If the results differ by more than 1e-4; nothing is written.
+    """
+    destination = _check_output(output, format)
+    if check_sizes and not dynamic_size:
+        raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
+    cfg = read_config(config)
+    size = tuple(size) if size is not None else default_size(cfg)
+    for one in (size, *check_sizes):
+        check_size(tuple(one), dynamic_size)
+    network = Network(load_model(cfg, checkpoint), cfg.default_scope)
+    about = metadata(cfg, size, dynamic_size)
+    # An example with one image would tie the batch to 1.
+    example = torch.randn(max(batch, 2) if dynamic_batch else batch, 3, *size)
+    shapes = dynamic_shapes(dynamic_batch, dynamic_size)
+    handle, temporary = tempfile.mkstemp(dir=destination.parent, prefix='.export', suffix=FORMATS[format])
+    os.close(handle)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of the exporters, about their own parts
+            run = _WRITERS[format](network, example, shapes, temporary, about)
+            tried = [(batch, 3, *size)] + ([(batch + 1, 3, *size)] if dynamic_batch else [])
+            tried += [(batch, 3, *one) for one in check_sizes]
+            result = Exported(str(destination), format, [_compare(network, run, shape, repeats) for shape in tried])
+        if not result.difference <= TOLERANCE:
+            raise ArithmeticError(f'{destination} was not written: its results differ from PyTorch\'s by '
+                                  f'{result.difference:.1e} of the largest, more than {TOLERANCE:.0e}')
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, destination)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return result
+
+
+def _check_output(output: str, format: str) -> Path:
+    destination = Path(output)
+    if destination.suffix != FORMATS[format]:
+        raise ValueError(f'the output is {output}, but a file of format {format} must end in {FORMATS[format]}')
+    if not destination.parent.is_dir():
+        raise FileNotFoundError(f'there is no folder {destination.parent} to write {destination.name} into')
+    if not os.access(destination.parent, os.W_OK):
+        raise PermissionError(f'{destination.parent} may not be written to: choose another folder')
+    return destination
+
+
+Run = Callable[[Tensor], Tensor]
+
+
+def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  (torch.onnx stands on it)
+    except ImportError as error:
+        raise ImportError(f"ONNX needs {error.name}: pip install 'hrformer_mm[export]'") from error
+    program = torch.onnx.export(network, (example, ), dynamo=True, dynamic_shapes={'images': shapes}, verbose=False,
+                                opset_version=OPSET, input_names=['images'], output_names=['output'])
+    program.model.metadata_props[KEY] = json.dumps(about)
+    program.save(path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
+    return lambda images: torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
+
+
+def _program(network: Network, example: Tensor, shapes: dict) -> torch.export.ExportedProgram:
+    return torch.export.export(network, (example, ), dynamic_shapes={'images': shapes}, strict=False)
+
+
+def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+    torch.export.save(_program(network, example, shapes), path, extra_files={KEY: json.dumps(about)})
+    return torch.export.load(path).module()
+
+
+def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+    torch._inductor.aoti_compile_and_package(_program(network, example, shapes), package_path=path)
+    return torch._inductor.aoti_load_package(path)
+
+
+_WRITERS = dict(onnx=_onnx, torch=_torch, aoti=_aoti)
+
+
+def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int) -> dict[str, Any]:
+    images = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+    wanted, own = _time(network, images, repeats)
+    got, theirs = _time(run, images, repeats)
+    if got.shape != wanted.shape:
+        raise ArithmeticError(f'for images {tuple(shape)} the file gives {tuple(got.shape)}, PyTorch '
+                              f'{tuple(wanted.shape)}')
+    difference = ((got - wanted).abs().max() / wanted.abs().max()).item()
+    return dict(shape=list(shape), difference=difference, milliseconds=theirs, pytorch_milliseconds=own)
+
+
+def _time(run: Run, images: Tensor, repeats: int) -> tuple[Tensor, float]:
+    best = float('inf')
+    for _ in range(repeats + 1):  # the first one prepares
+        start = time.perf_counter()
+        out = run(images)
+        best = min(best, (time.perf_counter() - start) * 1e3)
+    return out, best

@@ -1,0 +1,105 @@
+"""From the name of a config and a checkpoint to a model with its weights."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from torch import nn
+
+from ..weights.check import check_state
+from ..weights.io import read_tensors
+from .zoo import published
+
+TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
+# What ends in the number of classes or keypoints.
+_CLASSIFIERS = ('decode_head.conv_seg.', 'decode_head.auxiliary.', 'head.final_layer.', 'head.fc.')
+
+
+def find_config(name: str) -> str:
+    """The path of a config, given its path or its name in the zoo.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    if Path(name).is_file():
+        return name
+    try:
+        models = {model['Name']: model['Path'] for model in published()}
+    except FileNotFoundError:
+        models = {}
+    if name in models:
+        return models[name]
+    raise FileNotFoundError(f'there is no config file {name}, and no model of that name in the zoo; its names: '
+                            'hrformer-mm zoo')
+
+
+def read_config(name: str) -> Config:
+    """Read the config of a model of mmseg, mmpose or mmpretrain.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If its model is of another library.
+    """
+    path = find_config(name)
+    cfg = Config.fromfile(path)
+    if cfg.get('default_scope') not in TASKS or 'model' not in cfg:
+        raise ValueError(f"{path} has no model of {', '.join(TASKS)}: default_scope is {cfg.get('default_scope')!r}")
+    return cfg
+
+
+def load_model(cfg: Config, checkpoint: str) -> nn.Module:
+    """Build a config's model in evaluation mode, with the weights of a checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no such checkpoint, or if it does not fit.
+    """
+    state = read_tensors(checkpoint)
+    init_default_scope(cfg.default_scope)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+    check_fit(checkpoint, state, model.state_dict(), TASKS[cfg.default_scope])
+    model.load_state_dict(state, strict=False)
+    return model.eval()
+
+
+def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], task: str) -> None:
+    """Compare a checkpoint with a model's state.
+
+    Raises:
+        ValueError: If the checkpoint is of another task, of another number of classes, or of another model.
+    """
+    for name in own:
+        if name.startswith(_CLASSIFIERS) and name.endswith('.bias') and name in state:
+            theirs, ours = len(state[name]), len(own[name])
+            if name.split('.')[1] == 'auxiliary' and name.split('.')[2] != '2':
+                continue
+            if theirs != ours:
+                what = 'keypoints (head.out_channels)' if task == 'pose' else 'classes (num_classes)'
+                raise ValueError(f'{checkpoint} is of a model with {theirs} {what}, but the config has {ours}: give '
+                                 'the config that it was trained with')
+    heads = {name.split('.')[0] for name in state if not name.startswith('backbone.')}
+    if not any(name.startswith('backbone.') for name in state):
+        raise ValueError(f'{checkpoint} has no backbone.… in it: it is not a whole model of this task. Weights of the '
+                         'authors become one with hrformer-mm convert')
+    if not heads & {name.split('.')[0] for name in own if not name.startswith('backbone.')}:
+        raise ValueError(f"{checkpoint} is of another task: it has {', '.join(sorted(heads)) or 'a backbone alone'}, "
+                         f'and the config is one of {task}')
+    try:
+        check_state(state, {name: value.shape for name, value in own.items()})
+    except ValueError as error:
+        raise ValueError(f'{checkpoint} is of another model than the config: {error}') from None
+
+def dataset_meta(cfg: Config) -> dict[str, Any]:
+    """Names and colours as the data set's class knows them, without its files."""
+    dataset = cfg.test_dataloader.dataset
+    if cfg.default_scope == 'mmpose':
+        from mmpose.apis.inference import dataset_meta_from_config
+        return dataset_meta_from_config(cfg, 'test') or {}
+    if dataset.get('metainfo'):
+        return dict(dataset.metainfo)
+    registry = import_module(f'{cfg.default_scope}.registry').DATASETS
+    return getattr(registry.get(dataset.type), 'METAINFO', {})
