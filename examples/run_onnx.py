@@ -98,8 +98,9 @@ def find_keypoints(run, image: np.ndarray, about: dict, box: list[float]) -> tup
     for heatmap in heatmaps:
         y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
         dx = dy = 0.0
-        if 1 < x < columns - 1 and 1 < y < rows - 1:  # a quarter of a pixel to the higher neighbour
+        if 1 < x < columns - 1 and y > 0:  # a quarter of a pixel to the higher neighbour, where mmpose does so
             dx = 0.25 * np.sign(heatmap[y, x + 1] - heatmap[y, x - 1])
+        if 1 < y < rows - 1 and x > 0:
             dy = 0.25 * np.sign(heatmap[y + 1, x] - heatmap[y - 1, x])
         found.append(((x + dx) * width / columns * step + left, (y + dy) * height / rows * step + top, heatmap.max()))
     names = about['keypoints'] or [str(i) for i in range(len(found))]

@@ -1,8 +1,12 @@
 """HRFormer for mmsegmentation, mmpose, mmpretrain and mmdetection."""
 import importlib
+import warnings
 from typing import Any, List
 
-from . import checks, compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
+try:
+    from . import checks, compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
+except (ImportError, OSError, RuntimeError, ValueError) as error:  # as broken libraries fail; the doctor must still run
+    warnings.warn(f'hrformer_mm cannot be used: {error}. What to do: hrformer-mm doctor')
 
 __version__ = '0.1.0'
 __all__ = ['HRFormer', 'MODELS', 'to_deploy']

@@ -5,14 +5,16 @@ from typing import Optional
 import click
 
 from .. import __version__
-from ..data import synthesize as write_synthetic
-from ..data.synthesize import LAYOUTS
 from .benchmark import benchmark
 from .common import bar, errors
+from .doctor import doctor
 from .export import export
 from .predict import predict
 from .segfix import segfix
 from .zoo import complexity, zoo
+
+# Of the data sets, whose own list takes OpenCV to import.
+LAYOUTS = ('cityscapes', 'coco', 'imagenet', 'VOCdevkit', 'coco_stuff10k', 'ade', 'custom')
 
 
 @click.group(context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
@@ -42,7 +44,7 @@ def convert(source: str, destination: str) -> None:
 
 @main.command()
 @click.argument('directory', type=click.Path(file_okay=False))
-@click.option('--only', type=click.Choice(list(LAYOUTS)), multiple=True, help='One data set; may be repeated.')
+@click.option('--only', type=click.Choice(LAYOUTS), multiple=True, help='One data set; may be repeated.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Other seeds, other pictures.')
 @click.option('--train', type=click.IntRange(min=1), help='Images for training; by default the data set\'s own number.')
 @click.option('--val', type=click.IntRange(min=1), help='Images for validation.')
@@ -50,11 +52,12 @@ def convert(source: str, destination: str) -> None:
 def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional[int], val: Optional[int],
                size: Optional[tuple[int, int]]) -> None:
     """Write small generated data sets under DIRECTORY, laid out as Cityscapes, COCO keypoints and ImageNet are."""
+    from ..data import synthesize as run
     with errors():
-        folders = write_synthetic(directory, only or tuple(LAYOUTS), seed, bar, train=train, val=val, size=size)
+        folders = run(directory, only or LAYOUTS, seed, bar, train=train, val=val, size=size)
     for folder in folders:
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, export, predict, segfix, zoo):
+for command in (benchmark, complexity, doctor, export, predict, segfix, zoo):
     main.add_command(command)
