@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import cv2
 import numpy as np
+from mmengine.registry import init_default_scope
 
 from ...weights.io import read_tensors
 from ..model import TASKS, check_fit, dataset_meta, read_config
@@ -85,6 +86,7 @@ def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, box
         torch.zeros(1, device=device)
     except (AssertionError, RuntimeError) as error:
         raise ValueError(f'the device {device} cannot be used: {str(error).splitlines()[0]}') from None
+    init_default_scope(cfg.default_scope)
     if cfg.default_scope == 'mmseg':
         predictor: Any = Segmenter(cfg, checkpoint, device, dataset_meta(cfg))
     elif cfg.default_scope == 'mmpose':
