@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
+from .triton_attention import available, triton_attention, unsupported, usable
 from .windows import Padding, centred_padding, merge_windows, partition_windows
 
 _backend = 'auto'
@@ -16,19 +17,25 @@ def set_attention_backend(name: str) -> str:
     """Choose how all window attention of this process is computed.
 
     Args:
-        name (str): 'auto': 'batched' on the CPU, 'fused' elsewhere. 'batched': two batched products, quickest where
-            windows are small. 'fused': PyTorch's scaled_dot_product_attention. 'plain': the formula, which the
-            others are tested against.
+        name (str): 'auto': 'batched' on the CPU; 'triton' on CUDA, where triton is installed and the card is new
+            enough, which is said where it is not; else, and in what is exported, 'fused'. 'batched': two batched
+            products, quickest where windows are small. 'triton': one kernel, forward and backward, on the map
+            itself. 'fused': PyTorch's scaled_dot_product_attention. 'plain': the formula, which the others are
+            tested against.
 
     Returns:
         str: The backend that was in force before, to set it back.
 
     Raises:
         ValueError: If there is no such backend.
+        ImportError: If it needs triton, which is not installed.
     """
     global _backend
-    if name != 'auto' and name not in _BACKENDS:
-        raise ValueError(f"attention backend is {name!r}, but must be one of auto, {', '.join(_BACKENDS)}")
+    names = ('auto', *_BACKENDS, 'triton')
+    if name not in names:
+        raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(names)}")
+    if name == 'triton' and not available():
+        raise ImportError("attention backend is 'triton', which is not installed: pip install triton")
     previous, _backend = _backend, name
     return previous
 
@@ -63,11 +70,14 @@ def window_attention(qkv: Tensor,
     """
     padding = centred_padding(qkv.shape[1:3], window_size) if padding is None else padding
     scale = (qkv.shape[3] // (3 * num_heads))**-0.5 if scale is None else scale
+    name = _choose(qkv, num_heads, window_size) if _backend == 'auto' else _backend
+    if name == 'triton':
+        return triton_attention(qkv, padding_value, bias, num_heads, window_size, padding, mask_padding, scale)
+
     bias = None if bias is None else bias.to(qkv.dtype)
     padding_value = padding_value.to(qkv.dtype)
     masked = mask_padding and any(padding)
 
-    name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
     if name == 'batched' and not masked and torch.is_grad_enabled() and not torch.compiler.is_compiling():
         return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
@@ -80,6 +90,20 @@ def window_attention(qkv: Tensor,
         bias = keys if bias is None else bias + keys
     out = _BACKENDS[name](windows, bias, scale)
     return padding.crop(merge_windows(out[None], window_size, padded.shape[1:3]))
+
+
+def _choose(qkv: Tensor, num_heads: int, window_size: tuple[int, int]) -> str:
+    if qkv.device.type == 'cpu':
+        return 'batched'
+    if (qkv.is_cuda and unsupported(qkv, num_heads, window_size) is None and not _exporting()
+            and not torch.jit.is_tracing() and usable(qkv.device.index)):
+        return 'triton'
+    return 'fused'
+
+
+def _exporting() -> bool:
+    """A graph that is exported holds PyTorch's operators alone."""
+    return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
 
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
@@ -95,9 +119,8 @@ def _fused(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
 
 
 def _batched(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
-    # A graph that is exported holds PyTorch's operators alone, and what is compiled for training differentiates them.
-    exporting = torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
-    if torch.is_grad_enabled() or exporting:
+    # What is compiled for training differentiates PyTorch's operators.
+    if torch.is_grad_enabled() or _exporting():
         return _plain(windows, bias, scale)
     return attend(windows, bias, scale)
 
