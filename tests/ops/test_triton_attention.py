@@ -1,5 +1,6 @@
 """Triton's kernels: on the GPU where there is one, else in Triton's interpreter, see conftest.py."""
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
@@ -29,6 +30,24 @@ def poisoned():
     assert torch.empty(3).isnan().all() and torch.zeros(3).new_empty(3).isnan().all()
     yield
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(autouse=True)
+def rounded(monkeypatch):
+    """The interpreter cuts float32 off where it makes bfloat16; GPUs round to the nearest, and to even."""
+    if DEVICE == 'cuda':
+        return
+    from triton import language as tl
+    from triton.runtime import interpreter
+    convert = interpreter._convert_float
+
+    def convert_float(x, source, target, mode):
+        if (source, target) != (tl.float32, tl.bfloat16):
+            return convert(x, source, target, mode)
+        bits = np.ascontiguousarray(x).view(np.uint32)
+        return ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+    monkeypatch.setattr(interpreter, '_convert_float', convert_float)
 
 
 def map_size(window, padding):
@@ -71,15 +90,14 @@ def check(heads, d, window, size, batch=1, dtype=torch.float32, mask=False, bias
 
 
 @pytest.mark.parametrize('padding', PADDING)
-@pytest.mark.parametrize('window', [(1, 1), (5, 9), (7, 7)])
-@pytest.mark.parametrize('d', [18, 32, 39])
+@pytest.mark.parametrize('d, window', [(18, (7, 7)), (32, (5, 9)), (39, (7, 7)), (39, (1, 1))])
 def test_float32(d, window, padding):
     check(1, d, window, map_size(window, padding), mask=padding == 'masked')
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize('padding', ['none', 'both', 'masked'])
-@pytest.mark.parametrize('d', [18, 32, 39])
+@pytest.mark.parametrize('d', [18, 39])
 def test_sixteen_bits(d, padding, dtype):
     check(2, d, (7, 7), map_size((7, 7), padding), dtype=dtype, mask=padding == 'masked')
 
@@ -99,10 +117,9 @@ def test_large_windows(d, window, padding, dtype):
     check(1, d, window, map_size(window, padding), dtype=dtype, mask=padding == 'masked')
 
 
-@pytest.mark.parametrize('d', [1, 8, 16, 33, 64])
-@pytest.mark.parametrize('bias', [False, True])
+@pytest.mark.parametrize('d, bias', [(1, True), (8, False), (16, True), (33, False), (64, True)])
 def test_any_head_size(d, bias):
-    check(2, d, (3, 4), (4, 6), batch=2, bias=bias)
+    check(2, d, (3, 4), (4, 6), bias=bias)
 
 
 @pytest.mark.parametrize('window', [(3, 3), (9, 8)])
@@ -141,10 +158,10 @@ def test_gradients_are_the_same_at_every_call():
     assert all(torch.equal(a, b) for a, b in zip(first, second))
 
 
-@pytest.mark.parametrize('window', [(2, 2), (9, 8)])
+@pytest.mark.parametrize('window', [(3, 3), (5, 7)])
 def test_windows_that_share_a_program(monkeypatch, window):
     monkeypatch.setattr(triton_attention, 'PROGRAMS', 2)
-    check(1, 8, window, (9, 20), batch=3)
+    check(1, 8, window, (5, 14))
 
 
 @pytest.mark.parametrize('bias', [False, True])
