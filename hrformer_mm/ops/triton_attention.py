@@ -125,7 +125,7 @@ class _Launch:
         self.options: dict[str, Any] = dict(
             HEADS=num_heads, D=size, WH=window_size[0], WW=window_size[1], HAS_BIAS=self.with_bias, FILL=self.fill,
             MASK=mask_padding and any(padding), BLOCK=self.block, BLOCK_D=max(_power_of_two(size), 16),
-            DOT=dot if qkv.is_cuda else tl.float32,
+            DOT=tl.float32 if qkv.device.type == 'cpu' else dot,
             PRECISION='tf32' if torch.backends.cuda.matmul.allow_tf32 else 'ieee', num_warps=8 if self.block == 64 else 4, num_stages=1)
 
     def __call__(self, kernel: Any, programs: int, *arguments: Any) -> None:
