@@ -8,6 +8,8 @@ from hrformer_mm.cli import main
 from hrformer_mm.ops import set_attention_backend, window_attention
 from hrformer_mm.tools.benchmark import Options, benchmark_attention, machine
 from hrformer_mm.tools.benchmark.attention import PEER, mmpose_way
+from hrformer_mm.tools.benchmark.contender import Contender
+from hrformer_mm.tools.benchmark.run import _operations
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,24 @@ def test_command():
 def test_wrong_options(arguments):
     result = run(*arguments)
     assert result.exit_code == 2 and 'out' in result.output and 'attention' in result.output
+
+
+@pytest.mark.parametrize('train', [False, True])
+def test_operations_of_the_kernels_are_counted(train):
+    """As many as those of the formula."""
+    pytest.importorskip('triton')
+    counts = []
+    for name in ('triton', 'plain'):
+        qkv, value, bias = (torch.randn(s, requires_grad=train) for s in ((1, 5, 6, 48), (48, ), (2, 9, 9)))
+
+        def step():
+            out = window_attention(qkv, value, 2, (3, 3), bias)
+            if train:
+                out.sum().backward()
+
+        previous = set_attention_backend(name)
+        try:
+            counts.append(_operations(Contender(name, torch.nn.Identity(), step)))
+        finally:
+            set_attention_backend(previous)
+    assert counts[0] == counts[1] == (6 if train else 2) * 2 * 6 * 6 * 9 * 16
