@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
+from .triton_attention import available, triton_attention, usable
 from .windows import Padding, centred_padding, merge_windows, partition_windows, shift_mask
 
 _backend = 'auto'
@@ -18,17 +19,23 @@ def set_attention_backend(name: str) -> str:
     Args:
         name (str): 'auto': 'batched' on the CPU, 'fused' elsewhere. 'batched': two batched products, quickest where
             windows are small. 'fused': PyTorch's scaled_dot_product_attention. 'plain': the formula, which the
-            others are tested against.
+            others are tested against. 'triton': one kernel, forward and backward, on the map itself, which has not
+            run on a GPU yet; 'fused' takes its place, which is said, on cards that are too old, and, without a word,
+            for windows that are shifted.
 
     Returns:
         str: The backend that was in force before, to set it back.
 
     Raises:
         ValueError: If there is no such backend.
+        ImportError: If it needs triton, which is not installed.
     """
     global _backend
-    if name != 'auto' and name not in _BACKENDS:
-        raise ValueError(f"attention backend is {name!r}, but must be one of auto, {', '.join(_BACKENDS)}")
+    names = ('auto', *_BACKENDS, 'triton')
+    if name not in names:
+        raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(names)}")
+    if name == 'triton' and not available():
+        raise ImportError("attention backend is 'triton', which is not installed: pip install triton")
     previous, _backend = _backend, name
     return previous
 
@@ -67,12 +74,15 @@ def window_attention(qkv: Tensor,
     """
     padding = centred_padding(qkv.shape[1:3], window_size) if padding is None else padding
     scale = (qkv.shape[3] // (3 * num_heads))**-0.5 if scale is None else scale
+    shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
+    name = _choose(qkv.device, shifted)
+    if name == 'triton':
+        return triton_attention(qkv, padding_value, bias, num_heads, window_size, padding, mask_padding, scale)
+
     bias = None if bias is None else bias.to(qkv.dtype)
     padding_value = padding_value.to(qkv.dtype)
     masked = mask_padding and any(padding)
-    shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
 
-    name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
     if name == 'batched' and not (masked or shifted or torch.compiler.is_compiling()) and torch.is_grad_enabled():
         return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
@@ -90,6 +100,14 @@ def window_attention(qkv: Tensor,
         bias = (qkv.new_zeros(()) if bias is None else bias).masked_fill(mask, float('-inf'))
     out = merge_windows(_BACKENDS[name](windows, bias, scale)[None], window_size, padded.shape[1:3])
     return padding.crop(out.roll(shift, (1, 2)) if shifted else out)
+
+
+def _choose(device: torch.device, shifted: bool) -> str:
+    if _backend == 'auto':
+        return 'batched' if device.type == 'cpu' else 'fused'
+    if _backend == 'triton' and (shifted or (device.type == 'cuda' and not usable(device.index))):
+        return 'fused'
+    return _backend
 
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
