@@ -111,7 +111,7 @@ def test_windows_of_several_blocks(dtype, window, padding):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('dtype', TOLERANCE)
-@pytest.mark.parametrize('padding', PADDING)
+@pytest.mark.parametrize('padding', ['none', 'both', 'masked'])
 @pytest.mark.parametrize('d, window', [(39, (15, 15)), (18, (21, 21)), (32, (3, 21))])
 def test_large_windows(d, window, padding, dtype):
     check(1, d, window, map_size(window, padding), dtype=dtype, mask=padding == 'masked')
