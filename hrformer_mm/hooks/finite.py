@@ -19,8 +19,8 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Optional[Mapping[str, A
     Raises:
         FloatingPointError: With the iteration, the losses and the files of the batch.
     """
-    losses = {name: float(value) for name, value in (outputs or {}).items()
-              if 'loss' in name and (not isinstance(value, torch.Tensor) or value.numel() == 1)}
+    losses = {name: float(value.detach()) for name, value in (outputs or {}).items()
+              if 'loss' in name and isinstance(value, torch.Tensor) and value.numel() == 1}
     bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
     if not bad:
         return

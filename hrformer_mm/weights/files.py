@@ -79,6 +79,8 @@ def verify(path: Union[str, os.PathLike]) -> None:
             if comment[len(_MARK):] != digest.encode():
                 raise DamagedFile(f'{path} is damaged: its SHA-256 is {digest[:16]}…, not the '
                                  f'{_shown(comment[len(_MARK):])}… that was written. {_REMEDY}')
+    if comment[-22:-18] == _END and comment[-2:] != b'\0\0':
+        raise DamagedFile(f'{path} is damaged: it ends before its checksum. {_REMEDY}')
     if not zipfile.is_zipfile(path):
         if start == b'PK\x03\x04':
             raise DamagedFile(f'{path} is damaged: its end is missing or changed ({size:,} bytes). {_REMEDY}')

@@ -48,9 +48,10 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
     except pickle.UnpicklingError as error:
         # PyTorch's message advises to switch its protection off: only the name in it is passed on.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
-        what = f'it holds a {found[1]}, which could run code' if found else 'it is no PyTorch checkpoint'
-        raise ValueError(f'{source} was not read: {what}. If you trust the file, load it where that does no harm and '
-                         'save its tensors alone.') from None
+        if found is None:
+            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint; fetch or copy it again.') from None
+        raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
+                         'load it where that does no harm and save its tensors alone.') from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: fetch or copy it '
