@@ -32,4 +32,6 @@ param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=200, end=iters, by_epoch=False),
 ]
 train_cfg = dict(max_iters=iters, val_interval=500)
-default_hooks = dict(checkpoint=dict(interval=500))
+default_hooks = dict(
+    checkpoint=dict(interval=500),
+    safeguard=dict(may_differ=['decode_head.conv_seg', 'decode_head.auxiliary.3']))  # the classifiers

@@ -46,3 +46,4 @@ METRICS = Registry('metric', parent=mmengine_registry.METRICS, scope='hrformer_m
                    locations=['hrformer_mm.segfix.evaluation'])
 EVALUATOR = Registry('evaluator', parent=mmengine_registry.EVALUATOR, scope='hrformer_mm',
                      locations=['hrformer_mm.segfix.evaluation'])
+HOOKS = Registry('hook', parent=mmengine_registry.HOOKS, scope='hrformer_mm', locations=['hrformer_mm.hooks'])

@@ -1,4 +1,5 @@
 """What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+import os
 import random
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if not torch.cuda.is_available():
+    # Triton's kernels run in its interpreter, on the CPU; it is read when triton is imported, for all of the process.
+    os.environ.setdefault('TRITON_INTERPRET', '1')
 torch.set_num_threads(2)  # the tests' tensors are small: more threads only get in each other's way
 
 

@@ -16,6 +16,7 @@ ALLOWED = {
     'models': {'registry', 'ops', 'layers', 'weights'},
     'deploy': {'ops', 'layers', 'models'},
     'segfix': {'registry', 'layers'},
+    'hooks': {'registry', 'weights'},
     'data': set(),
     'tools': {'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data'},
     'cli': {'__init__', 'tools', 'data'},

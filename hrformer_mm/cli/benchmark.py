@@ -16,6 +16,7 @@ from .common import bar, errors
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images at a time.')
 @click.option('--train', is_flag=True, help='Time forward and backward passes, and our ways to save memory in them.')
 @click.option('--ocr', is_flag=True, help="Time HRFormer + OCR from image to logits, against mmseg's.")
+@click.option('--attention', is_flag=True, help='Time window attention alone, on the map of stride 4.')
 @click.option('--context', is_flag=True, help="Time mmpretrain's Swin-S and HRNet-W48 too.")
 @click.option('--deploy/--no-deploy', default=True, show_default=True, help='Time the deployment form too.')
 @click.option('--compile', is_flag=True, help='Time compiled models too; compiling takes minutes.')
@@ -38,6 +39,7 @@ def benchmark(threads: Optional[int], as_json: bool, picture: Optional[str], **a
     from rich.console import Console
 
     from ..tools import benchmark as tool
+    from ..tools.benchmark.attention import attention_table
     from ..tools.benchmark.report import footnote, table
     if threads is not None:
         if arguments['device'] != 'cpu':
@@ -49,15 +51,17 @@ def benchmark(threads: Optional[int], as_json: bool, picture: Optional[str], **a
         options = tool.Options(**arguments)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if options.attention and picture is not None:
+        raise click.UsageError('--picture is of time against size: leave it or --attention out')
     with errors():
-        result = tool.benchmark(options, bar)
+        result = tool.benchmark_attention(options) if options.attention else tool.benchmark(options, bar)
     if as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
     else:
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = 200  # a file has room for all columns
-        console.print(table(result))
+        console.print(attention_table(result) if options.attention else table(result))
         console.print(footnote(result), markup=False)
     if picture is not None:
         from ..tools.benchmark.picture import picture as draw

@@ -9,13 +9,14 @@ from ..layers import HRFormerBlock, PointwiseConv
 from ..models import HRFormer
 from .blocks import DeployAttention, DeployFFN
 from .compiling import compile_frozen
+from .cuda_graphs import replay_calls
 from .fold import fold_batch_norms
 from .packed_conv import PackedConv
 
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Model:
+def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_graphs: bool = False) -> Model:
     """A copy for inference, with the same inputs and outputs.
 
     Batch norms are folded into convolutions; convolutions and projections have weights laid out for the CPU's
@@ -26,13 +27,18 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
         model (nn.Module): The backbone, or any model on it; it stays as it is.
         compile (bool | dict): Whether the backbone is compiled at its first call for every new size, or the arguments
             of torch.compile. Default of these: dynamic=False.
+        cuda_graphs (bool): Whether on CUDA the backbone is recorded at its second call for every size, and replayed
+            from then on: a single launch, where small batches otherwise wait for the host.
 
     Returns:
         nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
 
     Raises:
-        ValueError: If there is no HRFormer in the model.
+        ValueError: If there is no HRFormer in the model, or if it is both to be compiled and recorded.
     """
+    if compile is not False and cuda_graphs:
+        raise ValueError('cuda_graphs records what is not compiled: leave one of cuda_graphs and compile out '
+                         "(compile=dict(mode='reduce-overhead') does both)")
     if not any(isinstance(module, HRFormer) for module in model.modules()):
         raise ValueError(f'{type(model).__name__} has no hrformer_mm.HRFormer in it')
     model = copy.deepcopy(model).eval().requires_grad_(False)
@@ -50,4 +56,7 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
     if compile is not False:
         for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):
             compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
+    if cuda_graphs:
+        for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):
+            replay_calls(backbone)
     return model

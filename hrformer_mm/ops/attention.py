@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
+from .triton_attention import available, triton_attention, usable
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
                       pad_by_index, partition_windows, shift_mask)
 
@@ -19,17 +20,23 @@ def set_attention_backend(name: str) -> str:
     Args:
         name (str): 'auto': 'batched' on the CPU, 'fused' elsewhere. 'batched': two batched products, quickest where
             windows are small. 'fused': PyTorch's scaled_dot_product_attention. 'plain': the formula, which the
-            others are tested against.
+            others are tested against. 'triton': one kernel, forward and backward, on the map itself, which has not
+            run on a GPU yet; 'fused' takes its place, which is said, on cards that are too old, and, without a word,
+            for windows that are shifted.
 
     Returns:
         str: The backend that was in force before, to set it back.
 
     Raises:
         ValueError: If there is no such backend.
+        ImportError: If it needs triton, which is not installed.
     """
     global _backend
-    if name != 'auto' and name not in _BACKENDS:
-        raise ValueError(f"attention backend is {name!r}, but must be one of auto, {', '.join(_BACKENDS)}")
+    names = ('auto', *_BACKENDS, 'triton')
+    if name not in names:
+        raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(names)}")
+    if name == 'triton' and not available():
+        raise ImportError("attention backend is 'triton', which is not installed: pip install triton")
     previous, _backend = _backend, name
     return previous
 
@@ -68,18 +75,20 @@ def window_attention(qkv: Tensor,
     """
     padding = centred_padding(qkv.shape[1:3], window_size) if padding is None else padding
     scale = (qkv.shape[3] // (3 * num_heads))**-0.5 if scale is None else scale
+    shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
+    name = _choose(qkv.device, shifted)
+    if name == 'triton':
+        return triton_attention(qkv, padding_value, bias, num_heads, window_size, padding, mask_padding, scale)
+
     bias = None if bias is None else bias.to(qkv.dtype)
     padding_value = padding_value.to(qkv.dtype)
-    symbolic = has_symbolic_size(qkv)
-    padded_somewhere = symbolic or any(padding)
+    padded_somewhere = has_symbolic_size(qkv) or any(padding)
     masked = mask_padding and padded_somewhere
     by_index = padded_somewhere and is_exporting()
-    shifted = any(shift) and all(own > window for own, window in zip(qkv.shape[1:3], window_size))
 
     def pad(x: Tensor, value: Tensor) -> Tensor:
         return pad_by_index(x, value, window_size, padding) if by_index else padding.pad(x, value)
 
-    name = ('batched' if qkv.device.type == 'cpu' else 'fused') if _backend == 'auto' else _backend
     if name == 'batched' and not (masked or shifted or torch.compiler.is_compiling()) and torch.is_grad_enabled():
         return BatchedWindowAttention.apply(qkv, padding_value, bias, num_heads, window_size, scale, padding)
 
@@ -98,6 +107,14 @@ def window_attention(qkv: Tensor,
     out = merge_windows(_BACKENDS[name](windows, bias, scale)[None], window_size, padded.shape[1:3])
     out = out.roll(shift, (1, 2)) if shifted else out
     return crop_by_index(out, qkv.shape[1:3], padding) if by_index else padding.crop(out)
+
+
+def _choose(device: torch.device, shifted: bool) -> str:
+    if _backend == 'auto':
+        return 'batched' if device.type == 'cpu' else 'fused'
+    if _backend == 'triton' and (shifted or (device.type == 'cuda' and not usable(device.index))):
+        return 'fused'
+    return _backend
 
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:

@@ -2,11 +2,12 @@
 
 from .backbone import describe_backbone, fit_backbone, load_backbone
 from .check import check_state
-from .io import read_tensors, write_tensors
+from .files import TEMPORARY, seal, verify, write_whole
+from .io import read_checkpoint, read_tensors, write_tensors
 from .layouts import Layout, convert_names, recognise
 from .ocr import ocr_shapes
 
 __all__ = [
-    'Layout', 'check_state', 'convert_names', 'describe_backbone', 'fit_backbone', 'load_backbone', 'ocr_shapes',
-    'read_tensors', 'recognise', 'write_tensors'
+    'Layout', 'TEMPORARY', 'check_state', 'convert_names', 'describe_backbone', 'fit_backbone', 'load_backbone',
+    'ocr_shapes', 'read_checkpoint', 'read_tensors', 'recognise', 'seal', 'verify', 'write_tensors', 'write_whole'
 ]

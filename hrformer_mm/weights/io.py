@@ -1,43 +1,46 @@
 """Checkpoint files: tensors in, tensors out, and nothing in them is ever run."""
 
+import io
 import os
 import pickle
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 import torch
 from mmengine.fileio import get_local_path
 from torch import Tensor
 from torch.hub import load_state_dict_from_url
 
+from .files import DamagedFile, seal, verify, write_whole
+
 _WRAPPERS = ('state_dict', 'model', 'module')
 
 
-def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
-    """Read a checkpoint, bare or wrapped under 'state_dict', 'model' or 'module', without its `module.` prefixes.
+def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
+    """Read a checkpoint's content as it is: tensors, plain data, and what mmengine's own checkpoints hold.
 
     Args:
         source (str | PathLike): A file, or a URL (http and https, cached by torch.hub; and what mmengine's file
             backends read).
 
     Returns:
-        dict[str, Tensor]: By name, on the CPU.
+        Any: With its tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is cut short, cannot be fetched, or holds other objects than tensors and
-            plain data.
+        ValueError: If it is no checkpoint, is damaged, cannot be fetched, or holds objects that could run code.
     """
     source = str(source)
     try:
         if source.startswith(('http://', 'https://')):
-            content = load_state_dict_from_url(source, map_location='cpu', weights_only=True)
-        else:
-            with get_local_path(source) as path:
-                content = torch.load(path, map_location='cpu', weights_only=True)
+            return load_state_dict_from_url(source, map_location='cpu', weights_only=True)
+        with get_local_path(source) as path:
+            verify(path)
+            return torch.load(path, map_location='cpu', weights_only=True)
+    except DamagedFile:
+        raise
     except FileNotFoundError:
         raise FileNotFoundError(f'there is no checkpoint at {source}') from None
     except IsADirectoryError:
@@ -45,14 +48,30 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         # PyTorch's message advises to switch its protection off: only the name in it is passed on.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
-        what = f'it holds a {found[1]}, which could run code' if found else 'it is no PyTorch checkpoint'
-        raise ValueError(f'{source} was not read: {what}. If you trust the file, load it where that does no harm and '
-                         'save its tensors alone.') from None
+        if found is None:
+            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint; fetch or copy it again.') from None
+        raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
+                         'load it where that does no harm and save its tensors alone.') from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: fetch or copy it '
                          f'again. ({reason})') from error
 
+
+def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
+    """Read a checkpoint, bare or wrapped under 'state_dict', 'model' or 'module', without its `module.` prefixes.
+
+    Args:
+        source (str | PathLike): As of :func:`read_checkpoint`.
+
+    Returns:
+        dict[str, Tensor]: By name, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If :func:`read_checkpoint` refuses it, or its weights are not where they must be.
+    """
+    content = read_checkpoint(source)
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -66,28 +85,15 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
 
 
 def write_tensors(state: Mapping[str, Tensor], destination: Union[str, os.PathLike]) -> None:
-    """Write a plain file of tensors: it appears whole under its name, or not at all.
+    """Write a plain file of tensors, with its checksum: it appears whole under its name, or not at all.
 
     Raises:
         FileNotFoundError: If the destination's folder does not exist.
+        OSError: If it cannot be written.
     """
     destination = Path(destination)
     if not destination.parent.is_dir():
         raise FileNotFoundError(f'there is no folder {destination.parent} to write {destination.name} into')
-    handle, temporary = tempfile.mkstemp(dir=destination.parent, prefix=f'.{destination.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save({name: value.clone() for name, value in state.items()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, destination)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+    buffer = io.BytesIO()
+    torch.save({name: value.clone() for name, value in state.items()}, buffer)
+    write_whole(destination, seal(buffer.getvalue()))

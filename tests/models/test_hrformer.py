@@ -122,7 +122,8 @@ def test_checkpointing_keeps_less():
         own = {p.data_ptr() for p in model.parameters()}
         return sum({t.data_ptr(): t.untyped_storage().nbytes() for t in tensors if t.data_ptr() not in own}.values())
 
-    assert kept(True) < 0.5 * kept('cheap') and kept('cheap') < 0.75 * kept(False)
+    # In the blocks 8 maps of 15; the exchanges between streams keep theirs.
+    assert kept(True) < 0.5 * kept('cheap') and kept('cheap') < 0.8 * kept(False)
 
 
 def test_drop_path_grows_linearly_over_the_blocks():

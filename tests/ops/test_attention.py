@@ -71,5 +71,5 @@ def test_no_images(backend):
 
 
 def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend is 'flash'.*auto, batched, fused, plain"):
+    with pytest.raises(ValueError, match="backend is 'flash'.*auto, batched, fused, plain, triton"):
         set_attention_backend('flash')

@@ -8,6 +8,7 @@ param_scheduler = [
     dict(type='MultiStepLR', milestones=[170, 200], gamma=0.1, begin=0, end=210, by_epoch=True),
 ]
 train_cfg = dict(by_epoch=True, max_epochs=210, val_interval=10)
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+default_hooks = dict(
+    checkpoint=dict(save_best='coco/AP', rule='greater'), safeguard=dict(type='hrformer_mm.Safeguard'))
 auto_scale_lr = dict(enable=False, base_batch_size=256)
 visualizer = dict(backend='matplotlib')  # mmpose's drawing by OpenCV dies with NumPy 2

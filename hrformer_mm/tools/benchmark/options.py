@@ -20,6 +20,7 @@ class Options:
         batch (int): Images at a time.
         train (bool): Whether to time forward and backward passes, with our ways to save memory.
         ocr (bool): Whether to time HRFormer + OCR, from image to logits of its size.
+        attention (bool): Whether to time window attention alone, on the map of stride 4 of one size.
         context (bool): Whether to time mmpretrain's Swin-S and HRNet-W48 as well.
         deploy (bool): Whether to time the deployment form as well; there is none in training.
         compile (bool): Whether to time compiled contenders as well.
@@ -36,6 +37,7 @@ class Options:
     batch: int = 1
     train: bool = False
     ocr: bool = False
+    attention: bool = False
     context: bool = False
     deploy: bool = True
     compile: bool = False
@@ -61,6 +63,10 @@ class Options:
         if self.ocr and (self.train or self.context):
             other = 'train' if self.train else 'context'
             raise ValueError(f'ocr is for inference of HRFormer alone: leave {other} out')
+
+        if self.attention and (len(self.sizes) > 1 or self.ocr or self.train or self.context or self.compile):
+            raise ValueError('attention is timed forward and backward, at one size, by itself: leave out other sizes, '
+                             'ocr, train, context and compile')
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -1,11 +1,12 @@
 """A benchmark as a table."""
 
 from collections.abc import Callable, Sequence
-from typing import Optional
+from typing import Optional, Union
 
 from rich import box
 from rich.table import Table
 
+from .attention import AttentionBenchmark
 from .run import Benchmark, Row
 
 # A heading, and what stands below it; None leaves a row's place empty.
@@ -47,11 +48,11 @@ def _columns(rows: Sequence[Row], several: bool) -> list[Column]:
     return columns
 
 
-def footnote(result: Benchmark) -> str:
+def footnote(result: Union[Benchmark, AttentionBenchmark]) -> str:
     """The machine's rates and what was run on what."""
     of, options = result.environment, result.options
     where = of['gpu'] if options.device == 'cuda' else f"{of['cpu']}, {of['threads']} threads"
-    what = 'training step' if options.train else 'inference'
+    what = 'window attention' if options.attention else 'training step' if options.train else 'inference'
     return (f"{what}, HRFormer {options.arch}{' + OCR' if options.ocr else ''}, batch {options.batch}, {options.dtype}; "
             f"{where}, torch {of['torch']}\n"
             f'floor: matrix products {result.gemm_gflops:.0f} GFLOP/s, copies {result.copy_gbps:.1f} GB/s')

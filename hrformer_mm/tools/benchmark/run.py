@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Optional
 
 import torch
@@ -155,7 +156,10 @@ def _error(out: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
 
 def _operations(contender: Contender) -> int:
     """Multiplications and additions of the step's products."""
-    formulas = {torch.ops.aten.convolution_backward: _conv_backward}
+    own = torch.ops.hrformer_mm
+    formulas = {torch.ops.aten.convolution_backward: _conv_backward, own.attend: _attend,
+                own.window_attention: partial(_window_attention, 2),
+                own.window_attention_backward: lambda grad, *of, **_: _window_attention(4, *of[:3], *of[5:])}
     with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
         contender.step()
     return counter.get_total_flops()
@@ -165,6 +169,18 @@ def _conv_backward(grad: torch.Size, x: torch.Size, weight: torch.Size, *args: A
     """Torch's own formula takes the gradient of a depth-wise weight for that of a dense one."""
     wanted = args[-1]
     return 2 * math.prod(grad) * math.prod(weight[1:]) * (wanted[0] + wanted[1])
+
+
+def _attend(windows: torch.Size, *args: Any, **kwargs: Any) -> int:
+    """Of (3, windows, heads, L, D): q k^T, and its softmax times v."""
+    return 4 * math.prod(windows[1:]) * windows[3]
+
+
+def _window_attention(products: int, qkv: torch.Size, value: torch.Size, bias: Optional[torch.Size], heads: int,
+                      window_size: Sequence[int], padding: Sequence[int], *args: Any, **kwargs: Any) -> int:
+    """As many products for every pair of places of a padded window; what is made anew does not count."""
+    places = qkv[0] * (qkv[1] + padding[0] + padding[1]) * (qkv[2] + padding[2] + padding[3])
+    return 2 * products * places * math.prod(window_size) * (qkv[3] // 3)
 
 
 def _peak(contender: Contender, options: Options, size: tuple[int, int]) -> int:

@@ -1,0 +1,115 @@
+"""What is loaded is whole, runs no code, and fits the model."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, List, Optional, Tuple
+
+import torch
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from ..weights import check_state, read_checkpoint
+from .saving import POINTER
+
+
+def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
+    """Read what the runner is about to load, and set `--resume` on the newest good checkpoint of a folder.
+
+    Returns:
+        Any: The checkpoint; None where nothing is loaded, or from a place that only the runner's own loader reads.
+
+    Raises:
+        FileNotFoundError, ValueError: If the checkpoint that was asked for cannot be used, or none of the folder's can.
+    """
+    if runner._has_loaded or (runner._load_from is None and not runner._resume):
+        return None
+    if runner._load_from is not None:
+        if '://' in str(runner._load_from):
+            return None
+        return _read(os.path.expanduser(str(runner._load_from)), resume=runner._resume)
+    candidates, rejected = _candidates(folder, Path(runner.work_dir)), []
+    for path in candidates:
+        try:
+            checkpoint = _read(path, resume=True)
+        except (OSError, ValueError) as error:
+            runner.logger.warning(f'Not resumed from {path}: {error}')
+            rejected.append(str(error))
+            continue
+        runner._load_from = str(path)
+        return checkpoint
+    if rejected:
+        raise ValueError(f'none of the {len(rejected)} checkpoints in {folder} can be resumed. ' + '. '.join(rejected) +
+                         '. To start again, choose another work_dir or leave --resume out')
+    runner.logger.warning(f'{folder} holds no checkpoint: the training starts at its beginning')
+    runner._resume = False
+    return None
+
+
+def drop_code(checkpoint: Mapping[str, Any]) -> None:
+    """Take out `meta['config']`: where it is there, mmengine runs its text as Python on resume."""
+    if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), dict):
+        checkpoint['meta'].pop('config', None)
+
+
+def check_fit(runner: Runner, checkpoint: Any, may_differ: Tuple[str, ...]) -> None:
+    """Compare a checkpoint's weights with the model's, before they are loaded.
+
+    Raises:
+        ValueError: If it holds no weights, something else in their place, or weights that do not fit.
+    """
+    source = runner._load_from
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        raise ValueError(f'{source} holds no weights. Give a checkpoint with a state_dict')
+    foreign = [name for name, value in state.items()
+               if type(value) is not Tensor or value.layout is not torch.strided or value.is_quantized]
+    if foreign:
+        raise ValueError(f'{source}: {len(foreign)} of its {len(state)} weights are no plain tensors, the first '
+                         f'{foreign[0]!r}, {type(state[foreign[0]]).__name__}. Use a checkpoint of a training, or what '
+                         'hrformer-mm convert writes')
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = model.module if isinstance(model, BaseTTAModel) else model
+    expected = {name: value.shape for name, value in model.state_dict().items()}
+    found = {str(name).removeprefix('module.'): value for name, value in state.items()}
+    shared = sum(name in found and found[name].shape == shape for name, shape in expected.items())
+    total = len(expected)
+    try:
+        check_state({name: value for name, value in found.items() if not name.startswith(may_differ)},
+                    {name: shape for name, shape in expected.items() if not name.startswith(may_differ)})
+    except ValueError as error:
+        raise ValueError(f'{source} was not loaded, {shared} of the {total} weights of the model fit: {error}. Use the '
+                         'config that the checkpoint was trained with, or convert released weights with hrformer-mm '
+                         'convert. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ='
+                         "['decode_head.conv_seg']") from None
+    if shared < total:
+        runner.logger.warning(f'{source}: {shared} of the {total} weights of the model fit and are loaded; '
+                              f'may_differ={list(may_differ)} lets the others start anew')
+
+
+def _read(path: os.PathLike, resume: bool) -> Any:
+    checkpoint = read_checkpoint(path)
+    if resume:
+        meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
+        missing = [f'meta.{name}' for name in ('epoch', 'iter')
+                   if not isinstance(meta, Mapping) or not isinstance(meta.get(name), int)]
+        missing += [name for name in ('message_hub', 'optimizer') if name not in (checkpoint or ())]
+        if missing:
+            raise ValueError(f'{path} cannot be resumed: it lacks {", ".join(missing)}. Resume a checkpoint that a '
+                             'training wrote; to start from its weights, use load_from without resume')
+    return checkpoint
+
+
+def _candidates(folder: Path, work_dir: Path) -> List[Path]:
+    """The folder's checkpoints, first the one that the pointer names, then the newest; never a path out of it."""
+    named = [path for path in folder.glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+\.pth', path.name)]
+    named.sort(key=lambda path: (path.stat().st_mtime_ns, int(re.search(r'\d+', path.name)[0])), reverse=True)
+    pointer = work_dir / POINTER
+    if pointer.is_file():
+        # mmengine writes whole paths, which may be those of the folder that this one was copied from.
+        first = folder / os.path.basename(pointer.read_text(errors='replace').strip())
+        if first.is_file():
+            return [first] + [path for path in named if path != first]
+    return named

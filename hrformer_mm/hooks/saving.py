@@ -1,0 +1,114 @@
+"""Checkpoints are written whole, and the old ones deleted when the new one is safe."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import List, Union
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+from ..weights import TEMPORARY, seal, write_whole
+
+POINTER = 'last_checkpoint'
+_BACKEND = 'hrformer_mm_whole_files'
+
+
+class _WholeFiles(LocalBackend):
+    """mmengine's backend for local files, writing PyTorch files whole and with their checksum."""
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        write_whole(filepath, seal(obj))
+
+
+class _LateRemoval(_WholeFiles):
+    """Notes what it is asked to remove, until it is told that nothing needs the files any more."""
+
+    def __init__(self) -> None:
+        self._outdated: List[str] = []
+
+    def remove(self, filepath: Union[str, Path]) -> None:
+        self._outdated.append(str(filepath))
+
+    def remove_noted(self, but: Collection[str]) -> None:
+        """Remove what was noted, except files that were written again since."""
+        for path in self._outdated:
+            if path not in but and os.path.isfile(path):
+                os.unlink(path)
+        self._outdated.clear()
+
+
+register_backend(_BACKEND, _WholeFiles, force=True)
+
+
+class _SafeCheckpointHook(CheckpointHook):
+    """mmengine's hook with another order: the new file, the pointer to it, and then the removal of the old ones."""
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        self.file_backend = _LateRemoval()
+        # The checkpoint that was resumed names its best by a whole path, which may be that of another folder.
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(self.best_ckpt_path))
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = path and os.path.join(self.out_dir, os.path.basename(path))
+        if is_main_process() and os.path.isdir(self.out_dir):
+            for left in Path(self.out_dir).glob(f'{TEMPORARY}*'):  # by a kill
+                left.unlink()
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        if self.max_keep_ckpts > 0 and not (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                outdated = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
+                self.file_backend.remove(os.path.join(self.out_dir, outdated))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = os.path.join(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args)
+        if is_main_process():
+            # The bare name: a work folder that was copied or moved resumes its own checkpoints.
+            write_whole(Path(runner.work_dir) / POINTER, name.encode())
+            self._remove_outdated()
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        super()._save_best_checkpoint(runner, metrics)
+        if is_main_process() and self.save_best is not None:
+            self._remove_outdated()
+
+    def _remove_outdated(self) -> None:
+        best = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
+        self.file_backend.remove_noted(but=[path for path in [self.last_ckpt, *best] if path])
+
+
+def protect_saving(runner: Runner) -> Path:
+    """Make the runner's CheckpointHook a safe one; returns the folder that it writes to.
+
+    A hook of another class, and one that writes elsewhere than to a local folder, is left as it is, with a warning.
+    """
+    folder = Path(runner.work_dir)
+    for hook in runner.hooks:
+        if not isinstance(hook, CheckpointHook):
+            continue
+        out_dir = str(hook.out_dir or runner.work_dir)
+        if type(hook) not in (CheckpointHook, _SafeCheckpointHook) or '://' in out_dir or hook.file_client_args:
+            runner.logger.warning(f'{type(hook).__name__} writes to {out_dir} without protection: hrformer_mm.Safeguard '
+                                  "protects mmengine's CheckpointHook on local folders, without file_client_args")
+            continue
+        # Changed in place, so that the hook keeps its priority and whatever refers to it.
+        hook.__class__ = _SafeCheckpointHook
+        hook.backend_args = dict(backend=_BACKEND)
+        if hook.out_dir is not None and Path(out_dir) != folder and not hasattr(hook, 'file_backend'):
+            folder = Path(out_dir) / folder.name
+    return folder

@@ -1,0 +1,136 @@
+"""The cache of recordings, with a recorder that needs no GPU; recordings themselves where there is one."""
+
+import copy
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from hrformer_mm import HRFormer, to_deploy
+from hrformer_mm.deploy.cuda_graphs import GraphedCalls
+
+MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
+
+
+class Recorder:
+    """Counts what it is asked for; a recording writes its outputs to the same memory at every call."""
+
+    def __init__(self):
+        self.recorded, self.replayed, self.running, self.most = [], [], 0, 0
+
+    def __call__(self, function, x):
+        self.recorded.append(tuple(x.shape))
+
+        def replay(x):
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.replayed.append(tuple(x.shape))
+            outputs = function(x)
+            self.running -= 1
+            return outputs
+
+        return replay
+
+
+@pytest.fixture
+def graphed(monkeypatch):
+    monkeypatch.setattr(GraphedCalls, '_fits', staticmethod(lambda x: not torch.is_grad_enabled()))
+    module, recorder = nn.Conv2d(3, 4, 1), Recorder()
+    calls = GraphedCalls(module, lambda x: (nn.Conv2d.forward(module, x), ), sizes=2, record=recorder)
+    with torch.no_grad():
+        yield module, calls, recorder
+
+
+def image(side):
+    return torch.randn(1, 3, side, side)
+
+
+def test_the_second_call_records(graphed):
+    module, calls, recorder = graphed
+    for replayed in (0, 1, 2):
+        x = image(4)
+        assert torch.equal(calls(x)[0], module(x)) and len(recorder.replayed) == replayed
+    assert recorder.recorded == [(1, 3, 4, 4)]
+    assert len(calls(image(5))) == 1 and len(recorder.recorded) == 1, 'a new size is not recorded'
+
+
+def test_the_cache_is_bounded_and_forgets_the_oldest(graphed):
+    _, calls, recorder = graphed
+    for side in (4, 4, 5, 5, 4, 6, 6):
+        calls(image(side))
+    assert [shape[2] for shape in recorder.recorded] == [4, 5, 6] and len(calls._recordings) == 2
+    calls(image(4))
+    assert len(recorder.recorded) == 3, '4 was used after 5'
+    calls(image(5)), calls(image(5))
+    assert [shape[2] for shape in recorder.recorded] == [4, 5, 6, 5]
+
+
+def test_other_weights_layouts_and_modes_are_recorded_anew(graphed):
+    module, calls, recorder = graphed
+    calls(image(4)), calls(image(4))
+    with torch.inference_mode():
+        calls(image(4))
+    calls(image(4).to(memory_format=torch.channels_last))
+    assert len(recorder.recorded) == 1 and len(recorder.replayed) == 1
+    module.weight.data = module.weight.data.clone()
+    calls(image(4))
+    assert len(recorder.replayed) == 1
+
+
+def test_threads_take_turns(graphed):
+    module, calls, recorder = graphed
+    errors = []
+
+    def work():
+        with torch.no_grad():
+            for _ in range(50):
+                x = image(4)
+                if not torch.equal(calls(x)[0], module(x)):
+                    errors.append(x)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors and recorder.most == 1 and len(recorder.recorded) == 1
+
+
+def test_on_the_cpu_and_with_gradients_the_model_itself_is_called():
+    model = HRFormer(arch=MICRO).eval()
+    graphed, x = to_deploy(model, cuda_graphs=True), torch.randn(1, 3, 45, 70)
+    assert list(graphed.state_dict()) == list(to_deploy(model).state_dict())
+    for grad in (False, False, True):
+        with torch.set_grad_enabled(grad):
+            for out, expected in zip(graphed(x), model(x)):
+                assert torch.allclose(out, expected, atol=1e-4)
+    assert not graphed.forward._recordings
+
+
+def test_a_copy_has_its_own_weights():
+    graphed, x = to_deploy(HRFormer(arch=MICRO), cuda_graphs=True), torch.randn(1, 3, 32, 32)
+    other = copy.deepcopy(graphed)
+    assert other.forward.module is other and other.forward.function.__self__ is other
+    before = graphed(x)[0].clone()
+    for p in other.parameters():
+        p.zero_()
+    assert torch.equal(graphed(x)[0], before)
+
+
+def test_compiled_and_recorded():
+    with pytest.raises(ValueError, match='leave one of cuda_graphs and compile out'):
+        to_deploy(HRFormer(arch=MICRO), compile=True, cuda_graphs=True)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_recordings():
+    model = HRFormer(arch=MICRO).eval().cuda()
+    graphed, deployed = to_deploy(model, cuda_graphs=True), to_deploy(model)
+    with torch.no_grad():
+        kept = []
+        for side in (64, 64, 64, 96, 64, 96, 96):
+            x = torch.randn(1, 3, side, side, device='cuda')
+            kept.append((graphed(x), deployed(x)))
+    for found, expected in kept:  # outputs are not written to by later calls
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(found, expected))
