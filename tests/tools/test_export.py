@@ -28,6 +28,7 @@ def pose(micro, tmp_path_factory):
     return export(*micro['pose'], str(path), dynamic_batch=True)
 
 
+@pytest.mark.slow
 def test_any_batch_and_size(micro, tmp_path):
     result = call(*micro['seg'], tmp_path / 'a.onnx', '--size', 64, 96, '--dynamic-size', '--dynamic-batch',
                   '--check-size', 128, 64, '--json')
