@@ -14,7 +14,7 @@ DEEP = [pytest.param(dict(deep=True), marks=pytest.mark.slow), dict()]
 
 
 @pytest.mark.parametrize('seed', [3, None], ids=['seed', 'no-seed'])
-@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
 @pytest.mark.parametrize('model', DEEP, ids=['drop-path', 'dropout'])
 def test_resumed_is_uninterrupted(training, tmp_path, model, by_epoch, workers, seed):
