@@ -88,6 +88,11 @@ def test_all_configs_are_listed_here():
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
+def test_trainings_are_guarded(name):
+    assert load(name).default_hooks.safeguard.type == 'hrformer_mm.Safeguard'
+
+
+@pytest.mark.parametrize('name', PARAMETERS)
 def test_parameters(name):
     with torch.device('cpu' if 'swin' in name or 'intrawin' in name else 'meta'):  # no memory, no time; Swin asks a tensor for its value
         model = build(load(name))
