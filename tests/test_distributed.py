@@ -152,13 +152,14 @@ def test_an_overlay_changes_its_own_part_alone(monkeypatch, config, overlay):
 @pytest.mark.parametrize('config', CONFIGS)
 @pytest.mark.parametrize('overlay', OVERLAYS)
 def test_an_overlay_builds(monkeypatch, tmp_path, config, overlay):
-    """The wrapper of the optimizer and the strategy: of what needs a GPU, or DeepSpeed, as much as is mmengine's own."""
+    """Wrapper of the optimizer, and strategy: of what needs a GPU, or DeepSpeed, as much as is mmengine's own."""
     monkeypatch.setenv('CONFIG', str(ROOT / f'configs/{config}.py'))
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     monkeypatch.setattr(deepspeed, 'deepspeed', SimpleNamespace(__version__='0.15.0'))
     cfg = Config.fromfile(ROOT / f'configs/overlays/{overlay}.py')
     wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), cfg.optim_wrapper)
-    assert type(wrapper).__name__ == cfg.optim_wrapper.get('type', 'OptimWrapper') and type(wrapper.optimizer).__name__ == 'AdamW'
+    assert type(wrapper).__name__ == cfg.optim_wrapper.get('type', 'OptimWrapper')
+    assert type(wrapper.optimizer).__name__ == 'AdamW'
     expected = dict(amp_bf16=torch.bfloat16, amp_fp16=torch.float16).get(overlay)
     assert getattr(wrapper, 'cast_dtype', None) == expected
     if 'strategy' in cfg:
