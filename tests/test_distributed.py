@@ -8,12 +8,17 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmcv
 import numpy as np
 import pytest
 import torch
+from mmengine._strategy import deepspeed
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.registry import STRATEGIES
 
 import hrformer_mm  # noqa: F401
 from hrformer_mm.data import synthesize
@@ -137,5 +142,36 @@ def test_an_overlay_changes_its_own_part_alone(monkeypatch, config, overlay):
         return {key: value for key, value in cfg.items() if key not in ('optim_wrapper', 'runner_type', 'strategy')}
 
     assert rest(changed) == rest(plain) and changed != plain
+    wrapper = changed.optim_wrapper.copy()
+    if overlay == 'deepspeed' and 'clip_grad' in plain.optim_wrapper:  # its engine clips
+        wrapper.clip_grad = dict(max_norm=changed.strategy.gradient_clipping)
     for key in ('optimizer', 'paramwise_cfg', 'clip_grad'):
-        assert changed.optim_wrapper.get(key) == plain.optim_wrapper.get(key)
+        assert wrapper.get(key) == plain.optim_wrapper.get(key)
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+@pytest.mark.parametrize('overlay', OVERLAYS)
+def test_an_overlay_builds(monkeypatch, tmp_path, config, overlay):
+    """Wrapper of the optimizer, and strategy: of what needs a GPU, or DeepSpeed, as much as is mmengine's own."""
+    monkeypatch.setenv('CONFIG', str(ROOT / f'configs/{config}.py'))
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    monkeypatch.setattr(deepspeed, 'deepspeed', SimpleNamespace(__version__='0.15.0'))
+    cfg = Config.fromfile(ROOT / f'configs/overlays/{overlay}.py')
+    wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), cfg.optim_wrapper)
+    assert type(wrapper).__name__ == cfg.optim_wrapper.get('type', 'OptimWrapper')
+    assert type(wrapper.optimizer).__name__ == 'AdamW'
+    expected = dict(amp_bf16=torch.bfloat16, amp_fp16=torch.float16).get(overlay)
+    assert getattr(wrapper, 'cast_dtype', None) == expected
+    if 'strategy' in cfg:
+        strategy = STRATEGIES.build(dict(cfg.strategy, work_dir=str(tmp_path)))
+        assert type(strategy).__name__ == cfg.strategy.type
+    if overlay == 'deepspeed':
+        assert strategy.config['bf16']['enabled'] and strategy.config['zero_optimization']['stage'] == 2
+
+
+def test_deepspeed_gets_images_of_the_type_of_its_weights(monkeypatch):
+    monkeypatch.setenv('CONFIG', str(ROOT / f'configs/{CONFIGS[0]}.py'))
+    cast = Config.fromfile(ROOT / 'configs/overlays/deepspeed.py').strategy.inputs_to_half
+    engine = deepspeed.MMDeepSpeedEngineWrapper(model=torch.nn.Conv2d(3, 2, 1).bfloat16(), inputs_to_half=cast)
+    data = engine._cast_inputs_half(dict(inputs=torch.rand(1, 3, 4, 4), data_samples=['untouched']))
+    assert engine.model(data['inputs']).dtype == torch.bfloat16 and data['data_samples'] == ['untouched']

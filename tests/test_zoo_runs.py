@@ -27,6 +27,12 @@ def test_all_configs_are_run():
         zoo_runs.names(['none'])
 
 
+@pytest.mark.parametrize('noted', ['iter_2.pth', '/elsewhere/iter_2.pth'])
+def test_the_last_checkpoint_is_the_folders_own(tmp_path, noted):
+    (tmp_path / 'last_checkpoint').write_text(noted)
+    assert zoo_runs.last_checkpoint(tmp_path) == tmp_path / 'iter_2.pth'
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name, score', [
     ('ocr_hrformer-s_ade20k', 'tta mIoU'), ('td-hm_hrformer-s_udp-coco-256x192', 'coco/AP'),

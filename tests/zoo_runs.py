@@ -95,6 +95,11 @@ def newest(work_dir: Path, pattern: str) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def last_checkpoint(folder: Path) -> Path:
+    """What a training wrote last: `Safeguard` notes the bare name, mmengine by itself the whole path."""
+    return folder / Path((folder / 'last_checkpoint').read_text()).name
+
+
 def run(name: str, data: Path, root: Path) -> Result:
     """Train and test one config; segmentation with several scales and flips, too.
 
@@ -109,7 +114,7 @@ def run(name: str, data: Path, root: Path) -> Result:
     if cfg.get('load_from'):
         if not (root / START / 'train/last_checkpoint').exists():
             run(START, data, root)
-        changes.append(f'load_from={(root / START / "train/last_checkpoint").read_text()}')
+        changes.append(f'load_from={last_checkpoint(root / START / "train")}')
     if cfg.test_evaluator.get('offsets'):
         if not (root / SEGFIX / 'files').exists():
             run(SEGFIX, data, root)
@@ -118,7 +123,7 @@ def run(name: str, data: Path, root: Path) -> Result:
     losses = [line['loss'] for line in newest(work_dir / 'train', '*/vis_data/scalars.json') if 'loss' in line]
     if len(losses) < 2 or not all(0 < loss < float('inf') for loss in losses):
         raise RuntimeError(f'{name}: its losses are {losses}')
-    checkpoint = (work_dir / 'train/last_checkpoint').read_text()
+    checkpoint = last_checkpoint(work_dir / 'train')
 
     scores: Dict[str, Any] = {}
     if cfg.test_evaluator.type == 'CityscapesMetric' and find_spec('cityscapesscripts') is None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 # Rows and columns of a step, clockwise from the left. The order is that of the authors' weights.
 DIRECTIONS = ((0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1))
-WIDTH = 5  # pixels from a boundary that count as near it
+WIDTH = 5  # whole pixels from a boundary that count as near it: the authors cut distances before they compare
 FEW = 100  # pixels of a class, below which it has no inside
 
 
@@ -22,20 +22,24 @@ def boundary_targets(labels: np.ndarray, ignore_index: int = 255) -> np.ndarray:
         ignore_index (int): The label that is none.
 
     Returns:
-        np.ndarray: (H, W), uint8: a direction, and 8 more within 5 pixels of a boundary; `ignore_index` stays.
+        np.ndarray: (H, W), uint8: a direction, and 8 more less than 6 pixels from the nearest pixel of another class;
+        `ignore_index` stays.
     """
     distance, gradient = np.zeros(labels.shape, np.float32), np.zeros((2, *labels.shape), np.float32)
     for label in np.unique(labels):
         inside = labels == label
         if label == ignore_index or inside.sum() < FEW:
             continue
+        if inside.all():  # there is no boundary, and scipy would measure from one of its own making
+            distance += np.inf
+            break
         own = ndimage.distance_transform_edt(inside).astype(np.float32)
         distance += own
         for axis in range(2):
             gradient[axis] += np.where(inside, ndimage.correlate(own, _sobel(axis), mode='nearest'), 0)
     angle = np.degrees(np.arctan2(gradient[0], gradient[1]))
     direction = np.ceil((angle + 180) / 45 - 0.5).astype(np.int64) % len(DIRECTIONS)
-    targets = direction + len(DIRECTIONS) * (distance <= WIDTH)
+    targets = direction + len(DIRECTIONS) * (np.floor(distance) <= WIDTH)
     return np.where(labels == ignore_index, ignore_index, targets).astype(np.uint8)
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmengine.registry import EVALUATOR, METRICS, TRANSFORMS
 from mmengine.structures import PixelData
+from PIL import Image
 
 import hrformer_mm  # noqa: F401
 from hrformer_mm.segfix import boundary_targets, predicted_offsets
@@ -75,3 +76,16 @@ def test_metrics_see_refined_labels(tmp_path):
     (tmp_path / 'image.mat').unlink()
     with pytest.raises(FileNotFoundError, match='there are no offsets .*image.mat'):
         score(EVALUATOR.build(refined))
+
+
+def test_files_for_a_server_are_refined(tmp_path):
+    truth, wrong = labels_of(16), labels_of(18)
+    (tmp_path / 'offsets').mkdir()
+    targets = boundary_targets(truth)
+    write_offsets(tmp_path / 'offsets/image.mat', predicted_offsets(logits_of(targets)[None])[0].numpy())
+    metric = dict(type='mmseg.IoUMetric', format_only=True, output_dir=str(tmp_path / 'out'))
+    evaluator = EVALUATOR.build(dict(
+        type='hrformer_mm.SegFixEvaluator', offsets=str(tmp_path / 'offsets'), metrics=[metric]))
+    evaluator.dataset_meta = dict(classes=('a', 'b'))
+    evaluator.process([sample(pred_sem_seg=torch.from_numpy(wrong)[None])])
+    assert (np.array(Image.open(tmp_path / 'out/image.png')) == truth).all()

@@ -45,7 +45,12 @@ def test_nearness_is_the_distance_to_another_class(rng=np.random.default_rng(0))
         distance = np.hypot(*(others - (row, column)).T).min()
         assert (labels[row, column] == 255) == (targets[row, column] == 255)
         if labels[row, column] != 255:
-            assert targets[row, column] // 8 == (distance <= 5)
+            assert targets[row, column] // 8 == (int(distance) <= 5)
+
+
+def test_one_class_has_no_boundary():
+    """Crops of road or sky alone."""
+    assert (boundary_targets(np.full((30, 40), 7, np.uint8)) // 8 == 0).all()
 
 
 def test_few_pixels_have_no_inside():
