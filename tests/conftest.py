@@ -29,10 +29,8 @@ def fixed_seeds() -> None:
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
     """A runner sets mmengine's default scope for good: for the tests that follow as well."""
-    before = DefaultScope._instance_dict.copy()
     yield
     DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture(scope='session')
