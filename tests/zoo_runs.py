@@ -169,6 +169,9 @@ def main() -> int:
             continue
         scores = ', '.join(f'{key} {value if isinstance(value, str) else round(value, 4)}'
                            for key, value in result.scores.items())
+        if name != START:  # with the states of AdamW, all of them would fill 40 GB
+            for path in (root / name / 'train').glob('*.pth'):
+                path.unlink()
         before, after = result.losses[0], result.losses[-1]
         print(f'{name:48}{result.seconds:8.0f}{before:13.4g}{after:9.4g}  {scores}', flush=True)
     if failed:

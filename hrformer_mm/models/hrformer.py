@@ -72,7 +72,7 @@ class HRFormer(BaseModule):
         shift_windows (bool): Whether every other block moves its windows by half their size, as Swin does (paper,
             table 9, in place of the depth-wise convolution). Default: False.
         with_cp (bool | str): What the backward pass makes anew, to save memory: True, all that is within a block;
-            'cheap', about half of that: a transformer block keeps 8 maps of its channels where it keeps 17 otherwise.
+            'cheap', about half of that: a transformer block keeps 8 maps of its channels where it keeps 15 otherwise.
             Default: False, on the CPU no more than the outputs of batch norms and GELUs and the attention's
             probabilities, which are quicker made than fetched, elsewhere nothing.
         norm_cfg (dict): The norm of all convolutions. Default: dict(type='BN').
