@@ -11,7 +11,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ..weights import check_state, read_checkpoint
+from ..weights import check_state, fetch, is_web_address, read_checkpoint
 from .saving import POINTER
 
 
@@ -27,9 +27,10 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
     if runner._has_loaded or (runner._load_from is None and not runner._resume):
         return None
     if runner._load_from is not None:
-        if '://' in str(runner._load_from):
-            return None
-        return _read(os.path.expanduser(str(runner._load_from)), resume=runner._resume)
+        source = os.path.expanduser(str(runner._load_from))
+        if is_web_address(source):
+            source = runner._load_from = str(fetch(source))
+        return None if '://' in source else _read(source, resume=runner._resume)
     candidates, rejected = _candidates(folder, Path(runner.work_dir)), []
     for path in candidates:
         try:

@@ -1,14 +1,16 @@
 """The random states, saved and taken up so that a resumed training is the one that was not interrupted."""
 
 import random
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Optional
+from itertools import islice
+from typing import Any, List, Optional
 
 import numpy as np
 import torch
-from mmengine.dataset import worker_init_fn
-from mmengine.dist import get_rank
+from mmengine.dataset import InfiniteSampler, worker_init_fn
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 KEY = 'random_state'
@@ -36,44 +38,68 @@ def set_random_state(state: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state(state['cuda'].cpu())
 
 
-class _Replay:
-    """Batches that were trained on are read again by the loop; before the first new one the states are set."""
+class _Resumed:
+    """The loop asks for all batches that were trained on; after those the states are set.
 
-    def __init__(self, batches: Iterator, trained: int, state: Mapping[str, Any]) -> None:
-        self._batches, self._left, self._state = batches, trained, state
+    Args:
+        batches (Iterator): All of them; the new ones alone, where the others are to be skipped.
+        trained (int): How many were.
+        state (Mapping): What is set.
+        skip (bool): Whether to give None for them.
+    """
 
-    def __iter__(self) -> '_Replay':
+    def __init__(self, batches: Iterator, trained: int, state: Mapping[str, Any], skip: bool) -> None:
+        self._batches, self._left, self._state, self._skip = batches, trained, state, skip
+
+    def __iter__(self) -> '_Resumed':
         return self
 
     def __next__(self) -> Any:
         if self._left == 0:
             set_random_state(self._state)
         self._left -= 1
-        return next(self._batches)
+        return None if self._skip and self._left >= 0 else next(self._batches)
 
 
 class Randomness:
-    """Follows a training's random states. With several processes, dropout is fresh, not restored, in all but the first."""
+    """Follows the random states of a training's processes; a checkpoint holds those of all of them."""
 
     def __init__(self) -> None:
         self._resumed: Optional[Mapping[str, Any]] = None
         self._outside: Optional[dict] = None
+        self._gathered: Optional[List[dict]] = None
 
     def prepare_resume(self, runner: Runner, checkpoint: Mapping[str, Any]) -> None:
         """Build the data loader with the seed of the training that goes on: mmengine built it before it reads that."""
-        self._resumed = checkpoint.get(KEY) if get_rank() == 0 else None
+        states = checkpoint.get(KEY)
+        if states is not None and len(states) == get_world_size():
+            self._resumed = states[get_rank()]
+        else:
+            runner.logger.warning(
+                f'The checkpoint holds the random states of {len(states or ())} processes, and this training has '
+                f'{get_world_size()}: it goes on with random numbers and an order of the data of its own')
         seed = checkpoint['meta'].get('seed')
-        if seed is not None and seed != runner.seed and runner.cfg.get('train_cfg'):
+        # All processes must decide alike, since to build a loader is a matter of all of them.
+        offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+        if seed is not None and seed != runner.seed - offset and runner.cfg.get('train_cfg'):
             runner._randomness_cfg.update(seed=seed)
             runner.set_randomness(**runner._randomness_cfg)
             runner._train_loop = runner.build_train_loop(runner.cfg.train_cfg)
 
-    def resume_iterations(self, runner: Runner) -> None:
-        """For loops over iterations: the states are due when the loop has read what was trained on."""
+    def resume_iterations(self, runner: Runner, replay: bool) -> None:
+        """For loops over iterations: the states are due when the loop has read, or skipped, what was trained on."""
         loop = runner.train_loop
-        if self._resumed is not None and isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader_iterator = _Replay(loop.dataloader_iterator, runner.iter, self._resumed)
-            self._resumed = None
+        if self._resumed is None or not isinstance(loop, IterBasedTrainLoop):
+            return
+        skip = not replay and isinstance(loop.dataloader.sampler, InfiniteSampler)
+        if skip:
+            # From their beginning, since workers may have begun to read.
+            sampler = loop.dataloader.sampler
+            sampler.indices = InfiniteSampler(sampler.dataset, sampler.shuffle, sampler.seed).indices
+            deque(islice(sampler.indices, runner.iter * loop.dataloader.batch_size), maxlen=0)
+            loop.dataloader_iterator = iter(loop.dataloader)
+        loop.dataloader_iterator = _Resumed(loop.dataloader_iterator, runner.iter, self._resumed, skip)
+        self._resumed = None
 
     def start_epoch(self, runner: Runner) -> None:
         """For loops over epochs: set the states, and seed the workers by the epoch."""
@@ -102,6 +128,11 @@ class Randomness:
             set_random_state(self._outside)
             self._outside = None
 
+    def gather(self) -> None:
+        """Collect the training's states from all processes, each of which calls this, for the first one to save."""
+        self._gathered = all_gather_object(self._outside or random_state())
+
     def save(self, checkpoint: dict) -> None:
-        """Add the training's states to a checkpoint."""
-        checkpoint[KEY] = self._outside or random_state()
+        """Add what was gathered to a checkpoint; where nothing was, the first process's own."""
+        checkpoint[KEY] = self._gathered or [self._outside or random_state()]
+        self._gathered = None

@@ -25,23 +25,29 @@ class Safeguard(Hook):
         may_differ (Sequence[str]): Beginnings of the names of weights that a checkpoint may lack, have in another
             shape, or have beside the model's when it is loaded; never when it is resumed. `['']` stands for all.
             Default: none.
+        replay (bool): Whether a resumed loop over iterations reads again all data that was trained on, as mmengine's
+            does; this is what makes the weights, to the bit, those of a training without a break. Otherwise it goes on
+            in the same order of the data, at once, with new random numbers in the augmentations. Default: True.
 
     Raises:
-        TypeError: If may_differ is no list of strings.
+        TypeError: If may_differ is no list of strings, or replay no bool.
     """
 
     priority = 'NORMAL'  # before CheckpointHook, so that a NaN is met before it is saved
 
-    def __init__(self, may_differ: Sequence[str] = ()) -> None:
+    def __init__(self, may_differ: Sequence[str] = (), replay: bool = True) -> None:
         if isinstance(may_differ, str) or not all(isinstance(name, str) for name in may_differ):
             raise TypeError(f'may_differ is {may_differ!r}, but must be a list of strings, such as '
                             "['decode_head.conv_seg']")
+        if not isinstance(replay, bool):
+            raise TypeError(f'replay is {replay!r}, but must be True or False')
         self.may_differ = tuple(may_differ)
+        self.replay = replay
         self.randomness = Randomness()
 
     def before_run(self, runner: Runner) -> None:
         """Guard the saving, and choose and check what is loaded before the runner loads it."""
-        folder = protect_saving(runner)
+        folder = protect_saving(runner, self.randomness.gather)
         checkpoint = choose_checkpoint(runner, folder)
         if checkpoint is not None and runner._resume:
             self.randomness.prepare_resume(runner, checkpoint)
@@ -53,7 +59,7 @@ class Safeguard(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Take up the random states where the checkpoint left them."""
-        self.randomness.resume_iterations(runner)
+        self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Make the data's randomness a function of the seed and the epoch."""

@@ -1,7 +1,7 @@
 """Checkpoints are written whole, and the old ones deleted when the new one is safe."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import List, Union
 
@@ -44,7 +44,11 @@ register_backend(_BACKEND, _WholeFiles, force=True)
 
 
 class _SafeCheckpointHook(CheckpointHook):
-    """mmengine's hook with another order: the new file, the pointer to it, and then the removal of the old ones."""
+    """mmengine's hook with another order: the new file, the pointer to it, and then the removal of the old ones.
+
+    `before_saving` is called in all processes, where the saving is the first one's alone.
+    """
+    before_saving: Callable[[], None]
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
@@ -68,6 +72,7 @@ class _SafeCheckpointHook(CheckpointHook):
         name = self.filename_tmpl.format(step)
         self.last_ckpt = os.path.join(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        self.before_saving()
         runner.save_checkpoint(
             self.out_dir,
             name,
@@ -83,6 +88,8 @@ class _SafeCheckpointHook(CheckpointHook):
             self._remove_outdated()
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if self.save_best is not None:
+            self.before_saving()
         super()._save_best_checkpoint(runner, metrics)
         if is_main_process() and self.save_best is not None:
             self._remove_outdated()
@@ -92,8 +99,8 @@ class _SafeCheckpointHook(CheckpointHook):
         self.file_backend.remove_noted(but=[path for path in [self.last_ckpt, *best] if path])
 
 
-def protect_saving(runner: Runner) -> Path:
-    """Make the runner's CheckpointHook a safe one; returns the folder that it writes to.
+def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
+    """Make the runner's CheckpointHook a safe one, which calls `before_saving`; returns the folder that it writes to.
 
     A hook of another class, and one that writes elsewhere than to a local folder, is left as it is, with a warning.
     """
@@ -109,6 +116,7 @@ def protect_saving(runner: Runner) -> Path:
         # Changed in place, so that the hook keeps its priority and whatever refers to it.
         hook.__class__ = _SafeCheckpointHook
         hook.backend_args = dict(backend=_BACKEND)
+        hook.before_saving = before_saving
         if hook.out_dir is not None and Path(out_dir) != folder and not hasattr(hook, 'file_backend'):
             folder = Path(out_dir) / folder.name
     return folder

@@ -107,6 +107,12 @@ def _check_archive(path: Union[str, os.PathLike], archive: zipfile.ZipFile, seal
         raise DamagedFile(f'{path} is damaged: the checksum of {damaged} in it is wrong. {_REMEDY}')
 
 
+def sha256(path: Union[str, os.PathLike]) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return _sha256(file, os.path.getsize(path))
+
+
 def _sha256(file, length: int) -> str:
     digest = hashlib.sha256()
     while length > 0 and (part := file.read(min(length, 1 << 22))):

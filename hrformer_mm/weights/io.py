@@ -11,8 +11,8 @@ from typing import Any, Union
 import torch
 from mmengine.fileio import get_local_path
 from torch import Tensor
-from torch.hub import load_state_dict_from_url
 
+from .download import fetch, is_web_address
 from .files import DamagedFile, seal, verify, write_whole
 
 _WRAPPERS = ('state_dict', 'model', 'module')
@@ -22,21 +22,22 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
     """Read a checkpoint's content as it is: tensors, plain data, and what mmengine's own checkpoints hold.
 
     Args:
-        source (str | PathLike): A file, or a URL (http and https, cached by torch.hub; and what mmengine's file
-            backends read).
+        source (str | PathLike): A file, or a URL (http and https, with its checksum, as of :func:`.download.fetch`; and
+            what mmengine's file backends read).
 
     Returns:
         Any: With its tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is damaged, cannot be fetched, or holds objects that could run code.
+        OSError: If it cannot be fetched.
+        ValueError: If it is no checkpoint, is damaged, is not what its address promises, or holds objects that could
+            run code.
     """
     source = str(source)
+    place = str(fetch(source)) if is_web_address(source) else source
     try:
-        if source.startswith(('http://', 'https://')):
-            return load_state_dict_from_url(source, map_location='cpu', weights_only=True)
-        with get_local_path(source) as path:
+        with get_local_path(place) as path:
             verify(path)
             return torch.load(path, map_location='cpu', weights_only=True)
     except DamagedFile:

@@ -19,12 +19,14 @@ from hrformer_mm.models import HRFormer
 @DATASETS.register_module()
 class RandomPictures(Dataset):
     metainfo = dict(classes=('a', 'b'))
+    read = []  # which pictures, in this process
 
     def __len__(self):
         return 16
 
     def __getitem__(self, i):
         """The picture depends on all three generators, as augmentations do."""
+        self.read.append(i)
         picture = torch.full((3, 32, 32), 0.1 * i) + torch.rand(3, 32, 32) * random.random() + np.random.rand()
         info = dict(img_path=f'picture_{i}.png', label=i % 2)
         return dict(inputs=picture, data_samples=BaseDataElement(metainfo=info))

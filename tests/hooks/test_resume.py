@@ -61,3 +61,27 @@ def test_keep_one(training, tmp_path):
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_4.pth']
     training.runner(tmp_path, 5, resume=True, save=dict(max_keep_ckpts=1)).train()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_5.pth']
+
+
+@pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_without_replay_what_was_trained_on_is_not_read(training, tmp_path, workers):
+    options = dict(workers=workers, randomness=dict(seed=3))
+    training.RandomPictures.read.clear()
+    training.runner(tmp_path / 'whole', 6, **options).train()
+    whole = training.RandomPictures.read[:]
+    (tmp_path / 'parts').mkdir()
+    shutil.copy(tmp_path / 'whole' / 'iter_4.pth', tmp_path / 'parts')
+    training.RandomPictures.read.clear()
+    guard = [dict(type='hrformer_mm.Safeguard', replay=False)]
+    resumed = training.runner(tmp_path / 'parts', 6, resume=True, custom_hooks=guard, **options)
+    resumed.train()
+    assert resumed.iter == 6 and (tmp_path / 'parts' / 'iter_6.pth').exists()
+    if workers == 0:
+        # The loop's own loader is asked for one iterator, which reads nothing by itself without workers.
+        assert len(whole) == 24 and training.RandomPictures.read == whole[16:]
+
+
+def test_replay_must_be_told_plainly(training):
+    from hrformer_mm.hooks import Safeguard
+    with pytest.raises(TypeError, match="replay is 'no'"):
+        Safeguard(replay='no')

@@ -1,0 +1,103 @@
+"""Files of the web: whole and with the right checksum, or not used."""
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Optional
+from urllib.parse import urldefrag, urlparse
+from urllib.request import Request, urlopen
+
+import torch
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import wrap_file
+
+from .files import TEMPORARY, DamagedFile, sha256, verify
+
+_TIMEOUT = 60  # seconds without a byte
+
+
+def is_web_address(source: str) -> bool:
+    """Whether :func:`fetch` is what reads a source."""
+    return source.startswith(('http://', 'https://'))
+
+
+def fetch(url: str) -> Path:
+    """Download a file into torch.hub's folder, or find it there from before.
+
+    Its SHA-256 is compared with what the address ends with, `#sha256=` and 64 or fewer hexadecimal digits, or with the
+    eight digits that OpenMMLab and torchvision put into names (`name-1a2b3c4d_20220226.pth`). Where neither is given,
+    its length and the checksums within it are all that is checked.
+
+    Args:
+        url (str): http or https.
+
+    Returns:
+        Path: The file, which is whole. One that was there and is damaged is downloaded again.
+
+    Raises:
+        ValueError: If the address names a wrong checksum, or what comes is not what was asked for. It is not kept.
+        OSError: If it cannot be had.
+    """
+    address, fragment = urldefrag(url)
+    expected = _expected(address, fragment)
+    name = os.path.basename(urlparse(address).path)
+    # Files of one name are different files where their addresses are.
+    place = hashlib.sha256(address.encode()).hexdigest()[:8]
+    path = Path(torch.hub.get_dir(), 'checkpoints', 'hrformer_mm', place, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
+        if path.is_file() and _is_good(path, expected):
+            return path
+        temporary = path.with_name(TEMPORARY + name)
+        try:
+            _download(address, temporary)
+            _check(temporary, expected)
+            os.replace(temporary, path)
+        except DamagedFile as error:
+            raise ValueError(f'{url} was not used: {error}') from None
+        except OSError as error:
+            raise OSError(f'{url} was not fetched ({error}). Look at the address, the network and the space in '
+                          f'{path.parent}, or fetch it by other means and give the file') from error
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _expected(address: str, fragment: str) -> Optional[str]:
+    if fragment:
+        if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
+            raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
+        return fragment.removeprefix('sha256=')
+    found = re.search(r'-([0-9a-f]{8})(_\d{8})?\.\w+$', address)
+    return found and found[1]
+
+
+def _download(address: str, path: Path) -> None:
+    with urlopen(Request(address, headers={'User-Agent': 'hrformer_mm'}), timeout=_TIMEOUT) as response:
+        length = response.headers.get('Content-Length')
+        console = Console(stderr=True)
+        with wrap_file(response, int(length or 0), description=os.path.basename(address), console=console) as body, \
+                path.open('wb') as file:
+            shutil.copyfileobj(body, file, 1 << 20)
+    if length is not None and path.stat().st_size != int(length):
+        raise DamagedFile(f'{path.stat().st_size:,} of {int(length):,} bytes came. Download it again')
+
+
+def _check(path: Path, expected: Optional[str]) -> None:
+    verify(path)
+    if expected is not None:
+        digest = sha256(path)
+        if not digest.startswith(expected):
+            raise DamagedFile(f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
+                              'where the file comes from if that does not help')
+
+
+def _is_good(path: Path, expected: Optional[str]) -> bool:
+    try:
+        _check(path, expected)
+    except DamagedFile:
+        return False
+    return True
