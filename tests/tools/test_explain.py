@@ -131,10 +131,9 @@ def test_the_windows_that_are_drawn():
     result = type('Result', (), dict(grids=[grid], picture=picture))
     axes = Figure().add_subplot()
     draw_windows(axes, result, 0)
-    white = [patch for patch in axes.patches if patch.get_edgecolor() == to_rgba('white')]
-    drawn = {(patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()) for patch in white}
+    lines = {(*start, *end) for collection in axes.collections for start, end in collection.get_segments()}
     # A map of 5x8 places of 4 pixels, with one row below and one column on the right.
-    assert drawn == {(4 * x, 4 * y, 12, 12) for x in (0, 3, 6) for y in (0, 3)}
+    assert lines == {(0, y, 36, y) for y in (0, 12, 24)} | {(x, 0, x, 24) for x in (0, 12, 24, 36)}
     assert axes.get_xlim()[1] > 36 and axes.get_ylim()[0] > 24
     assert [patch.get_xy() for patch in axes.patches if patch.get_edgecolor() == to_rgba('#ff3355')] == [(12, 0)]
 

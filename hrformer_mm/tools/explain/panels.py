@@ -51,6 +51,13 @@ def outline(axes: Axes, window: Window, stride: int, **style: Any) -> None:
                              (window.bottom - window.top) * stride, **{'fill': False, **style}))
 
 
+def draw_lines(axes: Axes, grid: WindowGrid, **style: Any) -> None:
+    """The borders of all windows."""
+    rows, columns = ([edge * grid.stride for edge in edges] for edges in (grid.rows, grid.columns))
+    axes.hlines(rows, columns[0], columns[-1], **style)
+    axes.vlines(columns, rows[0], rows[-1], **style)
+
+
 def draw_components(axes: Axes, stream: Stream, number: int, picture: Picture) -> None:
     """Three principal components as red, green and blue."""
     (h, w), s = stream.size, stream.stride
@@ -74,9 +81,8 @@ def draw_windows(axes: Axes, result: Explanation, number: int) -> None:
     outline(axes, Window(rows[0], rows[-1], columns[0], columns[-1]), s, fill=True, zorder=0, **BEYOND)
     outline(axes, Window(0, h, 0, w), s, fill=True, zorder=0, facecolor='#c8c8c8', linewidth=0)
     draw_image(axes, picture)
-    for window in grid.windows():
-        outline(axes, window, s, edgecolor='black', linewidth=1.1, alpha=0.55)
-        outline(axes, window, s, edgecolor='white', linewidth=0.5)
+    draw_lines(axes, grid, color='black', linewidth=1.1, alpha=0.55)
+    draw_lines(axes, grid, color='white', linewidth=0.5)
     outline(axes, Window(0, h, 0, w), s, edgecolor='black', linewidth=1.2, linestyle=(0, (2, 1.5)))
     own = grid.window_of(grid.place_of(picture.pixel))
     outline(axes, own, s, edgecolor=WINDOW, linewidth=1.8)
@@ -112,9 +118,12 @@ def draw_weights(axes: Axes, result: Explanation, values: np.ndarray, title: str
     window, s = result.attention.window, result.grid.stride
     shown = axes.imshow(values, norm=norm, cmap=cmap, interpolation='nearest',
                         extent=(window.left * s, window.right * s, window.bottom * s, window.top * s))
-    for row, column in np.argwhere(result.attention.padded.numpy()):
-        cell = Window(window.top + row, window.top + row + 1, window.left + column, window.left + column + 1)
-        outline(axes, cell, s, edgecolor='#909090', hatch='////', linewidth=0)
+    top, left = max(window.top, 0), max(window.left, 0)
+    bottom, right = min(window.bottom, result.grid.size[0]), min(window.right, result.grid.size[1])
+    for part in (Window(window.top, top, window.left, window.right), Window(top, bottom, window.left, left),
+                 Window(top, bottom, right, window.right), Window(bottom, window.bottom, window.left, window.right)):
+        if part.top < part.bottom and part.left < part.right:
+            outline(axes, part, s, edgecolor='#909090', hatch='////', linewidth=0)
     draw_place(axes, result)
     frame(axes, title)
     axes.set(xticks=[], yticks=[])
@@ -140,8 +149,7 @@ def draw_block_field(axes: Axes, result: Explanation, with_dwconv: bool) -> Any:
     shown = draw_field(axes, result, field, with_dwconv, f'one block, {variant(field, with_dwconv)}:\n' +
                        (f'{part:.1%} is outside of the window' if part else 'nothing is outside of the window'))
     near, (high, wide) = grid.window_of(field.place), grid.window
-    for window in grid.windows():
-        outline(axes, window, s, edgecolor='white', linewidth=0.7)
+    draw_lines(axes, grid, color='white', linewidth=0.7)
     outline(axes, near, s, edgecolor=WINDOW, linewidth=1.8)
     draw_place(axes, result, field.place)
     axes.set(xlim=(max(near.left - wide, grid.columns[0]) * s, min(near.right + wide, grid.columns[-1]) * s),

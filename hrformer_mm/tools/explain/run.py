@@ -41,6 +41,7 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
     blocks = find_blocks(backbone, stage, module, block)
     check_number('stream', stream, len(blocks), f'stage {stage}')
     images = picture.inputs(preprocessor)
+    target = _make_folder(folder)
 
     with torch.no_grad(), recording(dict(enumerate(blocks)), inputs=True) as inputs:
         maps = last_streams(backbone, images)
@@ -52,15 +53,20 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
         attention_of(blocks[stream], inputs[stream], grids[stream], place),
         *_fields(backbone, images, (stage, module, block, stream), inputs[stream], grids[stream], place))
 
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name in PICTURES:
-            result.pictures[name] = write(result, target / name)
-        (target / JSON).write_text(json.dumps(result.as_dict()), encoding='utf-8')
-    except OSError as error:
-        raise OSError(f'{folder} cannot be written to ({error.strerror}): choose another with --output') from None
+    for name in PICTURES:
+        result.pictures[name] = write(result, target / name)
+    (target / JSON).write_text(json.dumps(result.as_dict()), encoding='utf-8')
     return result
+
+
+def _make_folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / JSON).touch()
+    except OSError as error:
+        raise OSError(f'{name} cannot be written to ({error.strerror}): choose another with --output') from None
+    return folder
 
 
 def _stream(x: Tensor, number: int, is_output: bool) -> Stream:
