@@ -17,6 +17,7 @@ SMALL, TEXT = 6.5, 7.5  # points
 MARK, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'  # the pixel or place; its window; squares that hold a share
 GRADIENT = LogNorm(1e-4, 1, clip=True)  # of the largest
 BEYOND = dict(facecolor='#e8e8e8', edgecolor='#a0a0a0', hatch='////', linewidth=0)
+UNSEEN = dict(fill=True, zorder=0, facecolor='#c8c8c8', linewidth=0)  # what the map has beyond the image
 
 
 def frame(axes: Axes, title: str, limits: Optional[tuple[float, float, float, float]] = None) -> None:
@@ -41,8 +42,8 @@ def draw_image(axes: Axes, picture: Picture, grey: bool = False) -> None:
 
 def draw_pixel(axes: Axes, picture: Picture) -> None:
     x, y = picture.pixel
-    axes.plot(x + 0.5, y + 0.5, '+', color='black', markersize=9, markeredgewidth=2.6)
-    axes.plot(x + 0.5, y + 0.5, '+', color=MARK, markersize=8, markeredgewidth=1.3)
+    axes.plot(x + 0.5, y + 0.5, '+', color='black', markersize=9, markeredgewidth=2.6, zorder=3)
+    axes.plot(x + 0.5, y + 0.5, '+', color=MARK, markersize=8, markeredgewidth=1.3, zorder=3)
 
 
 def outline(axes: Axes, window: Window, stride: int, **style: Any) -> None:
@@ -79,13 +80,13 @@ def draw_windows(axes: Axes, result: Explanation, number: int) -> None:
     grid, picture, s = result.grids[number], result.picture, result.grids[number].stride
     (h, w), rows, columns = grid.size, grid.rows, grid.columns
     outline(axes, Window(rows[0], rows[-1], columns[0], columns[-1]), s, fill=True, zorder=0, **BEYOND)
-    outline(axes, Window(0, h, 0, w), s, fill=True, zorder=0, facecolor='#c8c8c8', linewidth=0)
+    outline(axes, Window(0, h, 0, w), s, **UNSEEN)
     draw_image(axes, picture)
     draw_lines(axes, grid, color='black', linewidth=1.1, alpha=0.55)
     draw_lines(axes, grid, color='white', linewidth=0.5)
     outline(axes, Window(0, h, 0, w), s, edgecolor='black', linewidth=1.2, linestyle=(0, (2, 1.5)))
     own = grid.window_of(grid.place_of(picture.pixel))
-    outline(axes, own, s, edgecolor=WINDOW, linewidth=1.8)
+    outline(axes, own, s, edgecolor=WINDOW, linewidth=1.8, zorder=3)
     draw_pixel(axes, picture)
     margin = 0.01 * max(picture.size)
     frame(axes, f'stream {number}: {len(columns) - 1}x{len(rows) - 1} windows of {grid.window[1]}x{grid.window[0]}\n'
@@ -96,8 +97,9 @@ def draw_windows(axes: Axes, result: Explanation, number: int) -> None:
 
 def draw_crop(axes: Axes, result: Explanation) -> None:
     """The image in the pixel's window."""
-    window, s = result.attention.window, result.grid.stride
+    window, s, (h, w) = result.attention.window, result.grid.stride, result.grid.size
     outline(axes, window, s, fill=True, zorder=0, **BEYOND)
+    outline(axes, Window(0, h, 0, w), s, **UNSEEN)
     draw_image(axes, result.picture)
     draw_place(axes, result)
     frame(axes, f'its window, {window.right - window.left}x{window.bottom - window.top}\nplaces of {s}x{s} pixels',
@@ -109,8 +111,8 @@ def draw_place(axes: Axes, result: Explanation, place: Optional[tuple[int, int]]
     """A line around a place of the block's map, by default the pixel's."""
     row, column = result.attention.place if place is None else place
     cell = Window(row, row + 1, column, column + 1)
-    outline(axes, cell, result.grid.stride, edgecolor='black', linewidth=2.4)
-    outline(axes, cell, result.grid.stride, edgecolor=MARK, linewidth=1.4)
+    outline(axes, cell, result.grid.stride, edgecolor='black', linewidth=2.4, zorder=3)
+    outline(axes, cell, result.grid.stride, edgecolor=MARK, linewidth=1.4, zorder=3)
 
 
 def draw_weights(axes: Axes, result: Explanation, values: np.ndarray, title: str, norm: Normalize, cmap: str) -> Any:
@@ -150,7 +152,7 @@ def draw_block_field(axes: Axes, result: Explanation, with_dwconv: bool) -> Any:
                        (f'{part:.1%} is outside of the window' if part else 'nothing is outside of the window'))
     near, (high, wide) = grid.window_of(field.place), grid.window
     draw_lines(axes, grid, color='white', linewidth=0.7)
-    outline(axes, near, s, edgecolor=WINDOW, linewidth=1.8)
+    outline(axes, near, s, edgecolor=WINDOW, linewidth=1.8, zorder=3)
     draw_place(axes, result, field.place)
     axes.set(xlim=(max(near.left - wide, grid.columns[0]) * s, min(near.right + wide, grid.columns[-1]) * s),
              ylim=(min(near.bottom + high, grid.rows[-1]) * s, max(near.top - high, grid.rows[0]) * s),
@@ -183,7 +185,7 @@ def draw_shares(axes: Axes, result: Explanation) -> None:
     """How much of the backbone's gradient lies in squares around the pixel."""
     for with_dwconv, values in result.field.values.items():
         parts = 100 * shares_of_squares(values, result.field.centre)
-        axes.plot(2 * np.arange(len(parts)) + 1, parts, label='with dw. conv.' if with_dwconv else 'without',
+        axes.plot(2 * np.arange(len(parts)) + 1, parts, label=variant(result.field, with_dwconv),
                   color='#c02070' if with_dwconv else '#3060c0', linewidth=1.5)
     frame(axes, 'backbone: gradient within\na square around the pixel, %')
     axes.set_xlabel('side of the square, pixels', fontsize=SMALL)

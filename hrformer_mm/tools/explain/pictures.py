@@ -43,11 +43,12 @@ def overview(result: Explanation) -> Figure:
     draw_windows(axes[0], result, result.stream)
     draw_crop(axes[1], result)
     heads = len(result.attention.probabilities)
-    names = dict(zip(_attention_maps(result), ('attention', 'attention without the bias', 'relative position bias')))
-    for at, (name, (values, norm, cmap)) in zip(axes[2:], _attention_maps(result).items()):
-        title = f'{names[name]},\n' + (f'mean of {heads} heads' if heads > 1 else 'its one head')
-        colour_bar(at, draw_weights(at, result, values.mean(0), title, norm, cmap), LABELS[name], below=True)
-    for unused in axes[2 + len(names):]:
+    maps = _attention_maps(result, mean=True)
+    titles = ('attention', 'attention without the bias', 'relative position bias')
+    for at, title, (name, (values, norm, cmap)) in zip(axes[2:], titles, maps.items()):
+        title += f',\nmean of {heads} heads' if heads > 1 else ',\nits one head'
+        colour_bar(at, draw_weights(at, result, values[0], title, norm, cmap), LABELS[name], below=True)
+    for unused in axes[2 + len(maps):]:
         unused.remove()
 
     axes = sheet.row(2, 5, 'receptive field')
@@ -152,16 +153,17 @@ def _features(result: Explanation, axes: list) -> None:
         draw_components(at, stream, number, result.picture)
 
 
-def _attention_maps(result: Explanation) -> dict[str, tuple[np.ndarray, Normalize, str]]:
-    """By their name: values (heads, h, w), and how they are coloured."""
+def _attention_maps(result: Explanation, mean: bool = False) -> dict[str, tuple[np.ndarray, Normalize, str]]:
+    """By their name: values (heads, h, w), or (1, h, w) if their mean is wanted, and how they are coloured."""
     found = result.attention
-    highest = max(found.probabilities.max().item(), found.without_bias.max().item())
-    norm = Normalize(0, highest)
-    maps = {'attention': (found.probabilities.numpy(), norm, 'magma')}
-    if found.bias is not None:
-        largest = max(found.bias.abs().max().item(), 1e-6)
-        maps['without the bias'] = (found.without_bias.numpy(), norm, 'magma')
-        maps['bias'] = (found.bias.numpy(), TwoSlopeNorm(0, -largest, largest), 'RdBu_r')
+    values = [None if x is None else (x.mean(0, keepdim=True) if mean else x).numpy()
+              for x in (found.probabilities, found.without_bias, found.bias)]
+    norm = Normalize(0, max(values[0].max(), values[1].max()))
+    maps = {'attention': (values[0], norm, 'magma')}
+    if values[2] is not None:
+        largest = max(abs(values[2]).max(), 1e-6)
+        maps['without the bias'] = (values[1], norm, 'magma')
+        maps['bias'] = (values[2], TwoSlopeNorm(0, -largest, largest), 'RdBu_r')
     return maps
 
 
