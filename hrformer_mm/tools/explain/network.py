@@ -42,8 +42,8 @@ def load_network(config: str, checkpoint: str, device: Optional[str]) -> tuple[H
     backbone = next((module for module in model.modules() if isinstance(module, HRFormer)), None)
     if backbone is None:
         found = type(getattr(model, 'backbone', model))
-        raise ValueError(f"{config}: model.backbone is a {found.__name__} of {found.__module__.split('.')[0]}, but must "
-                         "be of type 'hrformer_mm.HRFormer'")
+        raise ValueError(f"{config}: model.backbone is a {found.__name__} of {found.__module__.split('.')[0]}, but "
+                         "must be of type 'hrformer_mm.HRFormer'")
     return backbone.to(device).requires_grad_(False), model.data_preprocessor.to(device)
 
 

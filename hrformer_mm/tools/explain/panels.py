@@ -15,7 +15,7 @@ from .receptive_field import shares_of_squares, sides
 
 SMALL, TEXT = 6.5, 7.5  # points
 MARK, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'  # the pixel or place; its window; squares that hold a share
-GRADIENT = LogNorm(1e-4, 1, clip=True)  # of the largest
+LEAST = 1e-4  # of the largest gradient; what is less has the same colour
 BEYOND = dict(facecolor='#e8e8e8', edgecolor='#a0a0a0', hatch='////', linewidth=0)
 UNSEEN = dict(fill=True, zorder=0, facecolor='#c8c8c8', linewidth=0)  # what the map has beyond the image
 
@@ -63,8 +63,9 @@ def draw_components(axes: Axes, stream: Stream, number: int, picture: Picture) -
     """Three principal components as red, green and blue."""
     (h, w), s = stream.size, stream.stride
     axes.imshow(stream.colours, extent=(0, w * s, h * s, 0), interpolation='nearest')
-    frame(axes, f'stream {number}: {w}x{h} places, stride {s}\n{stream.channels} channels, {sum(stream.variance):.0%} of '
-          'variance shown', (0, picture.size[0], picture.size[1], 0))
+    frame(axes, f'stream {number}: {w}x{h} places, stride {s}\n'
+          f'{stream.channels} channels, {sum(stream.variance):.0%} of variance shown',
+          (0, picture.size[0], picture.size[1], 0))
 
 
 def draw_mean(axes: Axes, stream: Stream, picture: Picture) -> Any:
@@ -138,8 +139,8 @@ def draw_field(axes: Axes, result: Explanation, field: Field, with_dwconv: bool,
     values = values / max(values.max(), 1e-300)
     draw_image(axes, result.picture, grey=True)
     h, w = values.shape
-    shown = axes.imshow(np.ma.masked_equal(values, 0), norm=GRADIENT, cmap='inferno', interpolation='nearest',
-                        extent=(0, w * s, h * s, 0))
+    shown = axes.imshow(np.ma.masked_equal(values, 0), norm=LogNorm(LEAST, 1, clip=True), cmap='inferno',
+                        interpolation='nearest', extent=(0, w * s, h * s, 0))
     frame(axes, title)
     return shown
 

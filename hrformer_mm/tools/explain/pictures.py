@@ -13,12 +13,12 @@ from .panels import (TEXT, draw_backbone_field, draw_block_field, draw_component
 from .sheet import BAR, DPI, LEFT, RIGHT, TICKS, WIDTH, Sheet, colour_bar, explain_in, panel_width
 
 HEADS = 8  # in a row
-COMPONENTS = ('Above: the three first principal components of the channels as red, green and blue, each from its 1st to '
-              'its 99th percentile.\nBelow: the mean of the channels.')
-CROSSING = ('Attention stays within a window. The 3x3 depth-wise convolution after it looks one place further: the output '
-            'at the corner of a window then depends on all windows that meet there.\nWithout the convolution it depends '
-            'on its own window alone, however the weights are. In the whole backbone the stem and the exchange between '
-            'streams cross borders, too.')
+COMPONENTS = ('Above: the three first principal components of the channels as red, green and blue, each from its 1st '
+              'to its 99th percentile.\nBelow: the mean of the channels.')
+CROSSING = ('Attention stays within a window. The 3x3 depth-wise convolution after it looks one place further: the '
+            'output at the corner of a window then depends on all windows that meet there.\nWithout the convolution it '
+            'depends on its own window alone, whatever the weights are. In the whole backbone the stem and the '
+            'exchange between streams cross borders, too.')
 SIGNS = 'Blue: the pixel (+) and its place in the map. Red: its window. Hatched: what pads the map to whole windows.'
 GRADIENT = 'gradient, part of its largest'
 LABELS = {'attention': 'probability', 'without the bias': 'probability', 'bias': 'added before softmax'}
@@ -68,7 +68,8 @@ def features(result: Explanation) -> Figure:
     height = panel_width(5) * _form(result)
     before = [i for i, stream in enumerate(result.streams) if not stream.is_output]
     note = f'\nNo outputs of this model, shown before the last exchange: streams {str(before)[1:-1]}.' if before else ''
-    sheet = Sheet(result, 'Feature maps at the end of the backbone', [(height, TICKS), (height, BAR)], 'Axes in pixels.')
+    sheet = Sheet(result, 'Feature maps at the end of the backbone', [(height, TICKS), (height, BAR)],
+                  'Axes in pixels.')
     _features(result, sheet.row(0, 5, 'components'))
     words, *axes = sheet.row(1, 5, 'mean')
     explain_in(words, COMPONENTS + note)
@@ -82,7 +83,8 @@ def windows(result: Explanation) -> Figure:
     columns = 2
     rows = -(-len(result.grids) // columns)
     sheet = Sheet(result, f'Attention windows of stage {result.stage}',
-                  [(panel_width(columns) * min(_form(result) * 1.1, 1), TICKS)] * rows, f'{SIGNS} Dashed: the map. Axes in pixels.')
+                  [(panel_width(columns) * min(_form(result) * 1.1, 1), TICKS)] * rows,
+                  f'{SIGNS} Dashed: the map. Axes in pixels.')
     axes = [one for row in range(rows) for one in sheet.row(row, columns)]
     for number in range(len(result.grids)):
         draw_windows(axes[number], result, number)
@@ -101,18 +103,18 @@ def attention(result: Explanation) -> Figure:
     height = (side + gap) * len(maps) - gap
     if len(bands) == 1:  # what stands left may be higher
         height = max(height, image * _form(result) + 2.4)
-    sheet = Sheet(result, 'Attention of one place', [(height, TICKS)] * len(bands), f'{SIGNS} Probabilities of a head sum to 1; the bias is added before softmax.')
+    sheet = Sheet(result, 'Attention of one place', [(height, TICKS)] * len(bands),
+                  f'{SIGNS} Probabilities of a head sum to 1; the bias is added before softmax.')
     draw_windows(sheet.add(0, LEFT, image, image * _form(result)), result, result.stream)
     draw_crop(sheet.add(0, LEFT + 0.2, image - 0.4, 1.8, image * _form(result) + 0.6), result)
 
     for band, numbers in enumerate(bands):
-        cells = [(f'head {i}', i) for i in numbers]
-        if heads > 1 and band == 0:
-            cells.insert(0, ('mean', slice(None)))
+        cells = [('mean', None)] if heads > 1 and band == 0 else []
+        cells += [(f'head {i}', i) for i in numbers]
         for row, (name, (values, norm, cmap)) in enumerate(maps.items()):
-            for column, (title, which) in enumerate(cells):
+            for column, (title, head) in enumerate(cells):
                 at = sheet.add(band, left + column * (side + gap), side, side, row * (side + gap))
-                shown = values[which] if isinstance(which, int) else values.mean(0)
+                shown = values.mean(0) if head is None else values[head]
                 drawn = draw_weights(at, result, shown, title if row == 0 else '', norm, cmap)
                 if column == 0:
                     at.set_ylabel(name.replace(' the', '\nthe'), fontsize=TEXT)
@@ -126,9 +128,9 @@ def receptive_field(result: Explanation) -> Figure:
     width = panel_width(3, 0.9)
     sheet = Sheet(result, 'Effective receptive field: the gradient of one output to the inputs',
                   [(width * 0.9, TICKS), (width * min(_form(result), 1), TICKS)],
-                  f'One output: the blue square above, the pixel below; its channels are summed. Colours: {GRADIENT}; clear '
-                  'where it is zero. Red: its window.\nYellow: squares that hold 50% and 95%. dw. conv.: the 3x3 depth-wise '
-                  'convolution of the FFN. Axes in pixels.')
+                  f'One output: the blue square above, the pixel below; its channels are summed. Colours: {GRADIENT}; '
+                  'clear where it is zero.\nRed: its window. Yellow: squares that hold 50% and 95%. dw. conv.: the 3x3 '
+                  'depth-wise convolution of the FFN. Axes in pixels.')
     above, below = sheet.row(0, 3, 'one block', 0.9), sheet.row(1, 3, 'whole backbone', 0.9)
     for number, with_dwconv in enumerate(result.field.values):
         colour_bar(above[number], draw_block_field(above[number], result, with_dwconv), '')
