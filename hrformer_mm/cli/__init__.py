@@ -8,6 +8,7 @@ from .. import __version__
 from .benchmark import benchmark
 from .common import bar, errors
 from .doctor import doctor
+from .explain import explain
 from .export import export
 from .predict import predict
 from .segfix import segfix
@@ -59,5 +60,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, doctor, export, predict, segfix, zoo):
+for command in (benchmark, complexity, doctor, explain, export, predict, segfix, zoo):
     main.add_command(command)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from mmengine.config import Config
@@ -15,6 +15,7 @@ from ..weights.io import read_tensors
 from .zoo import published
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
+ALL_TASKS = dict(TASKS, mmdet='detection')
 # What ends in the number of classes or keypoints.
 _CLASSIFIERS = ('decode_head.conv_seg.', 'decode_head.auxiliary.', 'head.final_layer.', 'head.fc.')
 
@@ -37,8 +38,12 @@ def find_config(name: str) -> str:
                             'hrformer-mm zoo')
 
 
-def read_config(name: str) -> Config:
-    """Read the config of a model of mmseg, mmpose or mmpretrain.
+def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
+    """Read the config of a model.
+
+    Args:
+        name (str): See :func:`find_config`.
+        tasks (Mapping[str, str]): The libraries that the model may be of. Default: mmseg, mmpose and mmpretrain.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -46,9 +51,30 @@ def read_config(name: str) -> Config:
     """
     path = find_config(name)
     cfg = Config.fromfile(path)
-    if cfg.get('default_scope') not in TASKS or 'model' not in cfg:
-        raise ValueError(f"{path} has no model of {', '.join(TASKS)}: default_scope is {cfg.get('default_scope')!r}")
+    if cfg.get('default_scope') not in tasks or 'model' not in cfg:
+        raise ValueError(f"{path} has no model of {', '.join(tasks)}: default_scope is {cfg.get('default_scope')!r}")
     return cfg
+
+
+def find_device(name: Optional[str] = None) -> str:
+    """The device of that name; by default the first GPU, or the CPU.
+
+    Raises:
+        ValueError: If it cannot be used.
+    """
+    name = name or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    try:
+        torch.zeros(1, device=name)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f'the device {name} cannot be used: {str(error).splitlines()[0]}') from None
+    return name
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """Build a config's model in evaluation mode, without any checkpoint."""
+    init_default_scope(cfg.default_scope)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return MODELS.build(cfg.model).eval()
 
 
 def load_model(cfg: Config, checkpoint: str) -> nn.Module:
@@ -58,12 +84,10 @@ def load_model(cfg: Config, checkpoint: str) -> nn.Module:
         FileNotFoundError, ValueError: If there is no such checkpoint, or if it does not fit.
     """
     state = read_tensors(checkpoint)
-    init_default_scope(cfg.default_scope)
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build(cfg.model)
-    check_fit(checkpoint, state, model.state_dict(), TASKS[cfg.default_scope])
+    model = build_model(cfg)
+    check_fit(checkpoint, state, model.state_dict(), ALL_TASKS[cfg.default_scope])
     model.load_state_dict(state, strict=False)
-    return model.eval()
+    return model
 
 
 def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], task: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.registry import init_default_scope
 
 from ...weights.io import read_tensors
-from ..model import TASKS, check_fit, dataset_meta, read_config
+from ..model import TASKS, check_fit, dataset_meta, find_device, read_config
 from .boxes import Boxes
 from .predictors import Classifier, PoseFinder, Segmenter
 from .sources import Frames, Source, find_sources, read_image
@@ -79,13 +79,7 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
 
 def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, boxes: Boxes) -> Any:
     state = read_tensors(checkpoint)
-    import torch
-    if device is None:
-        device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
-    try:
-        torch.zeros(1, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(f'the device {device} cannot be used: {str(error).splitlines()[0]}') from None
+    device = find_device(device)
     init_default_scope(cfg.default_scope)
     if cfg.default_scope == 'mmseg':
         predictor: Any = Segmenter(cfg, checkpoint, device, dataset_meta(cfg))
