@@ -1,4 +1,8 @@
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +11,8 @@ from click.testing import CliRunner
 from hrformer_mm import __version__
 from hrformer_mm.cli import main
 from hrformer_mm.models import HRFormer
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(*args):
@@ -44,3 +50,10 @@ def test_synthesize(tmp_path):
     result = run('synthesize', tmp_path / 'data', '--only', 'imagenet')
     assert result.exit_code == 1 and 'imagenet' in result.output and (tmp_path / 'data/imagenet/mine.txt').exists()
     assert run('synthesize', tmp_path / 'data', '--only', 'mnist').exit_code == 2
+
+
+def test_what_libraries_log_is_not_in_the_result():
+    """mmengine logs to standard output, where JSON is expected."""
+    command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'configs/hrformer-t_imagenet.py', '--json']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert json.loads(done.stdout)[0]['parts']['total']['parameters'] == 8035820

@@ -1,8 +1,6 @@
 """`hrformer-mm explain`."""
 
 import json
-import sys
-from contextlib import redirect_stdout
 from typing import Optional
 
 import click
@@ -34,8 +32,7 @@ def explain(config: str, checkpoint: str, image: str, output: str, pixel: Option
     CHECKPOINT may be none: untrained weights, which the pictures say.
     """
     from ..tools.explain import explain as run
-    # Standard output is for the result; the libraries log there.
-    with errors(), redirect_stdout(sys.stderr):
+    with errors():
         done = run(config, checkpoint, image, output, pixel, stage, module, block, stream, max_side, device)
     if as_json:
         click.echo(json.dumps(done.as_dict(), indent=2))

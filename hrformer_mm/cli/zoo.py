@@ -50,8 +50,9 @@ def zoo(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str
             rows += tool.peers(bar)
         if page:
             Path(page).write_text(tool.markdown(rows), encoding='utf-8')
-            click.echo(f'Wrote {page}.')
     if as_json:
         click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
-    elif not page:
+    elif page:
+        click.echo(f'Wrote {page}.')
+    else:
         click.echo(tool.table(rows))
