@@ -38,7 +38,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
     built = {name for name in wheel.namelist() if '.dist-info/' not in name}
     source = {
         str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
-        if path.suffix in ('.py', '.json', '.yml', '.yaml')}
+        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
     assert built == source
 
 
