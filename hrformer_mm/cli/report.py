@@ -24,4 +24,4 @@ def report(work_dir: str, output: str, images: int, pictures: tuple[str, ...]) -
         done = run(work_dir, output, images, pictures)
     for note in done.notes:
         click.echo(note)
-    click.echo(f'Wrote {done.path}: {done.runs} runs, {done.size / 1000:.0f} kB.')
+    click.echo(f'Wrote {done.path}, {done.size / 1000:.0f} kB; runs in the folder: {done.runs}.')

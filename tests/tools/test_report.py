@@ -166,7 +166,7 @@ def test_curves_are_the_records_joined(work, pages):
     same_shape(pages['seg'].curves('Throughput')[0], [1, 2, 3, 4], [1 / record['time'] for record in kept])
     median = float(re.search(r'Median ([\d.e-]+) s an iteration', pages['seg'].source)[1])
     assert median == pytest.approx(np.median([record['time'] for record in kept]), rel=6e-3)
-    assert '1 records lie after the checkpoint' in ' '.join(pages['seg'].notes)
+    assert 'did some again: 1 records that it replaced are not shown.' in ' '.join(pages['seg'].notes)
 
 
 def test_scores_are_those_of_the_validations(work, pages):
@@ -337,7 +337,7 @@ def test_command(work, tmp_path):
     command = ['report', str(work['interrupted']), '-o', str(output), '--pictures', str(pictures)]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
-    assert result.output.endswith(f'Wrote {output}: 1 runs, {round(output.stat().st_size / 1000)} kB.\n')
+    assert result.output.endswith(f'Wrote {output}, {output.stat().st_size / 1000:.0f} kB; runs in the folder: 1.\n')
     assert re.search('<img src="data:image/jpeg;base64,[^"]+" width="960" height="480"', output.read_text())
     for folder, message in ((tmp_path / 'none', 'there is no folder'), (pictures, 'is no work folder')):
         result = CliRunner().invoke(main, ['report', str(folder)])

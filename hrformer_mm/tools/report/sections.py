@@ -81,8 +81,8 @@ def run_section(runs: Sequence[Run], training: Optional[Training], others: Seque
         section.notes.append(f'Below is the newest training alone. Not of it, since it did not resume them: '
                              f'{", ".join(run.name for run in others)}.')
     if training and training.dropped:
-        section.notes.append(f'{training.dropped} records lie after the checkpoint that a later run resumed from: it '
-                             'did their iterations again, and only the later records are shown.')
+        section.notes.append('A run resumed from a checkpoint before the last iteration that was logged, and did some '
+                             f'again: {training.dropped} records that it replaced are not shown.')
     return section
 
 
