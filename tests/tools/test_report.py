@@ -97,41 +97,30 @@ def run(cfg, name, train=True, hooks=(), **others):
 
 @pytest.fixture(scope='module')
 def work(micro, tmp_path_factory):
-    """`work['seg']`: interrupted after 3 iterations, resumed after 2, tested; `work['pose']`: trained for 2 epochs."""
+    """`work['seg']`: interrupted after 3 iterations, resumed after 2, tested; `work['interrupted']`: its first run."""
     folder = tmp_path_factory.mktemp('report')
-    synthesize(folder / 'data', layouts=('custom', 'coco'), train=2, val=3, size=(96, 64))
-    seg = Config.fromfile(micro['seg'][0])
-    seg.merge_from_dict(dict(
+    synthesize(folder / 'data', layouts=('custom', ), train=2, val=3, size=(96, 64))
+    cfg = Config.fromfile(micro['seg'][0])
+    cfg.merge_from_dict(dict(
         work_dir=str(folder / 'seg'), load_from=None, train_cfg=dict(max_iters=4, val_interval=2),
         default_hooks=dict(logger=dict(interval=1), checkpoint=dict(interval=2, save_best='mIoU')),
         log_processor=dict(window_size=1), model=dict(data_preprocessor=dict(size=(64, 64)))))
-    pose = Config.fromfile(micro['pose'][0])
-    pose.merge_from_dict(dict(
-        work_dir=str(folder / 'pose'), train_cfg=dict(max_epochs=2, val_interval=1),
-        default_hooks=dict(logger=dict(interval=1), checkpoint=dict(interval=2))))
-    for cfg, root in ((seg, folder / 'data/custom'), (pose, folder / 'data/coco')):
-        for split in ('train', 'val', 'test'):
-            loader = cfg[f'{split}_dataloader']
-            loader.update(num_workers=0, persistent_workers=False, batch_size=2 if split == 'train' else 8)
-            loader.dataset.data_root = str(root)
-            for step in loader.dataset.pipeline:
-                if step.type in ('RandomResize', 'Resize', 'RandomCrop'):
-                    step['crop_size' if step.type == 'RandomCrop' else 'scale'] = (64, 64)
-    for cfg in (pose.val_evaluator, pose.test_evaluator):
-        cfg.ann_file = str(folder / 'data/coco/annotations/person_keypoints_val2017.json')
-    for loader in (pose.val_dataloader, pose.test_dataloader):
-        loader.dataset.bbox_file = str(
-            folder / 'data/coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False, batch_size=2 if split == 'train' else 3)
+        loader.dataset.data_root = str(folder / 'data/custom')
+        for step in loader.dataset.pipeline:
+            if step.type in ('RandomResize', 'Resize', 'RandomCrop'):
+                step['crop_size' if step.type == 'RandomCrop' else 'scale'] = (64, 64)
     with pytest.raises(KeyboardInterrupt):
-        run(seg, 'seg_1', hooks=[Interrupt()])
+        run(cfg, 'seg_1', hooks=[Interrupt()])
     shutil.copytree(folder / 'seg', folder / 'interrupted')
-    run(seg, 'seg_2', resume=True)
-    seg.default_hooks.visualization.update(draw=True, interval=1)
-    run(seg, 'seg_3', train=False, load_from=str(folder / 'seg/iter_4.pth'))
-    run(pose, 'pose')
+    run(cfg, 'seg_2', resume=True)
+    cfg.default_hooks.visualization.update(draw=True, interval=1)
+    run(cfg, 'seg_3', train=False, load_from=str(folder / 'seg/iter_4.pth'))
     for path in folder.glob('*/2*.py'):  # of runs without a config file, they are called as the runs are
         path.unlink()
-    return {name: folder / name for name in ('seg', 'pose', 'interrupted')}
+    return {name: folder / name for name in ('seg', 'interrupted')}
 
 
 @pytest.fixture(scope='module')
@@ -185,16 +174,6 @@ def test_scores_are_those_of_the_validations(work, pages):
     scores = json.loads(test.read_text())
     assert {name: float(row['Score']) for name, row in pages['seg'].table('Test').items()} == pytest.approx(
         {name: scores[name] for name in ('aAcc', 'mIoU', 'mAcc')}, rel=1e-5)
-
-
-def test_epochs(work, pages):
-    run, = records(work['pose'])
-    val = [record for record in run if 'coco/AP' in record]
-    rows = next(table for table in pages['pose'].tables if table[0][0] == 'Validation')
-    assert rows[0][2] == 'at epoch' and rows[1][0] == 'coco/AP' and rows[1][4] == '2' == str(val[-1]['step'])
-    assert float(rows[1][3]) == pytest.approx(val[-1]['coco/AP'], rel=1e-5, abs=1e-6)
-    assert 'CocoMetric gives no figures for single keypoints, only for all together.' in pages['pose'].notes
-    assert 'Finished all 2 epochs.' in pages['pose'].notes
 
 
 def test_classes(work, pages):
@@ -286,11 +265,65 @@ def test_a_config_cannot_write_into_the_page(work, tmp_path):
     assert '<script' not in page.source and '<script>alert(1)</script>' in page.pre[0]
 
 
-def test_not_finite(tmp_path):
-    """The hook's reason is in the log, and from there in the page."""
+def test_a_training_that_resumed_nothing_stands_alone(work, tmp_path):
+    def change(folder, run):
+        again = folder / '29990101_120000'
+        shutil.copytree(run, again)
+        (again / f'{run.name}.log').rename(again / f'{again.name}.log')
+    page, done = edited(work, tmp_path, change)
+    old, new = page.table('Run')
+    assert f'Below is the newest training alone. Not of it, since it did not resume them: {old}.' in page.notes
+    assert new == '29990101_120000' and len(page.curves('Losses')[0]) == 3 and done.runs == 2
+
+
+def test_runs_are_joined_without_their_logs(work, tmp_path):
+    folder = tmp_path / 'seg'
+    shutil.copytree(work['seg'], folder)
+    remove(*folder.glob('*/*.log'))
+    report(str(folder), str(tmp_path / 'page.html'))
+    page = Page(tmp_path / 'page.html')
+    same_shape(page.curves('Learning rate')[0], [1, 2, 3, 4],
+               [record['lr'] for run, last in zip(records(folder), (2, 4)) for record in run
+                if record.get('iter', 9) <= last])
+    assert sum('.log is missing' in note for note in page.notes) == 3
+
+
+@pytest.fixture
+def small_training():
+    """The module of the hooks' tests, imported once: it registers its classes."""
     sys.path.insert(0, str(Path(__file__).parents[1] / 'hooks'))
     import small_training
     sys.path.pop(0)
+    return small_training
+
+
+def test_epochs(small_training, tmp_path):
+    small_training.runner(tmp_path / 'work', 2, by_epoch=True, validate=True).train()
+    report(str(tmp_path / 'work'), str(tmp_path / 'page.html'))
+    page = Page(tmp_path / 'page.html')
+    logged, = records(tmp_path / 'work')
+    scores = [record['score'] for record in logged if 'score' in record]
+    assert len(scores) == 2
+    rows = next(table for table in page.tables if table[0][0] == 'Validation')
+    assert rows == [['Validation', 'Best', 'at epoch', 'Last', 'at epoch'],
+                    ['score', f'{max(scores):g}', '2', f'{scores[-1]:g}', '2']]
+    same_shape(page.curves('score')[0], [1, 2], scores)
+    same_shape(page.curves('Losses')[0], range(1, 9), [record['loss'] for record in logged if 'loss' in record])
+    assert 'Finished all 2 epochs.' in page.notes
+
+
+def test_stopped_early(small_training, tmp_path):
+    """By a hook that waits for a score to fall, and it rises."""
+    hooks = [dict(type='EarlyStoppingHook', monitor='score', rule='less', patience=1)]
+    small_training.runner(tmp_path / 'work', 6, validate=True, custom_hooks=hooks).train()
+    report(str(tmp_path / 'work'), str(tmp_path / 'page.html'))
+    page = Page(tmp_path / 'page.html')
+    assert page.notes[0].startswith('Stopped early, as its EarlyStoppingHook was told: the monitored metric did not')
+    assert len(page.curves('Losses')[0]) < 6
+
+
+def test_not_finite(small_training, tmp_path):
+    """The hook's reason is in the log, and from there in the page."""
     with pytest.raises(FloatingPointError):
         small_training.runner(tmp_path / 'work', 6, model=dict(broken_at=3), validate=True).train()
     done = report(str(tmp_path / 'work'), str(tmp_path / 'page.html'))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from . import keypoints
 from .log import ClassTable
 from .reading import Run
 from .sections import number
@@ -26,10 +27,14 @@ class Classes:
     caption: str
     columns: Sequence[str]
     rows: list[ClassRow]
+    first: str = 'Class'
 
 
-def class_tables(runs: Sequence[Run], training: Optional[Training], config: Mapping) -> tuple[list[Classes], list[str]]:
-    """The tables that metrics printed: the last test's, and the last and the best validation's."""
+def class_tables(folder: Path, runs: Sequence[Run], training: Optional[Training],
+                 config: Mapping) -> tuple[list[Classes], list[str]]:
+    """What metrics printed or returned: the last test's, and the last and the best validation's; and sentences."""
+    if config.get('default_scope') == 'mmpose':
+        return _keypoints(folder, runs, config)
     chosen: list[Classes] = []
     notes: list[str] = []
     tested = [run for run in runs if run.kind == 'test' and run.log.tables]
@@ -71,6 +76,23 @@ def _lists(run: Run) -> list[Classes]:
     return found
 
 
+def _keypoints(folder: Path, runs: Sequence[Run], config: Mapping) -> tuple[list[Classes], list[str]]:
+    found = keypoints.find(folder, runs)
+    if found is None:
+        return [], [_why_none(config)]
+    path, own_config, metric = found
+    try:
+        result = keypoints.score(path, own_config, metric)
+    except (ImportError, OSError, ValueError) as error:
+        return [], [f'{path} has predictions, but no figures for single keypoints can be computed: {error}.']
+    rows = [ClassRow(name, [*(f'{value:.3f}' for value in pck), str(labelled)], _width(pck[0]))
+            for name, labelled, pck in zip(result.names, result.labelled, result.pck.T)]
+    columns = (*(f'PCK@{threshold:g}' for threshold in keypoints.THRESHOLDS), 'Labelled')
+    notes = ["A keypoint is right if it is within this part of the longer side of the person's box, as in mmpose's "
+             "PCKAccuracy. The people are those whom COCO's evaluation matches with a prediction at OKS 0.5."]
+    return [Classes(keypoints.caption(path, result), columns, rows, 'Keypoint')], notes
+
+
 def _width(share: float) -> float:
     return round(100 * min(max(share, 0), 1), 1) if math.isfinite(share) else 0
 
@@ -81,7 +103,9 @@ def _why_none(config: Mapping) -> str:
     named = ' and '.join(kind for kind in kinds if kind != 'None') or 'The metric'
     remedy = {
         'mmseg': 'mmseg\'s IoUMetric prints a table of classes into the log; there is none in these logs.',
-        'mmpose': f'{named} gives no figures for single keypoints, only for all together.',
+        'mmpose': f'{named} gives no table of keypoints; what it gives is among the scores.' + (
+            ' With an outfile_prefix it keeps its predictions, and their PCK is then computed here.'
+            if named == 'CocoMetric' else ''),
         'mmpretrain': f'{named} gives no figures for single classes; SingleLabelMetric with average=None does.',
         'mmdet': f'{named} gives no figures for single classes; with classwise=True it prints them.',
     }

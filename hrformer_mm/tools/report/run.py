@@ -69,7 +69,7 @@ def _contents(folder: Path, runs: list[Run], images: int, picture_folders: Seque
     scored, trained = score_section(runs, training), training_section(training)
     for plot in (*scored.plots, *trained.plots):
         plot.svg = Markup(plot.svg)
-    classes, class_notes = class_tables(runs, training, config)
+    classes, class_notes = class_tables(folder, runs, training, config)
     files, file_notes = checkpoints(folder, runs, config)
     found = choose(picture_folders, images)
     return dict(
