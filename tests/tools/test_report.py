@@ -22,7 +22,7 @@ from hrformer_mm.cli import main
 from hrformer_mm.data import synthesize
 from hrformer_mm.tools.report import report
 from hrformer_mm.tools.report.log import read_table
-from hrformer_mm.tools.report.plots import plot
+from hrformer_mm.tools.report.plots import plot, running_mean
 from hrformer_mm.tools.report.training import Curve
 
 
@@ -387,8 +387,15 @@ def test_tables_of_the_libraries():
     assert read_table('+--+--+\n| name | value |\n| a | 1 |\n') is None
 
 
+def test_running_mean():
+    curve = Curve('a', tuple(range(10)), tuple(float(x ** 2) for x in range(10)))
+    x, y = running_mean(curve, 3)
+    np.testing.assert_allclose(x, range(1, 9))
+    np.testing.assert_allclose(y, [((a - 1) ** 2 + a ** 2 + (a + 1) ** 2) / 3 for a in range(1, 9)])
+
+
 def test_plots_take_their_colours_from_the_page():
-    svg = plot([Curve('a', (1, 2), (1.0, 100.0)), Curve('b', (1, 2), (2.0, 3.0))], 'x', 'y', 'two')
+    svg = plot([Curve('a', (1, 2), (1.0, 100.0)), Curve('b', (1, 2), (2.0, 3.0))], 'x', 'y', 'two', scale='log')
     assert 'var(--series-0)' in svg and 'var(--series-1)' in svg and 'var(--ink)' in svg
     assert not re.search(r'(fill|stroke): #(?!none)', svg)
     assert len(set(re.findall(r'id="([^"]+)"', svg))) == len(re.findall(r'id="([^"]+)"', svg))

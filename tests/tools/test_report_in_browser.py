@@ -17,9 +17,9 @@ from hrformer_mm.tools.report import report
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason='needs Chromium: apt-get install chromium')]
 
-OPTIONS = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-component-update',
-           '--disable-background-networking', '--disable-sync', '--hide-scrollbars', '--enable-logging=stderr',
-           '--host-resolver-rules=MAP * ~NOTFOUND')
+OPTIONS = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+           '--disable-background-networking', '--disable-component-update', '--hide-scrollbars',
+           '--enable-logging=stderr', '--host-resolver-rules=MAP * ~NOTFOUND')
 # Put into a copy of the page, whose policy refuses scripts: what the browser made of it.
 SCRIPT = '''<script>
 const seen = {refused: []};
@@ -76,7 +76,8 @@ def look(page, tmp_path, *options, add=''):
     source = page.read_text(encoding='utf-8')
     assert source.count(policy) == 1
     source = source.replace(policy, f"{policy}; script-src 'unsafe-inline'")
-    copy.write_text(source.replace('<style>', SCRIPT + '<style>', 1).replace('<main>', f'<main>{add}', 1), encoding='utf-8')
+    source = source.replace('<style>', f'{SCRIPT}<style>', 1).replace('<main>', f'<main>{add}', 1)
+    copy.write_text(source, encoding='utf-8')
     dom, _ = open_page(copy, tmp_path, '--dump-dom', *options)
     return json.loads(re.search(r'<p id="seen">(.*?)</p>', dom, re.DOTALL)[1])
 
@@ -97,7 +98,8 @@ def test_the_checks_can_fail(page, tmp_path):
     seen = look(page, tmp_path, add=f'<img src="{address}"><img src="data:image/jpeg;base64,AAAA">')
     assert seen['refused'] == [address] and [width for _, width, _ in seen['pictures']] == [0, 0, 960, 960, 960]
     copy = tmp_path / 'other.html'
-    copy.write_text(page.read_text(encoding='utf-8').replace('<main>', f'<main><img src="{address}">'), encoding='utf-8')
+    source = page.read_text(encoding='utf-8').replace('<main>', f'<main><img src="{address}">')
+    copy.write_text(source, encoding='utf-8')
     assert address in ' '.join(open_page(copy, tmp_path, '--dump-dom')[1])
 
 

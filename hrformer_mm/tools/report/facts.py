@@ -14,18 +14,22 @@ def task(config: Config) -> str:
     return {**TASKS, 'mmdet': 'detection'}.get(scope, f'of {scope}' if scope else 'not named by its config')
 
 
-def facts(config: Config) -> Iterator[tuple[str, str]]:
-    """(name, value) of what matters first: model, data, batch, length, optimizer."""
+def facts(config: Config, trained: bool) -> Iterator[tuple[str, str]]:
+    """(name, value) of what matters first: the model and the data, and of a training its length and optimizer."""
     model = config.get('model') or {}
     yield 'Model', ', '.join(filter(None, (_part(model), *(
         _part(model.get(key), key) for key in ('backbone', 'neck', 'decode_head', 'head', 'bbox_head')))))
-    for key in ('train', 'val', 'test'):
+    for key in ('train', 'val', 'test') if trained else ('test', ):
         loader = config.get(f'{key}_dataloader')
         if loader:
             value = _dataset(loader.get('dataset') or {})
             if loader.get('batch_size'):
                 value += f', {loader["batch_size"]} at a time on each device'
             yield f'Data, {dict(train="training", val="validation", test="test")[key]}', value
+    if not trained:
+        if config.get('load_from'):
+            yield 'Weights', str(config.load_from)
+        return
     loop = config.get('train_cfg') or {}
     for key in ('max_iters', 'max_epochs'):
         if loop.get(key):

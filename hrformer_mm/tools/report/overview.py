@@ -43,6 +43,8 @@ def tiles(runs: Sequence[Run], training: Optional[Training]) -> list[Tile]:
         times = [run.log.duration for run in training.runs if run.log.duration is not None]
         note = 'as far as the logs tell' if len(times) < len(training.runs) else 'first to last line of the logs'
         found.append(Tile('Duration', duration(sum(times, timedelta()) if times else None), note))
+    elif tests:
+        found.append(Tile('Duration', duration(tests[-1].log.duration), 'first to last line of the log'))
     return found
 
 

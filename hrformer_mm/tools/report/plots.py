@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -36,8 +37,14 @@ def is_logarithmic(curves: Sequence[Curve]) -> bool:
     return bool(values) and min(values) > 0 and max(values) > _LOG_FROM * min(values)
 
 
+def running_mean(curve: Curve, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of so many values next to each other, at the middle of their x; the ends are left out."""
+    mean = np.ones(window) / window
+    return np.convolve(curve.x, mean, 'valid'), np.convolve(curve.y, mean, 'valid')
+
+
 def plot(curves: Sequence[Curve], x_label: str, y_label: str, name: str, starts: Sequence[tuple[float, str]] = (),
-         from_zero: bool = False) -> str:
+         scale: str = 'linear', window: int = 0) -> str:
     """Draw curves over a common x axis as an <svg> element.
 
     Args:
@@ -45,19 +52,24 @@ def plot(curves: Sequence[Curve], x_label: str, y_label: str, name: str, starts:
         x_label, y_label (str): Of the axes.
         name (str): What the picture is, for those who do not see it.
         starts: (x, text) of vertical lines.
-        from_zero (bool): Whether the values' axis begins at 0; it is linear then.
+        scale (str): Of the values: 'linear', 'log', or 'zero', which is linear and begins at 0.
+        window (int): So many values make one of a running mean, which is drawn over the curve; 0 for none.
     """
     with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': name}):  # ids differ from plot to plot
         figure = Figure(figsize=(8.2, 3.1), layout='constrained')
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         for number, curve in enumerate(curves):
-            axes.plot(curve.x, curve.y, color=_COLOURS[number % SERIES], linestyle=_DASHES[number % len(_DASHES)],
-                      linewidth=1.7, marker='o' if len(curve.x) <= 24 else None, markersize=3.5, label=curve.name,
+            style = dict(color=_COLOURS[number % SERIES], linestyle=_DASHES[number % len(_DASHES)])
+            faint = dict(linewidth=0.6, alpha=0.35, linestyle='-') if window else dict(linewidth=1.7)
+            marks = dict(marker='o' if len(curve.x) <= 24 else None, markersize=3.5)
+            axes.plot(curve.x, curve.y, **{**style, **faint, **marks}, label=None if window else curve.name,
                       gid=f'curve-{number}')
-        if from_zero:
+            if window:
+                axes.plot(*running_mean(curve, window), **style, linewidth=1.7, label=curve.name)
+        if scale == 'zero':
             axes.set_ylim(bottom=0)
-        elif is_logarithmic(curves):
+        elif scale == 'log':
             axes.set_yscale('log')
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         if len({x for curve in curves for x in curve.x}) == 1:

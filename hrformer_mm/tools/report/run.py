@@ -76,7 +76,7 @@ def _contents(folder: Path, runs: list[Run], images: int, picture_folders: Seque
         title=folder.resolve().name,
         subtitle=subtitle(training, config, task(config)),
         tiles=tiles(runs, training),
-        ending=[ending(training).text] if training else [], facts=list(facts(config)),
+        ending=[ending(training).text] if training else [], facts=list(facts(config, training is not None)),
         runs=run_part.tables[0], run_notes=run_part.notes,
         validations=[table for table in scored.tables if not table.caption], score_plots=scored.plots,
         tests=[table for table in scored.tables if table.caption], score_notes=scored.notes,

@@ -12,6 +12,7 @@ from .reading import Run
 from .training import Curve, Training, curves, score_curves, scores, speed, test_scores
 
 _PLOTTED = 5  # curves in one picture of scores: mmpose's APs are in one, its ARs in another
+_MEANS = 100  # about as many separate means in a smoothed curve
 _PICTURES = 4  # of scores, at most
 
 
@@ -127,11 +128,17 @@ def _alike(drawn: Sequence[Curve]) -> list[list[Curve]]:
 
 
 def _plot(training: Training, drawn: Sequence[Curve], x_label: str, y_label: str, title: str, caption: str = '',
-          table: bool = False, from_zero: bool = False) -> Plot:
+          table: bool = False, scale: str = 'linear', smooth: bool = False) -> Plot:
     by_epoch = x_label == 'Epoch'
     starts = [(epoch if by_epoch else iteration, f'{name} resumed') for name, iteration, epoch in training.starts]
     notes = [caption] if caption else []
-    if not from_zero and is_logarithmic(drawn):
+    if scale == 'log' and not is_logarithmic(drawn):
+        scale = 'linear'
+    window = max(len(curve.x) for curve in drawn) // _MEANS if smooth else 0
+    window = min([window if window > 3 else 0, *(len(curve.x) for curve in drawn)])
+    if window:
+        notes.append(f'Thin lines are what was logged, thick ones the mean of {window} records next to each other.')
+    if scale == 'log':
         notes.append('The axis of the values is logarithmic.')
     if any(not math.isfinite(y) for curve in drawn for y in curve.y):
         notes.append('Gaps are values that are no finite numbers.')
@@ -140,7 +147,7 @@ def _plot(training: Training, drawn: Sequence[Curve], x_label: str, y_label: str
         finite = [y for y in curve.y if math.isfinite(y)] or [math.nan]
         rows.append((curve.name, *map(number, (curve.y[0], min(finite), max(finite), curve.y[-1]))))
     values = Table(('Logged', 'First', 'Lowest', 'Highest', 'Last'), rows, (1, 2, 3, 4)) if table else None
-    return Plot(title, plot(drawn, x_label, y_label, title, starts, from_zero), ' '.join(notes), values)
+    return Plot(title, plot(drawn, x_label, y_label, title, starts, scale, window), ' '.join(notes), values)
 
 
 def training_section(training: Optional[Training]) -> Section:
@@ -157,16 +164,17 @@ def training_section(training: Optional[Training]) -> Section:
         if group in groups:
             caption = {'loss': f'Each point is the mean of {window} iterations, as mmengine logs it (log_processor).',
                        'rate': 'Of the first group of parameters, which is the one that mmengine logs.'}.get(group, '')
+            scale = 'zero' if group == 'rate' else 'log'
             section.plots.append(
-                _plot(training, groups[group], 'Iteration', label, title, caption, True, group == 'rate'))
+                _plot(training, groups[group], 'Iteration', label, title, caption, True, scale, group != 'rate'))
         else:
             section.notes.append(f'{title}: none was logged.')
     for curve in groups.get('other', ()):
-        section.plots.append(_plot(training, [curve], 'Iteration', curve.name, curve.name, table=True))
+        section.plots.append(_plot(training, [curve], 'Iteration', curve.name, curve.name, '', True, 'log', True))
     _add_throughput(section, training, groups.get('time', ()))
     if 'memory' in groups:
         section.plots.append(_plot(training, groups['memory'], 'Iteration', 'MB', 'Memory',
-                                   'The most that tensors took on one GPU so far, in MB.', True, True))
+                                   'The most that tensors took on one GPU so far, in MB.', True, 'zero'))
     else:
         section.notes.append('Memory: mmengine logs it on GPUs only, and did not here.')
     return section
@@ -186,4 +194,4 @@ def _add_throughput(section: Section, training: Training, times: Sequence[Curve]
         caption += f'; {measured.images:.3g} images a second, {measured.batch} at a time in {processes}.'
     else:
         caption += '; the batch size is not known.'
-    section.plots.append(_plot(training, [drawn], 'Iteration', drawn.name, 'Throughput', caption, from_zero=True))
+    section.plots.append(_plot(training, [drawn], 'Iteration', drawn.name, 'Throughput', caption, False, 'zero', True))
