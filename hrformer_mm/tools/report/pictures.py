@@ -25,7 +25,6 @@ class Picture:
 class Pictures:
     """What was chosen of how many found, and what could not be read."""
     found: int = 0
-    folders: list[str] = field(default_factory=list)
     chosen: list[Picture] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -43,10 +42,9 @@ def choose(folders: Sequence[Path], wanted: int) -> Pictures:
     paths = sorted({path for folder in folders for path in folder.rglob('*')
                     if path.suffix.lower() in _SUFFIXES and path.is_file()})
     done.found = len(paths)
-    done.folders = sorted({str(path.parent) for path in paths})
     for index in np.linspace(0, len(paths) - 1, min(wanted, len(paths))).round().astype(int):
-        image = cv2.imdecode(np.fromfile(paths[index], np.uint8), cv2.IMREAD_COLOR) if paths[
-            index].stat().st_size else None
+        data = np.fromfile(paths[index], np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None:
             done.broken.append(paths[index].name)
         else:
