@@ -51,7 +51,8 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
     assert metadata['Version'] == hrformer_mm.__version__
     requirements = metadata.get_all('Requires-Dist')
     always = {re.match(r'[\w-]+', line).group() for line in requirements if 'extra ==' not in line}
-    assert always == {'torch', 'mmengine', 'numpy', 'click', 'filelock', 'opencv-python', 'rich'}
+    assert always == {'torch', 'mmengine', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib', 'opencv-python',
+                      'pygments', 'rich'}
     assert not any(line.startswith('mmcv') for line in requirements)
     assert set(metadata.get_all('Provides-Extra')) == {'seg', 'pose', 'cls', 'det', 'export', 'test'}
 

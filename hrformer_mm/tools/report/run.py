@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 from mmengine.config import Config
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -67,8 +66,6 @@ def _contents(folder: Path, runs: list[Run], images: int, picture_folders: Seque
     logged = [run for run in (training.runs if training else runs) if run.log.environment]
     run_part = run_section(runs, training, others)
     scored, trained = score_section(runs, training), training_section(training)
-    for plot in (*scored.plots, *trained.plots):
-        plot.svg = Markup(plot.svg)
     classes, class_notes = class_tables(folder, runs, training, config)
     files, file_notes = checkpoints(folder, runs, config)
     found = choose(picture_folders, images)
@@ -94,5 +91,5 @@ def _contents(folder: Path, runs: list[Run], images: int, picture_folders: Seque
         folder=str(folder), now=datetime.now().strftime('%Y-%m-%d %H:%M'))
 
 
-def _highlighted(config: str) -> Markup:
-    return Markup(highlight(config, PythonLexer(), HtmlFormatter(nowrap=True)))
+def _highlighted(config: str) -> str:
+    return highlight(config, PythonLexer(), HtmlFormatter(nowrap=True))
