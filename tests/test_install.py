@@ -38,7 +38,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
     built = {name for name in wheel.namelist() if '.dist-info/' not in name}
     source = {
         str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
-        if path.suffix in ('.py', '.json', '.yml', '.yaml')}
+        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
     assert built == source
 
 
@@ -51,7 +51,8 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
     assert metadata['Version'] == hrformer_mm.__version__
     requirements = metadata.get_all('Requires-Dist')
     always = {re.match(r'[\w-]+', line).group() for line in requirements if 'extra ==' not in line}
-    assert always == {'torch', 'mmengine', 'numpy', 'click', 'filelock', 'opencv-python', 'rich'}
+    assert always == {'torch', 'mmengine', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib', 'opencv-python',
+                      'pygments', 'rich'}
     assert not any(line.startswith('mmcv') for line in requirements)
     assert set(metadata.get_all('Provides-Extra')) == {'seg', 'pose', 'cls', 'det', 'export', 'test'}
 

@@ -11,6 +11,7 @@ from .doctor import doctor
 from .explain import explain
 from .export import export
 from .predict import predict
+from .report import report
 from .segfix import segfix
 from .zoo import complexity, zoo
 
@@ -60,5 +61,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, doctor, explain, export, predict, segfix, zoo):
+for command in (benchmark, complexity, doctor, explain, export, predict, report, segfix, zoo):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 import torch
 from mmengine.runner import Runner
@@ -25,8 +25,8 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Optional[Mapping[str, A
     if not bad:
         return
     terms = {name: value for name, value in bad.items() if name != 'loss'} or bad  # 'loss' is the sum of the terms
-    raise FloatingPointError(
-        f'iteration {runner.iter + 1}: ' + ', '.join(f'{name} is {value}' for name, value in terms.items()) +
+    _stop(
+        runner, ', '.join(f'{name} is {value}' for name, value in terms.items()) +
         f'. The batch: {_files(data_batch)}. Nothing was saved since; the last checkpoint is good. Look at these files '
         'and their labels; where they are right, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
         'train without mixed precision; then go on with --resume')
@@ -41,10 +41,17 @@ def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     bad = [name for name, value in checkpoint['state_dict'].items()
            if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all()]
     if bad:
-        raise FloatingPointError(
-            f'iteration {runner.iter + 1}: {len(bad)} weights hold NaN or infinity and are not saved: '
+        _stop(
+            runner, f'{len(bad)} weights hold NaN or infinity and are not saved: '
             f"{'; '.join(bad[:_SHOWN])}{'; …' if len(bad) > _SHOWN else ''}. The loss was finite: a gradient was not. "
             'Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then go on with --resume')
+
+
+def _stop(runner: Runner, reason: str) -> NoReturn:
+    """Say why in the log too: what is raised is on the screen alone."""
+    message = f'iteration {runner.iter + 1}: {reason}'
+    runner.logger.error(message)
+    raise FloatingPointError(message)
 
 
 def _files(data_batch: Any) -> str:
