@@ -27,7 +27,7 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Optional[Mapping[str, A
     terms = {name: value for name, value in bad.items() if name != 'loss'} or bad  # 'loss' is the sum of the terms
     _stop(
         runner, ', '.join(f'{name} is {value}' for name, value in terms.items()) +
-        f'. The batch: {_files(data_batch)}. Nothing was saved since; the last checkpoint is good. Look at these files '
+        f'. The batch: {_files(data_batch)}. Checkpoints that were saved before are good. Look at these files '
         'and their labels; where they are right, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
         'train without mixed precision; then go on with --resume')
 
