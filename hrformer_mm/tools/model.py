@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Optional
 
 import torch
@@ -12,30 +11,12 @@ from torch import nn
 
 from ..weights.check import check_state
 from ..weights.io import read_tensors
-from .zoo import published
+from ..zoo import find_config
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
 # What ends in the number of classes or keypoints.
 _CLASSIFIERS = ('decode_head.conv_seg.', 'decode_head.auxiliary.', 'head.final_layer.', 'head.fc.')
-
-
-def find_config(name: str) -> str:
-    """The path of a config, given its path or its name in the zoo.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-    """
-    if Path(name).is_file():
-        return name
-    try:
-        models = {model['Name']: model['Path'] for model in published()}
-    except FileNotFoundError:
-        models = {}
-    if name in models:
-        return models[name]
-    raise FileNotFoundError(f'there is no config file {name}, and no model of that name in the zoo; its names: '
-                            'hrformer-mm zoo')
 
 
 def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
