@@ -11,6 +11,7 @@ ALLOWED = {
     'checks': set(),
     'registry': set(),
     'zoo': set(),
+    'inferencers': {'zoo'},
     'ops': set(),
     'layers': {'ops'},
     'weights': {'ops'},
@@ -22,7 +23,7 @@ ALLOWED = {
     'tools': {'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data', 'zoo'},
     'cli': {'__init__', 'tools', 'data'},
     '__main__': {'cli'},
-    '__init__': {'checks', 'compat'},
+    '__init__': {'checks', 'compat', 'inferencers'},
 }
 
 
