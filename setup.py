@@ -46,8 +46,8 @@ setup(
     long_description_content_type='text/markdown',
     author='The hrformer_mm authors',
     license='Apache-2.0',
-    # The root said, an editable install becomes one line in site-packages, and no finder: site-packages may then have
-    # a folder of the package's name, with .mim in it.
+    # Said outright, it makes an editable install a line in a .pth file. Its other form, an import hook, comes after the
+    # search of folders, and would lose the package to the folder with .mim that has its name in site-packages.
     package_dir={'': '.'},
     packages=find_packages(include=['hrformer_mm*']),
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
