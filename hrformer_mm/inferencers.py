@@ -1,4 +1,4 @@
-"""The zoo's names in the libraries' own Python interfaces: `MMSegInferencer(NAME, weights)`, `mmpretrain.get_model(NAME)`.
+"""The zoo's names in the libraries' own interfaces: `MMSegInferencer(NAME, weights)`, `mmpretrain.get_model(NAME)`.
 
 Each library looks a name up in its own metafiles alone. The functions that do so are extended when their modules are
 imported: importing them here would take seconds.

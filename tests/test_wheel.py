@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 class Installed:
-    """An environment with the package in it; what it stands on is this one's. Commands run in a folder with data alone."""
+    """An environment with the package in it; what it stands on is ours. Commands run in a folder of data alone."""
 
     def __init__(self, folder: Path, *how: str) -> None:
         self.bin = folder / 'venv' / 'bin'
@@ -41,7 +41,8 @@ class Installed:
 
     def run(self, *command: object) -> str:
         command = [str(part) for part in command]
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True,
+                              timeout=300)
         assert done.returncode == 0, f'{" ".join(command)}\n{(done.stdout + done.stderr)[-4000:]}'
         return done.stdout + done.stderr
 
@@ -64,7 +65,8 @@ def editable(tmp_path_factory) -> Installed:
 def test_mim_finds_and_trains(request, kind, home):
     installed = request.getfixturevalue(kind)
     root, = installed.folder.parent.glob(home)
-    assert str(root) == installed.python('-c', 'from hrformer_mm.zoo import find_index; print(find_index().parent)').strip()
+    found = installed.python('-c', 'from hrformer_mm.zoo import find_index; print(find_index().parent)')
+    assert found.strip() == str(root)
     assert f"'{NAME}'" in installed.python('-m', 'mim', 'search', 'hrformer_mm', '--valid-config')
     out = installed.python('-m', 'mim', 'train', 'hrformer_mm', f'{NAME}.py', '--gpus', 0, '--work-dir', 'work',
                            '--cfg-options', *TINY)

@@ -1,4 +1,4 @@
-"""Test a model by the library that its config is for: python tools/test.py CONFIG CHECKPOINT [the library's options]."""
+"""Test a model by the library that its config is for: python tools/test.py CONFIG CHECKPOINT [its options]."""
 import sys
 
 from hrformer_mm.tools.launch import launch

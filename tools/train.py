@@ -1,4 +1,4 @@
-"""Train a model by the library that its config is for: python tools/train.py CONFIG [the library's options]."""
+"""Train a model by the library that its config is for: python tools/train.py CONFIG [its options]."""
 import sys
 
 from hrformer_mm.tools.launch import launch

@@ -81,8 +81,8 @@ def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[s
     """
     for name, key, things in _OUTPUTS:
         if name in state and name in own and len(state[name]) != len(own[name]):
-            raise ValueError(f'{checkpoint} has {len(state[name])} {things}, but the config has {len(own[name])} ({key}): '
-                             'use the config that it was trained with')
+            raise ValueError(f'{checkpoint} has {len(state[name])} {things}, but the config has {len(own[name])} '
+                             f'({key}): use the config that it was trained with')
     heads = {name.split('.')[0] for name in state if not name.startswith('backbone.')}
     if not any(name.startswith('backbone.') for name in state):
         raise ValueError(f'{checkpoint} has no backbone.… in it: it is not a whole model of this task. Weights of the '

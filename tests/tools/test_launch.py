@@ -18,7 +18,7 @@ def library(tmp_path, monkeypatch):
     tools = tmp_path / 'mmtoy/.mim/tools'
     tools.mkdir(parents=True)
     (tmp_path / 'mmtoy/__init__.py').touch()
-    (tools / 'train.py').write_text("import sys\nprint(__name__, *sys.argv, sys.path[0], 'hrformer_mm' in sys.modules)\n")
+    (tools / 'train.py').write_text('import sys\nprint(__name__, *sys.argv, sys.path[0], "hrformer_mm" in sys.modules)')
     (tmp_path / 'a.py').write_text("default_scope = 'mmtoy'\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, 'argv', ['train.py'])
