@@ -116,5 +116,6 @@ run('benchmark --arch tiny --size 32 32 --runs 1 --threads 1', 'deployment form'
 def test_commands(wheel):
     """All but `synthesize`, which made the data, and `zoo`, which counts all models and takes a minute and more."""
     wheel.python('-c', COMMANDS)
+    assert '--cfg-options' in wheel.python('-m', 'mim', 'run', 'hrformer_mm', 'train', NAME, '--', '-h')
     out = wheel.python('-m', 'mim', 'test', 'hrformer_mm', f'{NAME}.py', '-C', 'weights.pth', '--cfg-options', *TINY)
     assert 'accuracy/top1' in out and 'Testing finished successfully' in out
