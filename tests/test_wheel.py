@@ -88,7 +88,10 @@ from hrformer_mm.cli import main
 from hrformer_mm.segfix.files import write_offsets
 from hrformer_mm.zoo import find_config, published
 
+commands = set(main.commands) - {{'report', 'synthesize', 'zoo'}}
+
 def run(line, expected):
+    commands.remove(line.split()[0])
     result = CliRunner().invoke(main, line.split())
     assert result.exit_code == 0 and expected in result.output, (line, result.output, result.exception)
 
@@ -107,9 +110,11 @@ run('complexity {NAME}', '8,035,820')
 run('convert backbone.pth converted.pth', 'HRFormer tiny')
 run('segfix labels offsets out', 'Wrote 1 label maps')
 run('predict {NAME} weights.pth labels/a.png --device cpu', 'Wrote 1 results')
+run('explain {NAME} weights.pth labels/a.png --device cpu --max-side 32', 'explanation.json')
 run('export {NAME} weights.pth model.pt2 --format torch --size 64 64', 'Wrote model.pt2')
 run('doctor', 'All is well')
 run('benchmark --arch tiny --size 32 32 --runs 1 --threads 1', 'deployment form')
+assert not commands, f'not tried: {{commands}}'
 '''
 
 
@@ -117,5 +122,7 @@ def test_commands(wheel):
     """All but `synthesize`, which made the data, and `zoo`, which counts all models and takes a minute and more."""
     wheel.python('-c', COMMANDS)
     assert '--cfg-options' in wheel.python('-m', 'mim', 'run', 'hrformer_mm', 'train', NAME, '--', '-h')
-    out = wheel.python('-m', 'mim', 'test', 'hrformer_mm', f'{NAME}.py', '-C', 'weights.pth', '--cfg-options', *TINY)
+    out = wheel.python('-m', 'mim', 'test', 'hrformer_mm', f'{NAME}.py', '-C', 'weights.pth', '--work-dir', 'test',
+                       '--cfg-options', *TINY)
     assert 'accuracy/top1' in out and 'Testing finished successfully' in out
+    assert 'Wrote report.html' in wheel.run(wheel.bin / 'hrformer-mm', 'report', 'test')
