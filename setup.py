@@ -1,8 +1,10 @@
 """How hrformer_mm is installed; requirements.txt pins the whole stack that the tests run on."""
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 README = ROOT / 'README.md'
@@ -14,6 +16,28 @@ def version() -> str:
     return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
 
 
+class BuildWithMim(build_py):
+    """Adds the folder `.mim`, in which mim looks for configs, launchers and the model index.
+
+    Of an editable install mim sees only what lies in site-packages, beside the metadata. There each config is one line
+    that names the checkout's as its base, so that changes of these count at once; new ones, once it is installed anew.
+    """
+
+    def run(self) -> None:
+        super().run()
+        # An editable install takes over nothing of build_lib; install_lib is what becomes site-packages.
+        lib = self.get_finalized_command('install').install_lib if self.editable_mode else self.build_lib
+        mim = Path(lib, 'hrformer_mm', '.mim')
+        for pattern in ('model-index.yml', 'configs/**/*.py', 'configs/**/*.yml', 'tools/*.py'):
+            for source in Path().glob(pattern):
+                target = mim / source
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if self.editable_mode and pattern == 'configs/**/*.py':
+                    target.write_text(f'_base_ = {str(source.resolve())!r}\n', encoding='utf-8')
+                else:
+                    shutil.copyfile(source, target)
+
+
 setup(
     name='hrformer_mm',
     version=version(),
@@ -22,6 +46,9 @@ setup(
     long_description_content_type='text/markdown',
     author='The hrformer_mm authors',
     license='Apache-2.0',
+    # Said outright, it makes an editable install a line in a .pth file. Its other form, an import hook, comes after the
+    # search of folders, and would lose the package to the folder with .mim that has its name in site-packages.
+    package_dir={'': '.'},
     packages=find_packages(include=['hrformer_mm*']),
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
     python_requires='>=3.9',
@@ -36,5 +63,6 @@ setup(
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
         'test': ['pytest'],
     },
+    cmdclass={'build_py': BuildWithMim},
     entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},
 )

@@ -4,7 +4,7 @@ import warnings
 from typing import Any, List
 
 try:
-    from . import checks, compat  # noqa: F401  (repairs of the stack: due before a host library is touched)
+    from . import checks, compat, inferencers  # noqa: F401  (due before a host library is touched)
 except (ImportError, OSError, RuntimeError, ValueError) as error:  # as broken libraries fail; the doctor must still run
     warnings.warn(f'hrformer_mm cannot be used: {error}. What to do: hrformer-mm doctor')
 

@@ -10,6 +10,8 @@ ALLOWED = {
     'compat': set(),
     'checks': set(),
     'registry': set(),
+    'zoo': set(),
+    'inferencers': {'zoo'},
     'ops': set(),
     'layers': {'ops'},
     'weights': {'ops'},
@@ -18,10 +20,10 @@ ALLOWED = {
     'segfix': {'registry', 'layers'},
     'hooks': {'registry', 'weights'},
     'data': set(),
-    'tools': {'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data'},
+    'tools': {'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data', 'zoo'},
     'cli': {'__init__', 'tools', 'data'},
     '__main__': {'cli'},
-    '__init__': {'checks', 'compat'},
+    '__init__': {'checks', 'compat', 'inferencers'},
 }
 
 

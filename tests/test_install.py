@@ -20,7 +20,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp('wheel')
     copy = folder / 'source'
     copy.mkdir()
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'hrformer_mm', 'tests'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools', 'hrformer_mm',
+                 'tests'):
         if (ROOT / name).exists():  # linked, not copied: setuptools only reads them
             (copy / name).symlink_to(ROOT / name)
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', str(folder), str(copy)]
@@ -39,7 +40,15 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
     source = {
         str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
         if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
-    assert built == source
+    for_mim = {
+        f'hrformer_mm/.mim/{path.relative_to(ROOT)}' for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
+        for path in ROOT.glob(pattern)}
+    assert built == source | for_mim | {'hrformer_mm/.mim/model-index.yml'}
+
+
+def test_configs_in_the_wheel_are_those_of_the_checkout(wheel):
+    for name in ('model-index.yml', 'tools/train.py', 'configs/ocr_hrformer-b_cityscapes.py'):
+        assert wheel.read(f'hrformer_mm/.mim/{name}') == (ROOT / name).read_bytes()
 
 
 def test_wheel_declares_its_command(wheel):

@@ -22,7 +22,7 @@ LAYOUTS = ('cityscapes', 'coco', 'imagenet', 'VOCdevkit', 'coco_stuff10k', 'ade'
 @click.group(context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
 @click.version_option(__version__, prog_name='hrformer-mm')
 def main() -> None:
-    """HRFormer for OpenMMLab. Training and testing are mim's: mim train mmseg configs/…"""
+    """HRFormer for OpenMMLab. Training and testing are mim's: mim train hrformer_mm NAME.py"""
 
 
 @main.command()

@@ -15,7 +15,8 @@ from .common import bar, errors
               help='Of the image. Default: what the model is for; 1024 1024 for segmentation.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
 def complexity(configs: tuple[str, ...], size: Optional[tuple[int, int]], as_json: bool) -> None:
-    """Count parameters and multiply-adds of the models of CONFIGS, part by part, on one image.
+    """Count parameters and multiply-adds of the models of CONFIGS (files or names in the zoo), part by part, on one
+    image.
 
     "everything" is all convolutions, projections and products of attention that run. "paper" is its table 3's
     convention for poses, without the products; and for the rest that of the authors' counter (tables 5 and 6), which

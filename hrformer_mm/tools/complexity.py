@@ -17,6 +17,7 @@ from torch.utils.flop_counter import flop_registry
 from ..layers import WindowAttention
 from ..ops import set_attention_backend
 from ..ops.windows import centred_padding
+from ..zoo import find_config
 
 aten = torch.ops.aten
 # Products of two activations; the other entries of PyTorch's registry are convolutions and projections.
@@ -115,8 +116,8 @@ def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
     """Count a config's model on one image.
 
     Args:
-        config (str): Path of a config of mmseg, mmpose, mmpretrain or mmdet; or a library's own, as in
-            'mmpose::body_2d_keypoint/…'.
+        config (str): Path of a config of mmseg, mmpose, mmpretrain or mmdet; a name in the zoo; or a library's own, as
+            in 'mmpose::body_2d_keypoint/…'.
         size (Sequence[int], optional): Height and width of the image. Default: what the config's model is for; for
             segmentation 1024x1024, as in the paper's table 5.
 
@@ -124,7 +125,7 @@ def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
         FileNotFoundError: If there is no such config.
         ValueError: If the config has no model of these libraries.
     """
-    cfg = get_config(config) if '::' in config else Config.fromfile(config)
+    cfg = get_config(config) if '::' in config else Config.fromfile(find_config(config))
     scope = cfg.get('default_scope')
     if scope not in ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') or 'model' not in cfg:
         raise ValueError(f'{config} has no model of mmseg, mmpose, mmpretrain or mmdet (default_scope is {scope!r})')

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Optional
 
 import torch
@@ -12,30 +11,14 @@ from torch import nn
 
 from ..weights.check import check_state
 from ..weights.io import read_tensors
-from .zoo import published
+from ..zoo import find_config
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
-# What ends in the number of classes or keypoints.
-_CLASSIFIERS = ('decode_head.conv_seg.', 'decode_head.auxiliary.', 'head.final_layer.', 'head.fc.')
-
-
-def find_config(name: str) -> str:
-    """The path of a config, given its path or its name in the zoo.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-    """
-    if Path(name).is_file():
-        return name
-    try:
-        models = {model['Name']: model['Path'] for model in published()}
-    except FileNotFoundError:
-        models = {}
-    if name in models:
-        return models[name]
-    raise FileNotFoundError(f'there is no config file {name}, and no model of that name in the zoo; its names: '
-                            'hrformer-mm zoo')
+# Weights with one entry for each class or keypoint, and what in a config sets their number.
+_OUTPUTS = (('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
+            ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
+            ('head.fc.bias', 'model.head.num_classes', 'classes'))
 
 
 def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
@@ -96,15 +79,10 @@ def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[s
     Raises:
         ValueError: If the checkpoint is of another task, of another number of classes, or of another model.
     """
-    for name in own:
-        if name.startswith(_CLASSIFIERS) and name.endswith('.bias') and name in state:
-            theirs, ours = len(state[name]), len(own[name])
-            if name.split('.')[1] == 'auxiliary' and name.split('.')[2] != '2':
-                continue
-            if theirs != ours:
-                what = 'keypoints (head.out_channels)' if task == 'pose' else 'classes (num_classes)'
-                raise ValueError(f'{checkpoint} is of a model with {theirs} {what}, but the config has {ours}: give '
-                                 'the config that it was trained with')
+    for name, key, things in _OUTPUTS:
+        if name in state and name in own and len(state[name]) != len(own[name]):
+            raise ValueError(f'{checkpoint} has {len(state[name])} {things}, but the config has {len(own[name])} '
+                             f'({key}): use the config that it was trained with')
     heads = {name.split('.')[0] for name in state if not name.startswith('backbone.')}
     if not any(name.startswith('backbone.') for name in state):
         raise ValueError(f'{checkpoint} has no backbone.… in it: it is not a whole model of this task. Weights of the '
@@ -116,6 +94,7 @@ def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[s
         check_state(state, {name: value.shape for name, value in own.items()})
     except ValueError as error:
         raise ValueError(f'{checkpoint} is of another model than the config: {error}') from None
+
 
 def dataset_meta(cfg: Config) -> dict[str, Any]:
     """Names and colours as the data set's class knows them, without its files."""

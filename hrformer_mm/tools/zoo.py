@@ -7,10 +7,10 @@ from typing import Any, Optional
 
 import yaml
 
+from ..zoo import published
 from .complexity import complexity
 
 PEERS = Path(__file__).with_name('peers.yml')
-INDEX = 'model-index.yml'
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,6 @@ class Row:
 
 
 Progress = Callable[[Iterable, str], Iterable]
-
-
-def find_index(root: Optional[str] = None) -> Path:
-    """The model index of a checkout, or of an installed package that ships one.
-
-    Raises:
-        FileNotFoundError: If there is none, with the places.
-    """
-    package = Path(__file__).parents[1]
-    places = [Path(root)] if root else [package.parent, package / '.mim']
-    for place in places:
-        if (place / INDEX).is_file():
-            return place / INDEX
-    raise FileNotFoundError(f'there is no {INDEX} in {" or ".join(map(str, places))}: name a checkout with --root')
-
-
-def published(root: Optional[str] = None) -> list[dict[str, Any]]:
-    """The entries of all models in the metafiles that the index imports, `Config` made a path that can be read."""
-    index = find_index(root)
-    models = []
-    for name in yaml.safe_load(index.read_text(encoding='utf-8'))['Import']:
-        for model in yaml.safe_load((index.parent / name).read_text(encoding='utf-8'))['Models']:
-            models.append({**model, 'Path': str(index.parent / model['Config'])})
-    return models
 
 
 def zoo(root: Optional[str] = None, progress: Optional[Progress] = None) -> list[Row]:

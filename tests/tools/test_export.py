@@ -127,8 +127,12 @@ def test_bad_arguments(micro, tmp_path, monkeypatch, change, message):
 def test_checkpoints_that_do_not_fit(micro, tmp_path):
     with pytest.raises(ValueError, match='of another task: it has decode_head, and the config is one of pose'):
         export(micro['pose'][0], micro['seg'][1], str(tmp_path / 'a.onnx'))
-    state = torch.load(micro['seg'][1])['state_dict']
-    state['decode_head.conv_seg.bias'] = torch.zeros(5)
-    torch.save(state, tmp_path / 'five.pth')
-    with pytest.raises(ValueError, match='with 5 classes .* the config has 2'):
-        export(micro['seg'][0], str(tmp_path / 'five.pth'), str(tmp_path / 'a.onnx'))
+    for task, layer, message in (
+            ('seg', 'decode_head.conv_seg', r'5 classes, but the config has 2 \(model.decode_head.num_classes\)'),
+            ('pose', 'head.final_layer', r'5 keypoints, but the config has 17 \(model.head.out_channels\)'),
+            ('cls', 'head.fc', r'5 classes, but the config has 1000 \(model.head.num_classes\)')):
+        state = torch.load(micro[task][1])['state_dict']
+        state[f'{layer}.bias'] = torch.zeros(5)
+        torch.save(state, tmp_path / 'five.pth')
+        with pytest.raises(ValueError, match=f'five.pth has {message}'):
+            export(micro[task][0], str(tmp_path / 'five.pth'), str(tmp_path / 'a.onnx'))
