@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, DefaultScope
 from hrformer_mm import checks
 from hrformer_mm.data import synthesize
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
                ade='ocr_hrformer-s_ade20k')
 
@@ -55,7 +55,7 @@ def test_good_data_is_read(read, kind, count):
     ('custom', lambda root: [path.unlink() for path in (root / 'images/train').iterdir()],
      'images/train.*has no samples.*not empty'),
     ('custom', lambda root: shutil.rmtree(root / 'labels'),
-     'lacks the label map .*labels/train/train_000001.png.*layout'),
+     'labels/train/train_000001.png is missing: there is no such label map.*layout'),
     ('custom', lambda root: relabel(root / 'labels/train/train_000004.png', 2),
      'train_000004.png has label 2, but its 2 classes are 0 to 1, and 255 is ignored.*num_classes'),
     ('ade', lambda root: relabel(root / 'ADEChallengeData2016/annotations/training/ADE_train_00000002.png', 151),
@@ -63,8 +63,8 @@ def test_good_data_is_read(read, kind, count):
     ('coco', lambda root: shutil.rmtree(root / 'annotations'), 'person_keypoints_train2017.json.*not exist.*data_root'),
     ('coco', lambda root: rewrite(root / 'annotations/person_keypoints_train2017.json',
                                   lambda content: {**content, 'annotations': []}), 'train2017.*has no samples'),
-    ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'lacks the image .*train2017/0+1.jpg'),
-    ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'lacks the image .*JPEG'),
+    ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
+    ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text('n01440764/n01440764_00000001.JPEG 1000\n'),
      '00000001.JPEG has label 1000, but there are 1000 classes'),
