@@ -13,8 +13,8 @@ import numpy as np
 from .files import is_local
 from .problem import Problem
 
-# What puts a sample's annotation on another sample: no training starts with these.
-FATAL = ('duplicate image id', 'duplicate annotation id')
+# What makes a training learn what is wrong: it does not start. The others leave annotations out.
+FATAL = ('duplicate image id', 'duplicate annotation id', 'bad box')
 _TOLERANCE = 1.0  # pixels: tools round, and some count the last pixel's far side
 
 
@@ -56,11 +56,11 @@ def coco_problems(content: dict[str, Any], path: str) -> Iterator[Problem]:
     images = {}
     for image in content['images']:
         if image['id'] in images:
-            yield Problem('duplicate image id', path, f'has image id {image["id"]} twice, of {images[image["id"]]["file_name"]} '
-                          f'and {image["file_name"]}', 'Give each image an id of its own: annotations of the one are taken '
+            yield Problem('duplicate image id', path, f'has image id {image["id"]} twice, of {images[image["id"]].get("file_name")} '
+                          f'and {image.get("file_name")}', 'Give each image an id of its own: annotations of the one are taken '
                           'for the other\'s')
         elif not (image.get('width', 0) > 0 and image.get('height', 0) > 0):
-            yield Problem('image size', path, f'says that {image["file_name"]} is {image.get("width")}x'
+            yield Problem('image size', path, f'says that {image.get("file_name")} is {image.get("width")}x'
                           f'{image.get("height")}', 'Write the width and height of the file')
         images[image['id']] = image
     twice = Counter(annotation.get('id') for annotation in content['annotations'])
@@ -87,7 +87,7 @@ def _annotation_problems(annotation: dict[str, Any], images: dict[Any, dict], ke
         yield Problem('unknown image', path, f'has {name} of image id {annotation.get("image_id")}, which it does not list',
                       'List the image, or take the annotation out: it is not read')
         return
-    name = f'{name} of {image["file_name"]}'
+    name = f'{name} of {image.get("file_name")}'
     if keypoints and annotation.get('category_id') not in keypoints:
         yield Problem('unknown category', path, f'has {name} in category {annotation.get("category_id")}, which it does '
                       'not list', 'List the category, or correct the annotation')
@@ -99,6 +99,10 @@ def _annotation_problems(annotation: dict[str, Any], images: dict[Any, dict], ke
 
 
 def _box_problems(box: Any, name: str, width: float, height: float, path: str) -> Iterator[Problem]:
+    if box is None:
+        yield Problem('no box', path, f'has {name} without a box', 'Add its bbox, or take the annotation out: it is not '
+                      'trained on')
+        return
     if not isinstance(box, list) or len(box) != 4 or not all(
             isinstance(value, (int, float)) and math.isfinite(value) for value in box):
         yield Problem('bad box', path, f'has {name} with the box {box}', 'A box is [x, y, width, height], in pixels')

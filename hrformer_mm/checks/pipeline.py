@@ -77,6 +77,8 @@ class CheckedPipeline(Compose):
             DataError: If it is bad.
         """
         self._check(label_problems(data, self.facts))
+        if not isinstance(data.get('img_path'), str):  # of videos and the like, for which transforms choose the files
+            return
         for step in filter(_loads, self.transforms):
             data = self._load(step, data)
 

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from .coco import FATAL, Sizes, coco_problems, read_coco
@@ -28,7 +28,12 @@ def explain_data_errors() -> bool:
         return False
     for cls in (BaseDataset, *_descendants(BaseDataset)):
         _wrap(cls)
-    BaseDataset.__init_subclass__ = classmethod(lambda cls: _wrap(cls))
+
+    def init_subclass(cls: type, **kwargs: Any) -> None:
+        super(BaseDataset, cls).__init_subclass__(**kwargs)
+        _wrap(cls)
+
+    BaseDataset.__init_subclass__ = classmethod(init_subclass)
     return True
 
 
@@ -53,7 +58,7 @@ def _wrap(cls: type) -> None:
             if isinstance(error, DataError):
                 raise
             raise DataError(f'{place(self)} cannot be read: {_reason(self, error)}') from error
-        if not isinstance(self.pipeline, CheckedPipeline):  # it is where one full_init calls another
+        if type(self.pipeline) is Compose:  # not where one full_init calls another
             check_at_start(self)
 
     cls.full_init = full_init
@@ -70,7 +75,9 @@ def check_at_start(dataset: BaseDataset) -> None:
     if content:
         sizes = Sizes.of(content)
         _check_annotations(content, dataset.ann_file, where)
-    skips = not dataset.test_mode and any(getattr(step, 'ignore_empty', False) for step in dataset.pipeline.transforms)
+    skips = any(getattr(step, 'ignore_empty', False) for step in dataset.pipeline.transforms)
+    # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
+    skips = skips and not dataset.test_mode and not hasattr(dataset, 'datasets')
     dataset.pipeline = CheckedPipeline(dataset, where, sizes, skips)
     chosen = np.linspace(0, len(dataset) - 1, min(SAMPLES, len(dataset))).astype(int)
     errors = []
@@ -103,7 +110,8 @@ def place(dataset: BaseDataset) -> str:
     """The data set, in words: its class, folders and files."""
     where = {'data_root': dataset.data_root, 'ann_file': dataset.ann_file, **dict(dataset.data_prefix),
              'bbox_file': getattr(dataset, 'bbox_file', None)}
-    return f'{type(dataset).__name__} ({", ".join(f"{key}={value}" for key, value in where.items() if value)})'
+    named = ', '.join(f'{key}={value}' for key, value in where.items() if value)
+    return type(dataset).__name__ + (f' ({named})' if named else '')
 
 
 def _reason(dataset: BaseDataset, error: Exception) -> str:

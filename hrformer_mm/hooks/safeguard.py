@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..registry import HOOKS
+from .bad_data import report_left_out
 from .finite import check_loss, check_weights
 from .loading import check_fit, choose_checkpoint, drop_code
 from .randomness import Randomness
@@ -72,6 +73,10 @@ class Safeguard(Hook):
                          outputs: Optional[dict] = None) -> None:
         """Stop at a loss that is not finite."""
         check_loss(runner, data_batch, outputs)
+
+    def after_train(self, runner: Runner) -> None:
+        """Say how many bad samples the training went without."""
+        report_left_out(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Keep the validation's use of randomness apart from the training's."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DATASETS, DefaultScope
 
 from hrformer_mm import checks
@@ -20,11 +21,12 @@ SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x1
 def read(tmp_path):
     """Makes a small data set, spoils it, and reads one of a config's loaders from it."""
 
-    def run(kind, spoil=lambda root: None, split='train'):
+    def run(kind, spoil=lambda root: None, split='train', change=None):
         synthesize(tmp_path, kind, train=4, val=2, size=(64, 64))
         spoil(tmp_path / kind)
         cfg = Config.fromfile(CONFIGS / f'{SOURCES[kind]}.py')
         dataset = cfg[f'{split}_dataloader'].dataset
+        dataset.update(change or {})
         for key in ('data_root', 'bbox_file'):
             if dataset.get(key):
                 dataset[key] = str(tmp_path / Path(dataset[key]).relative_to('data'))
@@ -82,6 +84,68 @@ def test_boxes_without_images_are_refused(read):
     with pytest.raises(checks.DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list'
                                                '.*bbox_file=None'):
         read('coco', spoil, 'val')
+
+
+@pytest.mark.parametrize('spoil, message', [
+    (lambda root: (root / 'train2017/000000000001.jpg').unlink(), '000000000001.jpg is missing'),
+    (lambda root: (root / 'train2017/000000000002.jpg').write_bytes(b''), '000000000002.jpg is a file of 0 bytes'),
+    (lambda root: rewrite(root / 'annotations/instances_train2017.json',
+                          lambda content: {**content, 'images': content['images'][:1] * 2}), 'has image id 1 twice'),
+    (lambda root: rewrite(root / 'annotations/instances_train2017.json',
+                          lambda content: {**content, 'annotations': []}), 'instances_train2017.json.*has no samples'),
+])
+def test_detection(read, monkeypatch, spoil, message):
+    """mmdet's data sets have a full_init of their own, which does not call mmengine's."""
+    monkeypatch.setitem(SOURCES, 'coco', 'fcos_hrformer-s_coco')
+    with pytest.raises(checks.DataError, match=message):
+        read('coco', spoil)
+
+
+def test_data_sets_of_data_sets(read):
+    """mmpose's CombinedDataset loads images itself; its samples are numbered by the data sets inside."""
+    inner = read('coco')
+    inner.pipeline = Compose([])
+    path = Path(inner.get_data_info(3)['img_path'])
+
+    class Two(BaseDataset):
+
+        def full_init(self):
+            self.datasets, self._fully_initialized = [inner, inner], True
+
+        def __len__(self):
+            return 2 * len(inner)
+
+        def get_data_info(self, index):
+            return inner.get_data_info(index % len(inner))
+
+    two = Two(pipeline=[dict(type='mmpose.LoadImage', ignore_empty=True)])
+    assert isinstance(two.pipeline, checks.CheckedPipeline) and two.pipeline.bad is None
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(checks.DataError, match=f'Two: {path} is a JPEG file'):
+        two[len(inner) + 3]
+
+
+def test_other_errors_name_the_file_too(read):
+    dataset = read('custom')
+    dataset.pipeline.transforms.insert(1, lambda data: data['nothing'])
+    with pytest.raises(KeyError) as raised:
+        dataset[1]
+    assert 'train_000002.jpg' in raised.value.__notes__[0]
+
+
+def test_if_all_is_bad_nothing_is_left_out(read):
+    """Leaving samples out is no way to train on nothing."""
+    def spoil(root):
+        for path in (root / 'images/train').iterdir():
+            path.write_bytes(b'')
+    with pytest.raises(checks.DataError, match='0 bytes'):
+        read('custom', spoil, change=dict(pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)]))
+
+
+def test_a_test_set_leaves_nothing_out(read):
+    with pytest.raises(checks.DataError, match='0 bytes'):
+        read('custom', lambda root: (root / 'images/val/val_000001.jpg').write_bytes(b''), 'val',
+             dict(test_mode=True, pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)]))
 
 
 def test_ignored_labels_are_no_classes(read):

@@ -45,9 +45,9 @@ def data(pristine, tmp_path):
 @pytest.fixture
 def run(pristine, data):
 
-    def run(layout, config=None, splits=('train', ), changes=(), **kwargs):
+    def run(layout, config=None, splits=('train', ), changes={}, **kwargs):
         options = {f'{split}_dataloader.dataset.data_root': f'{data / layout}/' for split in splits}
-        options.update(changes)
+        options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
         if layout == 'coco' and config is None:
             boxes = data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
             options.update({f'{split}_dataloader.dataset.bbox_file': str(boxes) for split in splits if split != 'train'})
@@ -91,6 +91,19 @@ def test_a_broken_annotation_file_does_not_hide_the_others(run, data):
 def test_detection(run, data, spoil, kind):
     spoil(data / 'coco')
     assert {problem.kind for problem in run('coco', 'detection').problems} == {kind}
+
+
+def test_wrappers(run, data, pristine):
+    """Data sets inside of others are each checked, with the transforms that load for them."""
+    faults.halve(data / 'coco' / faults.COCO_IMAGE)
+    inner = Config.fromfile(pristine / 'coco.py').train_dataloader.dataset.to_dict()
+    steps, inner = inner['pipeline'], {**inner, 'data_root': f'{data}/coco/', 'pipeline': []}
+    combined = dict(type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'), pipeline=steps,
+                    datasets=[inner, {**inner, 'data_mode': 'bottomup', 'pipeline': steps[:1]}], _delete_=True)
+    report = run('coco', changes={'train_dataloader.dataset': combined})
+    assert report.counts() == {'cut image': 2} and len(report.datasets) == 2
+    repeated = dict(type='RepeatDataset', times=3, dataset={**inner, 'pipeline': steps}, _delete_=True)
+    assert run('coco', changes={'train_dataloader.dataset': repeated}).counts() == {'cut image': 1}
 
 
 def test_an_image_that_lies_on_its_side(run, data):

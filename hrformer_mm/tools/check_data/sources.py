@@ -42,7 +42,11 @@ def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(dataset)
         return
     for child in inside:
-        yield from _leaves(child)
+        for leaf in _leaves(child):
+            steps = list(leaf.get('pipeline') or ())
+            # mmpose's CombinedDataset loads what its data sets name; wrappers that mix images find them loaded.
+            loaded = any(step['type'].startswith('LoadImage') for step in steps)
+            yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
 
 
 def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
