@@ -55,8 +55,9 @@ def jpeg_is_cut(path: str) -> bool:
 
 def cut_problem(path: str) -> Problem:
     """The problem of a file that :func:`jpeg_is_cut`."""
-    return Problem('cut image', path, f'is a JPEG file of {Path(path).stat().st_size} bytes without its end: it was cut '
-                   'short, and decoders may fill what is missing with grey', COPY)
+    return Problem('cut image', path,
+                   f'is a JPEG file of {Path(path).stat().st_size} bytes without its end: it was cut short, and '
+                   'decoders may fill what is missing with grey', COPY)
 
 
 def find_problem(path: str, name: str) -> Optional[Problem]:
@@ -77,7 +78,9 @@ def find_problem(path: str, name: str) -> Optional[Problem]:
     try:
         with Image.open(path) as image:
             image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        return None  # too large for Pillow alone
+    except UnidentifiedImageError:
         with open(path, 'rb') as file:
             start = file.read(8)
         return Problem(f'unreadable {name}', path, f'is no picture: it begins with {start!r}', COPY)

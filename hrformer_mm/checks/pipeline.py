@@ -20,22 +20,24 @@ _LABELS = ('LoadAnnotations', )
 class CheckedPipeline(Compose):
     """The transforms of a data set, in their order; what they load is checked before the next one sees it.
 
-    A bad sample is an error that names its file. With mmcv's own switch, `ignore_empty=True` of the step that loads
-    images, a training (see :func:`check_at_start`) leaves bad samples out instead: each is named in the log once, and :attr:`skipped` counts them.
-    A data set in test mode leaves none out.
+    A bad sample is an error that names its file, or left out: then it is named in the log once, and :attr:`skipped`
+    counts it.
 
     Args:
         dataset (BaseDataset): After it was read.
         where (str): The data set, in words.
         sizes (Sizes, optional): Of the images, as their annotation file says.
         skips (bool): Whether bad samples are left out. Default: False.
+
+    Attributes:
+        bad (Tensor, optional): (samples, ), bool, in memory that workers share: which samples were bad so far. None
+            where bad samples are errors.
     """
 
     def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, skips: bool = False) -> None:
         self.transforms = dataset.pipeline.transforms
         self.where = where
         self.facts = Facts.of(dataset, sizes)
-        # A flag for each sample, in memory that the workers share.
         self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
 
     @property

@@ -23,7 +23,7 @@ LAYOUTS = 'hrformer-mm synthesize writes small data sets in the layouts that the
 
 
 def explain_data_errors() -> bool:
-    """Wrap `full_init` of all data sets, also of those that are yet to be defined; returns whether it was not before."""
+    """Wrap `full_init` of all data sets, those yet to be defined too; returns whether it was not wrapped before."""
     if hasattr(BaseDataset.full_init, '__wrapped__'):
         return False
     for cls in (BaseDataset, *_descendants(BaseDataset)):

@@ -29,8 +29,9 @@ def label_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
     """Of a picture's one label, as classification has it."""
     label, classes = sample.get('gt_label'), facts.classes
     if classes and isinstance(label, (int, np.integer)) and not 0 <= label < classes:
-        yield Problem('label beyond classes', str(sample.get('img_path')), f'has label {label}, but there are {classes} '
-                      f'classes, 0 to {classes - 1}', 'Correct the label, or name more classes')
+        yield Problem('label beyond classes', str(sample.get('img_path')),
+                      f'has label {label}, but there are {classes} classes, 0 to {classes - 1}',
+                      'Correct the label, or name more classes')
 
 
 def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
@@ -39,9 +40,9 @@ def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
     expected = facts.sizes.get(sample['img_id']) if facts.sizes and 'img_id' in sample else None
     if expected and shape and tuple(shape[:2]) != expected:
         turned = ', or if its EXIF orientation turns it, store it upright' if shape[:2] == expected[::-1] else ''
-        yield Problem('image size', str(sample['img_path']), f'is {_size(shape)}, but the annotation file says '
-                      f'{_size(expected)}', 'Use the image that was annotated, or scale its boxes and keypoints to this '
-                      f'size{turned}')
+        yield Problem('image size', str(sample['img_path']),
+                      f'is {_size(shape)}, but the annotation file says {_size(expected)}',
+                      f'Use the image that was annotated, or scale its boxes and keypoints to this size{turned}')
 
 
 def label_map_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
@@ -60,14 +61,13 @@ def label_map_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Prob
         yield Problem('label map depth', path, f'has label {deep} in more than 8 bits, which would be read as '
                       f'{deep & _BYTE}', 'Save 8 bits per pixel: labels are 0 to 255')
         return
-    zero_is_ignored = bool(sample.get('reduce_zero_label'))  # then the file counts classes from 1
+    lowest = int(bool(sample.get('reduce_zero_label')))  # 1 if the file counts classes from 1
     beyond = (labels >= facts.classes) & (labels != facts.ignored)
     if facts.classes and beyond.any():
-        label = int(labels[beyond].min()) + zero_is_ignored
-        yield Problem(
-            'label beyond classes', path, f'has label {label}, but its {facts.classes} classes are {int(zero_is_ignored)} '
-            f'to {facts.classes - (not zero_is_ignored)}, and {facts.ignored} is ignored',
-            'Correct the label map, or name more classes (metainfo, and num_classes of the head)')
+        yield Problem('label beyond classes', path,
+                      f'has label {int(labels[beyond].min()) + lowest}, but its {facts.classes} classes are {lowest} '
+                      f'to {facts.classes - 1 + lowest}, and {facts.ignored} is ignored',
+                      'Correct the label map, or name more classes (metainfo, and num_classes of the head)')
 
 
 def _deep_label(path: str) -> Optional[int]:

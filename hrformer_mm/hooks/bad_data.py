@@ -13,8 +13,8 @@ def report_left_out(runner: Runner) -> None:
     for dataset in _leaves(runner.train_dataloader.dataset):
         pipeline = getattr(dataset, 'pipeline', None)
         if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
-            runner.logger.warning(f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left out '
-                                  '(ignore_empty of its pipeline); each is named above')
+            runner.logger.warning(f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left '
+                                  'out (ignore_empty of its pipeline); each is named above')
 
 
 def _leaves(dataset: Any) -> Iterator[Any]:

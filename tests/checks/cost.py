@@ -52,8 +52,8 @@ def cost(layout, config, size, root):
         with_checks.append(seconds(lambda: checked.load(dataset.get_data_info(0))))
         whole.append(seconds(lambda: dataset[0]))
     before, after, all_of_it = (1e3 * statistics.median(times) for times in (plain, with_checks, whole))
-    print(f'{layout:12}{size[0]}x{size[1]}: loading {before:.2f} ms, with checks {after:.2f} ms, {after - before:+.2f} ms; '
-          f'the whole pipeline {all_of_it:.2f} ms')
+    print(f'{layout:12}{size[0]}x{size[1]}: loading {before:.2f} ms, with checks {after:.2f} ms, '
+          f'{after - before:+.2f} ms; the whole pipeline {all_of_it:.2f} ms')
 
 
 def start(root, images=118_287, persons=262_465):

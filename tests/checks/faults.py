@@ -1,4 +1,4 @@
-"""Faults of data sets, each by itself: what is spoilt, the kind that it must be found as, and the file that is named."""
+"""Faults of data sets, each by itself: what is spoilt, the kind it must be found as, and the file to be named."""
 import json
 import shutil
 from typing import Callable, NamedTuple
@@ -39,6 +39,10 @@ def blank_half(path):
 
 def scramble(path):
     path.write_bytes(np.random.default_rng(0).bytes(2000))
+
+
+def move(path):
+    path.rename(path.with_name(f'moved{path.suffix}'))
 
 
 def on(path, change):
@@ -97,8 +101,8 @@ FILES = [
     for layout, what, path in (('custom', 'image', SEG_IMAGE), ('custom', 'label map', SEG_LABELS),
                                ('coco', 'image', COCO_IMAGE), ('imagenet', 'image', CLASS_IMAGE))
     for name, change, word in ((f'empty {what}', empty, 'empty'), (f'half {what}', halve, 'cut'),
-                               (f'half-blank {what}', blank_half, 'cut'), (f'garbage for a {what}', scramble, 'unreadable'),
-                               (f'missing {what}', lambda path: path.rename(path.with_name(f'moved{path.suffix}')), 'missing'))
+                               (f'half-blank {what}', blank_half, 'cut'),
+                               (f'garbage for a {what}', scramble, 'unreadable'), (f'missing {what}', move, 'missing'))
     if not (path == SEG_IMAGE and name.startswith('missing'))  # of a folder of images none is missing
 ]
 LABELS = [
@@ -114,11 +118,12 @@ LABELS = [
 ]
 ANNOTATIONS = [
     Fault('image size', 'coco', on(PERSONS, rewrite(shrink)), 'image size', COCO_IMAGE),
-    Fault('no image size', 'coco', on(PERSONS, rewrite(lambda c: c['images'][0].update(width=0))), 'image size', PERSONS),
+    Fault('no image size', 'coco', on(PERSONS, first('images', width=0)), 'image size', PERSONS),
     Fault('image ids', 'coco', on(PERSONS, same_id('images')), 'duplicate image id', PERSONS),
     Fault('annotation ids', 'coco', on(PERSONS, same_id('annotations')), 'duplicate annotation id', PERSONS),
     Fault('box outside', 'coco', on(PERSONS, first('annotations', bbox=[50, 10, 40, 20])), 'box outside', PERSONS),
-    Fault('box without area', 'coco', on(PERSONS, first('annotations', bbox=[5, 5, 0, 9])), 'box without area', PERSONS),
+    Fault('box without area', 'coco', on(PERSONS, first('annotations', bbox=[5, 5, 0, 9])), 'box without area',
+          PERSONS),
     Fault('box of NaN', 'coco', on(PERSONS, first('annotations', bbox=[5, 5, float('nan'), 9])), 'bad box', PERSONS),
     Fault('no box', 'coco', on(PERSONS, rewrite(lambda c: c['annotations'][0].pop('bbox'))), 'no box', PERSONS),
     Fault('no keypoints', 'coco', on(PERSONS, rewrite(lambda c: c['annotations'][0].pop('keypoints'))), 'no keypoints',
@@ -128,7 +133,8 @@ ANNOTATIONS = [
     Fault('keypoint outside', 'coco', on(PERSONS, first('annotations', keypoints=[70, 5, 2] + [5, 5, 2] * 16,
                                                         num_keypoints=17)), 'keypoint outside', PERSONS),
     Fault('person of no image', 'coco', on(PERSONS, first('annotations', image_id=77)), 'unknown image', PERSONS),
-    Fault('person of no category', 'coco', on(PERSONS, first('annotations', category_id=9)), 'unknown category', PERSONS),
+    Fault('person of no category', 'coco', on(PERSONS, first('annotations', category_id=9)), 'unknown category',
+          PERSONS),
 ]
 SETS = [
     Fault('no images', 'custom', lambda root: clear(root / 'images/train'), 'unreadable data set', 'images/train'),
@@ -136,7 +142,8 @@ SETS = [
     Fault('no annotation file', 'coco', lambda root: (root / PERSONS).unlink(), 'unreadable data set', PERSONS),
     Fault('garbage for an annotation file', 'coco', lambda root: (root / PERSONS).write_text('{"images": ['),
           'unreadable data set', PERSONS),
-    Fault('no persons', 'coco', on(PERSONS, rewrite(lambda c: c.update(annotations=[]))), 'unreadable data set', PERSONS),
+    Fault('no persons', 'coco', on(PERSONS, rewrite(lambda c: c.update(annotations=[]))), 'unreadable data set',
+          PERSONS),
     Fault('empty class folder', 'imagenet', lambda root: (root / 'train/n09999999').mkdir(), 'empty class folder',
           'train/n09999999'),
     Fault('empty list', 'imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'unreadable data set',

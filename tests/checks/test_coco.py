@@ -10,7 +10,8 @@ from hrformer_mm.checks.coco import Sizes
 @pytest.mark.parametrize('ids', [[7, 3, 900000000000], ['b', 'a', 'ccc']])
 def test_sizes(ids):
     images = [dict(id=number, height=10 * n, width=n) for n, number in enumerate(ids, 1)]
-    sizes = Sizes.of(dict(images=images + [dict(id=ids[0], height=99, width=9)]))  # the last one counts, as in COCO's API
+    images.append(dict(id=ids[0], height=99, width=9))  # the last one counts, as in COCO's API
+    sizes = Sizes.of(dict(images=images))
     assert [sizes.get(number) for number in ids] == [(99, 9), (20, 2), (30, 3)]
     assert sizes.get(5 if isinstance(ids[0], int) else 'aa') is None
 
@@ -29,7 +30,8 @@ def test_other_files_are_not_read(tmp_path, content):
 
 def test_places_that_are_not_read(tmp_path):
     (tmp_path / 'a.txt').write_text('{"images": []}')
-    assert all(read_coco(path) is None for path in ('', None, tmp_path / 'a.txt', tmp_path / 'no.json', 's3://a/b.json'))
+    for path in ('', None, tmp_path / 'a.txt', tmp_path / 'no.json', 's3://a/b.json'):
+        assert read_coco(path) is None
 
 
 def test_what_good_files_hold(tmp_path):

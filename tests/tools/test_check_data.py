@@ -49,8 +49,8 @@ def run(pristine, data):
         options = {f'{split}_dataloader.dataset.data_root': f'{data / layout}/' for split in splits}
         options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
         if layout == 'coco' and config is None:
-            boxes = data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
-            options.update({f'{split}_dataloader.dataset.bbox_file': str(boxes) for split in splits if split != 'train'})
+            boxes = str(data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
+            options.update({f'{split}_dataloader.dataset.bbox_file': boxes for split in splits if split != 'train'})
         return check_data(str(pristine / f'{config or layout}.py'), splits, options=options, **kwargs)
 
     return run
@@ -138,8 +138,8 @@ def test_limit(run, data):
 
 def test_a_transform_that_fails(run, data):
     """What no check foresees is found as well, by one sample that goes through all of the pipeline."""
-    options = {'train_dataloader.dataset.pipeline': [dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=3)]}
-    problem, = run('custom', changes=options).problems
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=3)]
+    problem, = run('custom', changes={'train_dataloader.dataset.pipeline': steps}).problems
     assert problem.kind == 'pipeline' and problem.path.endswith('.png') and 'TypeError' in problem.what
 
 
@@ -153,7 +153,8 @@ def test_command(pristine, data):
     faults.halve(data / 'coco' / faults.COCO_IMAGE)
     bad = invoke(pristine / 'coco.py', '--split', 'train')
     assert bad.exit_code == 1 and bad.stdout.splitlines()[-1] == '1 problem (cut image: 1).'
-    assert f'{data}/coco/{faults.COCO_IMAGE} is a JPEG file of ' in bad.stdout and 'Copy or download it again' in bad.stdout
+    assert f'{data}/coco/{faults.COCO_IMAGE} is a JPEG file of ' in bad.stdout
+    assert 'Copy or download it again' in bad.stdout
     report = json.loads(invoke(pristine / 'coco.py', '--split', 'train', '--json').stdout)
     assert report['counts'] == {'cut image': 1} and report['datasets'][0]['problems'][0]['kind'] == 'cut image'
 
@@ -165,6 +166,7 @@ def test_command(pristine, data):
     (['CONFIG', '--cfg-options', 'train_dataloader.dataset.type=NoSuch', '--split', 'train'], 'NoSuch'),
 ])
 def test_wrong_arguments(pristine, args, message):
-    result = CliRunner().invoke(main, ['check-data', *(str(pristine / 'custom.py') if a == 'CONFIG' else a for a in args)])
+    args = [str(pristine / 'custom.py') if arg == 'CONFIG' else arg for arg in args]
+    result = CliRunner().invoke(main, ['check-data', *args])
     assert result.exit_code == 1 and message in result.output, result.output
-    assert result.output.count('\n') <= 2 or 'NoSuch' in message
+    assert result.output.startswith('Error: ')

@@ -91,8 +91,8 @@ def _check(dataset: BaseDataset, result: Checked, limit: Optional[int], progress
         result.files += 1
         without = unlabelled(content)
         if without:
-            result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no keypoints: '
-                                'poses are not trained on them')
+            result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no '
+                                'keypoints: poses are not trained on them')
     result.problems += empty_classes(dataset)
     try:
         _read(dataset, Sizes.of(content) if content else None, result.dataset)
