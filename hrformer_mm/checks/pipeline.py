@@ -20,25 +20,29 @@ _LABELS = ('LoadAnnotations', )
 class CheckedPipeline(Compose):
     """The transforms of a data set, in their order; what they load is checked before the next one sees it.
 
-    A bad sample is an error that names its file, or left out: then it is named in the log once, and :attr:`skipped`
-    counts it.
+    A bad sample is an error that names its file. With mmcv's own switch, `ignore_empty=True` of the step that loads
+    images, a training leaves it out instead: it is named in the log once, and :attr:`skipped` counts it.
 
     Args:
         dataset (BaseDataset): After it was read.
         where (str): The data set, in words.
         sizes (Sizes, optional): Of the images, as their annotation file says.
-        skips (bool): Whether bad samples are left out. Default: False.
+        strict (bool): Whether to leave nothing out, whatever the pipeline says. Default: False.
 
     Attributes:
         bad (Tensor, optional): (samples, ), bool, in memory that workers share: which samples were bad so far. None
             where bad samples are errors.
     """
 
-    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, skips: bool = False) -> None:
+    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, strict: bool = False) -> None:
         self.transforms = dataset.pipeline.transforms
         self.where = where
         self.facts = Facts.of(dataset, sizes)
+        # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
+        may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
+        skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
         self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
+        self.hint = ' To train without such samples: ignore_empty=True of the step that loads images.' if may_skip else ''
 
     @property
     def skipped(self) -> int:
@@ -62,7 +66,7 @@ class CheckedPipeline(Compose):
                     return None
         except DataError as error:
             if self.bad is None:
-                raise
+                raise DataError(f'{error}{self.hint}', error.problem) from error.__cause__
             self.bad[index] = True
             print_log(f'Left out: {error}', logger='current', level=logging.WARNING)
             return None

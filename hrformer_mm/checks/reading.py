@@ -75,10 +75,7 @@ def check_at_start(dataset: BaseDataset) -> None:
     if content:
         sizes = Sizes.of(content)
         _check_annotations(content, dataset.ann_file, where)
-    skips = any(getattr(step, 'ignore_empty', False) for step in dataset.pipeline.transforms)
-    # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
-    skips = skips and not dataset.test_mode and not hasattr(dataset, 'datasets')
-    dataset.pipeline = CheckedPipeline(dataset, where, sizes, skips)
+    dataset.pipeline = CheckedPipeline(dataset, where, sizes)
     chosen = np.linspace(0, len(dataset) - 1, min(SAMPLES, len(dataset))).astype(int)
     errors = []
     for index in chosen:

@@ -66,6 +66,9 @@ def test_a_bad_file_is_an_error_that_names_it(run, data, fault):
     with pytest.raises(DataError, match=re.escape(f'{fault.layout}/{fault.culprit} ')) as raised:
         run(fault.layout)
     assert raised.value.problem.kind == fault.kind
+    at_start = fault in IN_ANNOTATIONS and fault.kind != 'image size'
+    assert at_start or str(raised.value).endswith('To train without such samples: ignore_empty=True of the step that '
+                                                  'loads images.')
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_what_is_left_out_is_counted(make):
     for _ in range(2):  # each is counted once
         assert all('img' in dataset[i] for i in range(18))
         lines = log_of(dataset)
-        assert len(lines) == 2 and '/one): 1 of 6 samples were bad' in lines[0] and '/three): 3 of 6' in lines[1]
+        assert len(lines) == 2 and '/one/): 1 of 6 samples were bad' in lines[0] and '/three/): 3 of 6' in lines[1]
     assert len(log_of(RepeatDataset(one, times=2))) == 1
 
 

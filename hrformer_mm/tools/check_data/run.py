@@ -120,10 +120,10 @@ def _check(dataset: BaseDataset, result: Checked, limit: Optional[int], progress
 
 def _read(dataset: BaseDataset, sizes: Optional[Sizes], where: str) -> None:
     """Read the annotations. What is checked at the start of a training is left to what follows here."""
-    dataset.pipeline = CheckedPipeline(dataset, where)  # what has one is not checked by full_init
+    dataset.pipeline = CheckedPipeline(dataset, where, strict=True)  # what has one is not checked by full_init
     with redirect_stdout(sys.stderr):  # COCO's API prints
         dataset.full_init()
-    dataset.pipeline = CheckedPipeline(dataset, where, sizes)  # the classes may have been read
+    dataset.pipeline = CheckedPipeline(dataset, where, sizes, strict=True)  # the classes may have been read
 
 
 def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
