@@ -27,6 +27,7 @@ class CheckedPipeline(Compose):
         dataset (BaseDataset): After it was read.
         where (str): The data set, in words.
         sizes (Sizes, optional): Of the images, as their annotation file says.
+        most (int, optional): The classes of the model, if it may tell apart fewer than the data set has.
         strict (bool): Whether to leave nothing out, whatever the pipeline says. Default: False.
 
     Attributes:
@@ -34,10 +35,11 @@ class CheckedPipeline(Compose):
             where bad samples are errors.
     """
 
-    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, strict: bool = False) -> None:
+    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, most: Optional[int] = None,
+                 strict: bool = False) -> None:
         self.transforms = dataset.pipeline.transforms
         self.where = where
-        self.facts = Facts.of(dataset, sizes)
+        self.facts = Facts.of(dataset, sizes, most)
         # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
         may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
         skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)

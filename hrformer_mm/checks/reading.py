@@ -83,8 +83,8 @@ def check_at_start(dataset: BaseDataset) -> None:
             dataset.pipeline.load(dataset.get_data_info(int(index)))
         except DataError as error:
             missing = error.problem.kind.startswith('missing')
-            layout = f' Is its layout the one that {type(dataset).__name__} reads? {LAYOUTS}.' if missing else ''
-            errors.append(DataError(f'{error}{layout}', error.problem))
+            layout = f' Is its layout the one that {type(dataset).__name__} reads? {LAYOUTS}.'
+            errors.append(DataError(f'{error}{layout if missing else dataset.pipeline.hint}', error.problem))
             if dataset.pipeline.bad is None:
                 raise errors[-1] from None
     if errors and len(errors) == len(chosen):  # nothing would be left

@@ -21,8 +21,9 @@ class Facts:
     sizes: Optional[Sizes]
 
     @classmethod
-    def of(cls, dataset: BaseDataset, sizes: Optional[Sizes]) -> 'Facts':
-        return cls(len(dataset.metainfo.get('classes') or ()), getattr(dataset, 'ignore_index', 255), sizes)
+    def of(cls, dataset: BaseDataset, sizes: Optional[Sizes], most: Optional[int]) -> 'Facts':
+        classes = len(dataset.metainfo.get('classes') or ())
+        return cls(min(classes, most) if most else classes, getattr(dataset, 'ignore_index', 255), sizes)
 
 
 def label_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:

@@ -1,11 +1,22 @@
-"""How many samples a training left out because they were bad."""
+"""What a training says about its data: classes that its model lacks, and samples that were left out."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from mmengine.runner import Runner
 
-from ..checks import CheckedPipeline
+from ..checks import CheckedPipeline, head_classes
+
+
+def warn_of_classes(runner: Runner) -> None:
+    """Log where a data set has more classes than the model: a label of theirs would end in an obscure error."""
+    most = head_classes(runner.cfg.get('model') or {})
+    for dataset in _leaves(runner.train_dataloader.dataset):
+        classes = len(getattr(dataset, 'metainfo', {}).get('classes') or ())
+        if most and most < classes:
+            runner.logger.warning(f'{type(dataset).__name__} has {classes} classes, but the head has num_classes={most}: '
+                                  f'a label of {most} or more would end the training. Make them the same, or see with '
+                                  'hrformer-mm check-data CONFIG that there is none')
 
 
 def report_left_out(runner: Runner) -> None:

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..registry import HOOKS
-from .bad_data import report_left_out
+from .bad_data import report_left_out, warn_of_classes
 from .finite import check_loss, check_weights
 from .loading import check_fit, choose_checkpoint, drop_code
 from .randomness import Randomness
@@ -59,7 +59,8 @@ class Safeguard(Hook):
         check_fit(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Take up the random states where the checkpoint left them."""
+        """Take up the random states where the checkpoint left them, and compare the model with its data."""
+        warn_of_classes(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:

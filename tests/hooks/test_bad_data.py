@@ -1,4 +1,4 @@
-"""At the end of a training the log says how many samples were left out; tests/checks has whole trainings."""
+"""The log says how many samples were left out, and which classes the model lacks; tests/checks has whole trainings."""
 from types import SimpleNamespace
 
 import cv2
@@ -7,6 +7,7 @@ import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
 from hrformer_mm.hooks import Safeguard
+from hrformer_mm.hooks.bad_data import warn_of_classes
 
 
 class Pictures(BaseDataset):
@@ -52,3 +53,17 @@ def test_what_is_left_out_is_counted(make):
 def test_nothing_is_said_of_good_data(make):
     assert log_of(make('good')) == [] and log_of(make('strict', ignore_empty=False)) == []
     assert log_of(['any other data set']) == []
+
+
+@pytest.mark.parametrize('model, lacks', [
+    (dict(head=dict(num_classes=2)), True), (dict(decode_head=[dict(num_classes=9), dict(num_classes=2)]), True),
+    (dict(bbox_head=dict(num_classes=3)), False), (dict(decode_head=dict(num_classes=4)), False),
+    (dict(head=dict(out_channels=2)), False), ({}, False),
+])
+def test_classes_that_the_head_lacks(make, model, lacks):
+    dataset = make('classes')
+    dataset._metainfo['classes'] = ('a', 'b', 'c')
+    lines = []
+    warn_of_classes(SimpleNamespace(cfg=dict(model=model), logger=SimpleNamespace(warning=lines.append),
+                                    train_dataloader=SimpleNamespace(dataset=RepeatDataset(dataset, 2))))
+    assert len(lines) == lacks and all('has 3 classes, but the head has num_classes=2' in line for line in lines)

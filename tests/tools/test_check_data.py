@@ -130,6 +130,15 @@ def test_notes_are_no_problems(run, data):
     assert report.datasets[0].notes[0].startswith('1 pictures in') and 'z.png' in report.datasets[0].notes[0]
 
 
+def test_labels_that_the_head_has_no_class_for(run, data):
+    """The data set has the class and the model does not: the loss would end in an obscure error."""
+    faults.relabel(lambda labels: labels * 0 + 1)(data / 'custom' / faults.SEG_LABELS)
+    problems = run('custom', changes={'model.decode_head.num_classes': 1}).problems
+    named = next(problem for problem in problems if problem.path.endswith(faults.SEG_LABELS))
+    assert named.kind == 'label beyond classes' and 'label 1, but its 1 classes are 0 to 0' in named.what
+    assert not run('custom').problems
+
+
 def test_limit(run, data):
     faults.empty(data / 'custom' / faults.SEG_IMAGE)  # the third of five
     assert not run('custom', limit=2).problems and len(run('custom', limit=3).problems) == 1

@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from ...checks import CheckedPipeline, DataError, Problem, coco_problems, place, read_coco
+from ...checks import CheckedPipeline, DataError, Problem, coco_problems, head_classes, place, read_coco
 from ...checks.coco import Sizes, unlabelled
 from ..model import find_config
 from .folders import empty_classes, unread
@@ -79,12 +79,13 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, place(dataset))
-            _check(dataset, result, limit, progress or (lambda items, description: items))
+            _check(dataset, result, head_classes(cfg.get('model') or {}), limit, progress or (lambda items, _: items))
             checked.append(result)
     return Report(config, checked)
 
 
-def _check(dataset: BaseDataset, result: Checked, limit: Optional[int], progress: Progress) -> None:
+def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit: Optional[int],
+           progress: Progress) -> None:
     content = read_coco(dataset.ann_file)
     if content:
         result.problems += coco_problems(content, dataset.ann_file)
@@ -95,7 +96,7 @@ def _check(dataset: BaseDataset, result: Checked, limit: Optional[int], progress
                                 'keypoints: poses are not trained on them')
     result.problems += empty_classes(dataset)
     try:
-        _read(dataset, Sizes.of(content) if content else None, result.dataset)
+        _read(dataset, Sizes.of(content) if content else None, classes, result.dataset)
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
@@ -118,12 +119,12 @@ def _check(dataset: BaseDataset, result: Checked, limit: Optional[int], progress
         result.problems += _try_pipeline(dataset, good, samples[good])
 
 
-def _read(dataset: BaseDataset, sizes: Optional[Sizes], where: str) -> None:
+def _read(dataset: BaseDataset, sizes: Optional[Sizes], classes: Optional[int], where: str) -> None:
     """Read the annotations. What is checked at the start of a training is left to what follows here."""
     dataset.pipeline = CheckedPipeline(dataset, where, strict=True)  # what has one is not checked by full_init
     with redirect_stdout(sys.stderr):  # COCO's API prints
         dataset.full_init()
-    dataset.pipeline = CheckedPipeline(dataset, where, sizes, strict=True)  # the classes may have been read
+    dataset.pipeline = CheckedPipeline(dataset, where, sizes, classes, strict=True)  # the classes may have been read
 
 
 def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
