@@ -76,7 +76,7 @@ def coco_problems(content: dict[str, Any], path: str) -> Iterator[Problem]:
 
 
 def unlabelled(content: dict[str, Any]) -> int:
-    """How many annotations say that they have no keypoints, as half of COCO's persons do: they are not trained on."""
+    """How many annotations say that they have no keypoints, as many of COCO's persons do: they are not trained on."""
     return sum('keypoints' in annotation and not annotation.get('num_keypoints', 1)
                for annotation in content['annotations'])
 
