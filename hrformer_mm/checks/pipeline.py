@@ -44,7 +44,7 @@ class CheckedPipeline(Compose):
         may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
         skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
         self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
-        self.hint = ' To train without such samples: ignore_empty=True of the step that loads images.' if may_skip else ''
+        self.hint = ' To train without such samples: ignore_empty=True of the step that loads images.' * may_skip
 
     @property
     def skipped(self) -> int:

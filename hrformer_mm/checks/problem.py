@@ -1,6 +1,6 @@
 """What is wrong with a file of a data set."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Optional
 
 
@@ -14,9 +14,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f'{self.path} {self.what}. {self.remedy}.'
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
 
 
 class DataError(ValueError):

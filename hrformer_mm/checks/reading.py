@@ -6,7 +6,7 @@ epoch).
 """
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import wraps
 from typing import Any
 
@@ -54,7 +54,7 @@ def _wrap(cls: type) -> None:
             return
         try:
             original(self)
-        except (AssertionError, KeyError, OSError, RuntimeError, ValueError) as error:
+        except (AssertionError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f'{place(self)} cannot be read: {_reason(self, error)}') from error

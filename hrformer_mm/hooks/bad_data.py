@@ -14,9 +14,9 @@ def warn_of_classes(runner: Runner) -> None:
     for dataset in _leaves(runner.train_dataloader.dataset):
         classes = len(getattr(dataset, 'metainfo', {}).get('classes') or ())
         if most and most < classes:
-            runner.logger.warning(f'{type(dataset).__name__} has {classes} classes, but the head has num_classes={most}: '
-                                  f'a label of {most} or more would end the training. Make them the same, or see with '
-                                  'hrformer-mm check-data CONFIG that there is none')
+            runner.logger.warning(f'{type(dataset).__name__} has {classes} classes, but the head has num_classes='
+                                  f'{most}: a label of {most} or more would end the training. Make them the same, or '
+                                  'see with hrformer-mm check-data CONFIG that there is none')
 
 
 def report_left_out(runner: Runner) -> None:
