@@ -66,7 +66,8 @@ def test_good_data_is_read(read, kind, count):
     ('coco', lambda root: rewrite(root / 'annotations/person_keypoints_train2017.json',
                                   lambda content: {**content, 'annotations': []}), 'train2017.*has no samples'),
     ('coco', lambda root: rewrite(root / 'annotations/person_keypoints_train2017.json',
-                                  lambda content: {**content, 'annotations': [{**content['annotations'][0], 'bbox': None}]}),
+                                  lambda content: {**content, 'annotations': [
+                                      {**content['annotations'][0], 'bbox': None}]}),
      'train2017.json.* cannot be read: .*NoneType'),
     ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
     ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
