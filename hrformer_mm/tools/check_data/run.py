@@ -1,11 +1,9 @@
 """Check every file and annotation of a config's data sets."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
@@ -122,8 +120,7 @@ def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit:
 def _read(dataset: BaseDataset, sizes: Optional[Sizes], classes: Optional[int], where: str) -> None:
     """Read the annotations. What is checked at the start of a training is left to what follows here."""
     dataset.pipeline = CheckedPipeline(dataset, where, strict=True)  # what has one is not checked by full_init
-    with redirect_stdout(sys.stderr):  # COCO's API prints
-        dataset.full_init()
+    dataset.full_init()
     dataset.pipeline = CheckedPipeline(dataset, where, sizes, classes, strict=True)  # the classes may have been read
 
 
