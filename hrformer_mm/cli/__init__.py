@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .benchmark import benchmark
+from .check_data import check_data
 from .common import bar, errors
 from .doctor import doctor
 from .explain import explain
@@ -61,5 +62,5 @@ def synthesize(directory: str, only: tuple[str, ...], seed: int, train: Optional
         click.echo(f'Wrote {folder}.')
 
 
-for command in (benchmark, complexity, doctor, explain, export, predict, report, segfix, zoo):
+for command in (benchmark, check_data, complexity, doctor, explain, export, predict, report, segfix, zoo):
     main.add_command(command)

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..registry import HOOKS
+from .bad_data import report_left_out, warn_of_classes
 from .finite import check_loss, check_weights
 from .loading import check_fit, choose_checkpoint, drop_code
 from .randomness import Randomness
@@ -58,7 +59,8 @@ class Safeguard(Hook):
         check_fit(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Take up the random states where the checkpoint left them."""
+        """Take up the random states where the checkpoint left them, and compare the model with its data."""
+        warn_of_classes(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -72,6 +74,10 @@ class Safeguard(Hook):
                          outputs: Optional[dict] = None) -> None:
         """Stop at a loss that is not finite."""
         check_loss(runner, data_batch, outputs)
+
+    def after_train(self, runner: Runner) -> None:
+        """Say how many bad samples the training went without."""
+        report_left_out(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Keep the validation's use of randomness apart from the training's."""

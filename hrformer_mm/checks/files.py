@@ -1,0 +1,93 @@
+"""Whether a file holds a whole picture."""
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from .problem import Problem
+
+_START, _END = b'\xff\xd8', b'\xff\xd9'
+_SCAN = 0xda
+_ALONE = {0x01, *range(0xd0, 0xd8)}  # markers without a length
+COPY = 'Copy or download it again, or take it out of the data set'
+
+
+def is_local(path: object) -> bool:
+    """Whether this names a file on this machine, not one in a store that only mmengine reads."""
+    return isinstance(path, (str, os.PathLike)) and '://' not in str(path)
+
+
+def jpeg_is_cut(path: str) -> bool:
+    """Whether a JPEG file ends before its picture does. False for other formats.
+
+    OpenCV 4 decodes what there is of such a file, fills the rest with grey, and says nothing to Python. The markers
+    are those of ITU-T T.81, table B.1; between the first scan and the end of the image the bytes of the end's marker
+    occur in no other meaning, while headers may hold a whole JPEG, a thumbnail, and are stepped over.
+    """
+    with open(path, 'rb') as file:
+        if file.read(2) != _START:
+            return False
+        while True:
+            marker = file.read(2)
+            while marker == b'\xff\xff':  # fill bytes
+                marker = b'\xff' + file.read(1)
+            if len(marker) < 2:
+                return True
+            if marker[0] != 0xff:
+                return False  # no JPEG: the decoder's affair
+            if marker[1] in _ALONE:
+                continue
+            length = file.read(2)
+            if len(length) < 2:
+                return True
+            file.seek(int.from_bytes(length, 'big') - 2, os.SEEK_CUR)
+            if marker[1] == _SCAN:
+                break
+        scan = file.tell()
+        if file.seek(0, os.SEEK_END) < scan + 2:
+            return True
+        file.seek(-2, os.SEEK_END)
+        if file.read(2) == _END:
+            return False
+        file.seek(scan)
+        return _END not in file.read()  # cameras write more behind it
+
+
+def cut_problem(path: str) -> Problem:
+    """The problem of a file that :func:`jpeg_is_cut`."""
+    return Problem('cut image', path,
+                   f'is a JPEG file of {Path(path).stat().st_size} bytes without its end: it was cut short, and '
+                   'decoders may fill what is missing with grey', COPY)
+
+
+def find_problem(path: str, name: str) -> Optional[Problem]:
+    """Why a local file cannot be read as a picture, or None if it can.
+
+    Args:
+        path (str): The file.
+        name (str): What it is to the data set: 'image' or 'label map'.
+    """
+    from PIL import Image, UnidentifiedImageError  # not needed as long as all is well
+    if not Path(path).is_file():
+        what = 'is a folder, not a file' if Path(path).is_dir() else f'is missing: there is no such {name}'
+        return Problem(f'missing {name}', path, what, 'Put the file there, or take it out of the data set')
+    if not Path(path).stat().st_size:
+        return Problem(f'empty {name}', path, f'is a file of 0 bytes, not {_article(name)}', COPY)
+    if jpeg_is_cut(path):
+        return cut_problem(path)
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except Image.DecompressionBombError:
+        return None  # too large for Pillow alone
+    except UnidentifiedImageError:
+        with open(path, 'rb') as file:
+            start = file.read(8)
+        return Problem(f'unreadable {name}', path, f'is no picture: it begins with {start!r}', COPY)
+    except (OSError, SyntaxError, ValueError) as error:  # all of them what Pillow raises for damaged files
+        return Problem(f'cut {name}', path, f'is cut short or damaged ({error})', COPY)
+    return None
+
+
+def _article(name: str) -> str:
+    return f'an {name}' if name == 'image' else f'a {name}'

@@ -1,0 +1,130 @@
+"""A data set's own pipeline, with checks where it loads."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
+
+import torch
+from mmengine.dataset import BaseDataset, Compose
+from mmengine.logging import print_log
+
+from .coco import Sizes
+from .files import cut_problem, find_problem, is_local, jpeg_is_cut
+from .problem import DataError, Problem
+from .samples import Facts, image_problems, label_map_problems, label_problems
+
+_IMAGE = ('LoadImageFromFile', 'LoadImage')
+_LABELS = ('LoadAnnotations', )
+
+
+class CheckedPipeline(Compose):
+    """The transforms of a data set, in their order; what they load is checked before the next one sees it.
+
+    A bad sample is an error that names its file. With mmcv's own switch, `ignore_empty=True` of the step that loads
+    images, a training leaves it out instead: it is named in the log once, and :attr:`skipped` counts it.
+
+    Args:
+        dataset (BaseDataset): After it was read.
+        where (str): The data set, in words.
+        sizes (Sizes, optional): Of the images, as their annotation file says.
+        most (int, optional): The classes of the model, if it may tell apart fewer than the data set has.
+        strict (bool): Whether to leave nothing out, whatever the pipeline says. Default: False.
+
+    Attributes:
+        bad (Tensor, optional): (samples, ), bool, in memory that workers share: which samples were bad so far. None
+            where bad samples are errors.
+    """
+
+    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, most: Optional[int] = None,
+                 strict: bool = False) -> None:
+        self.transforms = dataset.pipeline.transforms
+        self.where = where
+        self.facts = Facts.of(dataset, sizes, most)
+        # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
+        may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
+        skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
+        self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
+        self.hint = ' To train without such samples: ignore_empty=True of the step that loads images.' * may_skip
+
+    @property
+    def skipped(self) -> int:
+        """How many samples were bad and left out so far, in all workers."""
+        return 0 if self.bad is None else int(self.bad.sum())
+
+    def __call__(self, data: dict[str, Any]) -> Optional[dict[str, Any]]:
+        """Run the transforms; None for a sample that one of them, or a check, leaves out.
+
+        Raises:
+            DataError: If a file of the sample is bad, unless bad samples are left out.
+        """
+        index, path = data.get('sample_idx'), data.get('img_path')
+        if self.bad is not None and self.bad[index]:
+            return None
+        try:
+            self._check(label_problems(data, self.facts))
+            for step in self.transforms:
+                data = self._load(step, data) if _loads(step) else step(data)
+                if data is None:
+                    return None
+        except DataError as error:
+            if self.bad is None:
+                raise DataError(f'{error}{self.hint}', error.problem) from error.__cause__
+            self.bad[index] = True
+            print_log(f'Left out: {error}', logger='current', level=logging.WARNING)
+            return None
+        except Exception as error:
+            if hasattr(error, 'add_note'):  # Python 3.11
+                error.add_note(f'{self.where}: this is about {path}')
+            raise
+        return data
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Load a sample, without its other transforms.
+
+        Raises:
+            DataError: If it is bad.
+        """
+        self._check(label_problems(data, self.facts))
+        if not isinstance(data.get('img_path'), str):  # of videos and the like, for which transforms choose the files
+            return
+        for step in filter(_loads, self.transforms):
+            data = self._load(step, data)
+
+    def _load(self, step: Callable, data: dict[str, Any]) -> dict[str, Any]:
+        image = _kind(step) in _IMAGE
+        path = data.get('img_path' if image else 'seg_map_path')
+        local = is_local(path)
+        try:
+            if image and local and 'img' not in data and jpeg_is_cut(path):
+                self._check([cut_problem(path)])
+            loaded = step(data)
+        except DataError:
+            raise
+        except Exception as error:
+            problem = find_problem(path, 'image' if image else 'label map') if local else None
+            if problem is None:
+                raise
+            raise self._error(problem) from error
+        if loaded is None:  # ignore_empty
+            self._check([local and find_problem(path, 'image') or Problem(
+                'unreadable image', str(path), 'cannot be read', 'See that it is there, and whole')])
+        if image:
+            self._check(image_problems(loaded, self.facts))
+        elif 'gt_seg_map' in loaded and 'reduce_zero_label' in loaded:  # mmseg's
+            self._check(label_map_problems(loaded, self.facts))
+        return loaded
+
+    def _check(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            raise self._error(problem)
+
+    def _error(self, problem: Problem) -> DataError:
+        return DataError(f'{self.where}: {problem}', problem)
+
+
+def _kind(step: Callable) -> str:
+    return type(step).__name__
+
+
+def _loads(step: Callable) -> bool:
+    return _kind(step) in _IMAGE + _LABELS

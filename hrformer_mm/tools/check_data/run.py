@@ -1,0 +1,167 @@
+"""Check every file and annotation of a config's data sets."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, Optional
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+
+from ...checks import CheckedPipeline, DataError, Problem, coco_problems, head_classes, place, read_coco
+from ...checks.coco import Sizes, unlabelled
+from ..model import find_config
+from .folders import empty_classes, unread
+from .sources import build_unread, find_datasets
+
+Progress = Callable[[Iterable, str], Iterable]
+_AHEAD = 256  # samples that wait for a thread at a time
+
+
+@dataclass
+class Checked:
+    """A data set: the splits that use it, what it is, how much of it was looked at, and what is wrong.
+
+    `notes` are no faults, as they are common in good data sets, but are worth knowing.
+    """
+    splits: str
+    dataset: str
+    samples: int = 0
+    files: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """All data sets of a config."""
+    config: str
+    datasets: list[Checked]
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [problem for dataset in self.datasets for problem in dataset.problems]
+
+    def counts(self) -> Counter:
+        """How many problems there are of each kind."""
+        return Counter(problem.kind for problem in self.problems)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), 'counts': dict(self.counts())}
+
+
+def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = None,
+               options: Optional[dict[str, Any]] = None, progress: Optional[Progress] = None) -> Report:
+    """Check the data sets of a config, as its data loaders name them.
+
+    Every image and label map is decoded by the config's own loading transforms, and the whole pipeline is tried on one
+    sample of each data set. Annotation files are read whole.
+
+    Args:
+        config (str): A config file, or a name in the zoo.
+        splits (Sequence[str]): Of 'train', 'val' and 'test'; all that the config has by default.
+        limit (int, optional): Samples to look at of each data set, evenly spread. Default: all.
+        options (dict, optional): Changes of the config, as in {'train_dataloader.dataset.data_root': 'data'}.
+        progress (callable, optional): Goes around the iteration over samples.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no such config, or no such split in it.
+    """
+    cfg = Config.fromfile(find_config(config))
+    cfg.merge_from_dict(options or {})
+    checked = []
+    for names, datasets in find_datasets(cfg, splits).items():
+        for settings in datasets:
+            dataset = build_unread(cfg, settings)
+            result = Checked(names, place(dataset))
+            _check(dataset, result, head_classes(cfg.get('model') or {}), limit, progress or (lambda items, _: items))
+            checked.append(result)
+    return Report(config, checked)
+
+
+def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit: Optional[int],
+           progress: Progress) -> None:
+    content = read_coco(dataset.ann_file)
+    if content:
+        result.problems += coco_problems(content, dataset.ann_file)
+        result.files += 1
+        without = unlabelled(content)
+        if without:
+            result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no '
+                                'keypoints: poses are not trained on them')
+    result.problems += empty_classes(dataset)
+    try:
+        _read(dataset, Sizes.of(content) if content else None, classes, result.dataset)
+    except DataError as error:
+        path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
+        what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
+        result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
+        return
+    result.samples = len(dataset)
+    samples = _choose(dataset, limit)
+    paths = {path for sample in samples.values() for path in _files(sample)}
+    result.files += len(paths)
+    if limit is None:
+        result.notes += filter(None, [unread(dataset, paths)])
+    good = None
+    description = f'{result.splits}: {type(dataset).__name__}'
+    for index, problem in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
+        if problem:
+            result.problems.append(problem)
+        elif good is None:
+            good = index
+    if good is not None:
+        result.problems += _try_pipeline(dataset, good, samples[good])
+
+
+def _read(dataset: BaseDataset, sizes: Optional[Sizes], classes: Optional[int], where: str) -> None:
+    """Read the annotations. What is checked at the start of a training is left to what follows here."""
+    dataset.pipeline = CheckedPipeline(dataset, where, strict=True)  # what has one is not checked by full_init
+    dataset.full_init()
+    dataset.pipeline = CheckedPipeline(dataset, where, sizes, classes, strict=True)  # the classes may have been read
+
+
+def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
+    """Samples by index, one for each image: there may be many persons in it."""
+    count = min(len(dataset), limit or len(dataset))
+    chosen = {}
+    for index in np.linspace(0, len(dataset) - 1, count).astype(int).tolist():
+        sample = dataset.get_data_info(index)
+        chosen.setdefault(tuple(_files(sample)) or index, (index, sample))
+    return dict(chosen.values())
+
+
+def _files(sample: dict[str, Any]) -> list[str]:
+    return [sample[key] for key in ('img_path', 'seg_map_path') if isinstance(sample.get(key), str)]
+
+
+def _load_all(dataset: BaseDataset, samples: list[dict[str, Any]]) -> Iterator[Optional[Problem]]:
+    """The problem of each sample, or None, in their order; decoders leave other threads free to run."""
+
+    def load(sample: dict[str, Any]) -> Optional[Problem]:
+        try:
+            dataset.pipeline.load(sample)
+        except DataError as error:
+            return error.problem
+        except Exception as error:  # a transform of another library: whatever it raises would end a training
+            return _failure(error, sample)
+        return None
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None) as pool:
+        for start in range(0, len(samples), _AHEAD):
+            yield from pool.map(load, samples[start:start + _AHEAD])
+
+
+def _try_pipeline(dataset: BaseDataset, index: int, sample: dict[str, Any]) -> Iterator[Problem]:
+    try:
+        dataset.prepare_data(index)
+    except Exception as error:
+        yield _failure(error, sample)
+
+
+def _failure(error: Exception, sample: dict[str, Any]) -> Problem:
+    return Problem('pipeline', ', '.join(_files(sample)), f'cannot go through the pipeline: {type(error).__name__}: '
+                   f'{error}'.rstrip('.'), 'Correct the transforms of the config, or this sample')

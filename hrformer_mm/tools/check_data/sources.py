@@ -1,0 +1,65 @@
+"""The data sets of a config, each once, as its training and tests build them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, DefaultScope
+
+SPLITS = ('train', 'val', 'test')
+
+
+def find_datasets(cfg: Config, splits: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The configs of all data sets, those inside of wrappers too; keys name the splits, as in 'val, test'.
+
+    Raises:
+        ValueError: If the config has no data loader of a split that was asked for, or of any.
+    """
+    for split in splits:
+        if not cfg.get(f'{split}_dataloader'):
+            raise ValueError(f'{cfg.filename} has no {split}_dataloader: choose other splits')
+    found: list[tuple[dict[str, Any], list[str]]] = []
+    for split in splits or SPLITS:
+        loader = cfg.get(f'{split}_dataloader')
+        for leaf in _leaves(loader.dataset) if loader else ():
+            same = next((names for known, names in found if known == leaf), None)
+            if same is None:
+                found.append((leaf, [split]))
+            elif split not in same:
+                same.append(split)
+    if not found:
+        raise ValueError(f'{cfg.filename} has no data loader with a dataset')
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for leaf, names in found:
+        grouped.setdefault(', '.join(names), []).append(leaf)
+    return grouped
+
+
+def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    inside = dataset.get('datasets') or ([dataset['dataset']] if dataset.get('dataset') else None)
+    if inside is None:
+        yield dict(dataset)
+        return
+    for child in inside:
+        for leaf in _leaves(child):
+            steps = list(leaf.get('pipeline') or ())
+            # mmpose's CombinedDataset loads what its data sets name; wrappers that mix images find them loaded.
+            loaded = any(step['type'].startswith('LoadImage') for step in steps)
+            yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
+
+
+def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
+    """Build a data set whose annotations are not read yet.
+
+    Raises:
+        ValueError: If it cannot be built, or is of no class that reads through mmengine's BaseDataset.
+    """
+    try:
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            built = DATASETS.build({**dataset, 'lazy_init': True})
+    except (AssertionError, AttributeError, KeyError) as error:  # of a config that is wrong
+        raise ValueError(f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}') from error
+    if not isinstance(built, BaseDataset):
+        raise ValueError(f'{type(built).__name__} is no BaseDataset of mmengine: it cannot be checked')
+    return built

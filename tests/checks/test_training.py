@@ -1,0 +1,116 @@
+"""A training on bad data ends with the file's name, though the bad sample is none of those looked at before."""
+import gc
+import re
+import shutil
+
+import pytest
+from mmengine.config import Config
+
+import faults
+import small_trainings
+from hrformer_mm.checks import DataError, reading
+from hrformer_mm.checks.coco import FATAL
+from hrformer_mm.data import synthesize
+
+LAYOUTS = ('custom', 'coco', 'imagenet')
+
+
+@pytest.fixture(scope='module')
+def pristine(tmp_path_factory):
+    root = tmp_path_factory.mktemp('pristine')
+    synthesize(root, LAYOUTS, train=8, val=1, size=(64, 64))
+    gc.freeze()  # mmengine collects garbage for each data set: not all of the libraries' again
+    yield root
+    gc.unfreeze()
+
+
+@pytest.fixture
+def data(pristine, tmp_path):
+    shutil.copytree(pristine, tmp_path / 'data')
+    return tmp_path / 'data'
+
+
+@pytest.fixture(scope='module')
+def configs():
+    return {layout: small_trainings.read_config(layout) for layout in LAYOUTS}
+
+
+@pytest.fixture
+def run(data, configs, tmp_path, monkeypatch):
+    """`run(layout)` loads all that a training would; `run(layout, True)` is the training."""
+    monkeypatch.setattr(reading, 'SAMPLES', 1)  # the first, which is good
+
+    def run(layout, whole=False, change=lambda cfg: None, **kwargs):
+        cfg = Config(configs[layout].to_dict())
+        change(cfg)
+        if whole:
+            return small_trainings.train(cfg, layout, data, tmp_path / 'work', **kwargs)
+        return small_trainings.load(cfg, layout, data, **kwargs)
+
+    return run
+
+
+def skip(cfg):
+    cfg.train_dataloader.dataset.pipeline[0].ignore_empty = True
+
+
+IN_SAMPLES = faults.FILES + faults.LABELS
+IN_ANNOTATIONS = [fault for fault in faults.ANNOTATIONS
+                  if fault.kind in (*FATAL, 'image size') and fault.name != 'no image size']
+LEFT_OUT = [fault for fault in IN_SAMPLES if fault.layout == 'custom' or 'half image' in fault.name]
+
+
+@pytest.mark.parametrize('fault', IN_SAMPLES + IN_ANNOTATIONS, ids=lambda fault: fault.name)
+def test_a_bad_file_is_an_error_that_names_it(run, data, fault):
+    fault.spoil(data / fault.layout)
+    with pytest.raises(DataError, match=re.escape(f'{fault.layout}/{fault.culprit} ')) as raised:
+        run(fault.layout)
+    assert raised.value.problem.kind == fault.kind
+    at_start = fault in IN_ANNOTATIONS and fault.kind != 'image size'
+    assert at_start or str(raised.value).endswith('To train without such samples: ignore_empty=True of the step that '
+                                                  'loads images.')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('fault', IN_SAMPLES + IN_ANNOTATIONS, ids=lambda fault: fault.name)
+def test_a_bad_file_ends_the_training(run, data, fault):
+    fault.spoil(data / fault.layout)
+    with pytest.raises(DataError, match=re.escape(f'{fault.layout}/{fault.culprit} ')):
+        run(fault.layout, True)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_good_data_is_no_error(run, layout):
+    assert run(layout).pipeline.skipped == 0
+
+
+@pytest.mark.parametrize('fault', LEFT_OUT, ids=lambda fault: fault.name)
+def test_a_bad_file_can_be_left_out(run, data, fault):
+    """Another sample takes its place, and it is counted once, however often it is met."""
+    fault.spoil(data / fault.layout)
+    dataset = run(fault.layout, change=skip, epochs=3)
+    count = sum(dataset.get_data_info(i)['img_path'].endswith(fault.culprit) for i in range(len(dataset)))
+    assert dataset.pipeline.skipped == max(count, 1)  # of a picture as many as there are persons in it
+
+
+def test_workers_count_together(run, data):
+    faults.halve(data / 'custom' / faults.SEG_IMAGE)
+    faults.relabel(faults.label_200)(data / 'custom/labels/train/train_000006.png')
+    assert run('custom', change=skip, workers=2, batch=2, epochs=2).pipeline.skipped == 2
+
+
+@pytest.mark.slow  # PyTorch waits for 5 seconds for a worker that failed
+def test_an_error_comes_out_of_a_worker(run, data):
+    faults.halve(data / 'custom' / faults.SEG_IMAGE)
+    with pytest.raises(DataError, match=re.escape(faults.SEG_IMAGE)):
+        run('custom', workers=1, batch=2)
+
+
+@pytest.mark.slow
+def test_a_training_says_what_it_left_out(run, data):
+    faults.halve(data / 'custom' / faults.SEG_IMAGE)
+    runner = run('custom', True, change=skip)
+    log = next((data.parent / 'work').glob('*/*.log')).read_text()
+    assert re.search(r'Left out: .*train_000003.jpg is a JPEG file of \d+ bytes without its end', log)
+    assert re.search(r'1 of 8 samples were bad and left out', log) and log.count('Left out: ') == 1
+    assert runner.iter == 2
