@@ -6,6 +6,7 @@ from typing import Any, Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..arguments import whole, wholes
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
 
@@ -25,7 +26,7 @@ class ClassificationNeck(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own.
 
     Raises:
-        ValueError: If `in_channels` and `channels` are not of the same length.
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -35,9 +36,11 @@ class ClassificationNeck(BaseModule):
                  norm_cfg: dict[str, Any] = dict(type='BN'),
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        channels, in_channels = wholes('channels', channels), wholes('in_channels', in_channels)
         if len(in_channels) != len(channels):
-            raise ValueError(f'in_channels is {tuple(in_channels)}, but must have {len(channels)} entries, one per '
-                             f'entry of channels, {tuple(channels)}')
+            raise ValueError(f'in_channels is {in_channels}, but must have {len(channels)} entries, one per entry of '
+                             f'channels, {channels}')
+        whole('out_channels', out_channels)
         widths = [c * Bottleneck.expansion for c in channels]
         self.increase = nn.ModuleList(
             Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from mmpose.models.heads import HeatmapHead
+from mmpose.registry import KEYPOINT_CODECS
+from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import Tensor
 
+from ..arguments import config, whole
 from ..registry import MODELS
 
 
@@ -23,6 +26,9 @@ class TopdownHeatmapHead(HeatmapHead):
         loss (dict): One of mmpose's losses.
         decoder (dict, optional): One of mmpose's codecs, to turn heatmaps into coordinates.
         init_cfg (dict, optional): By default mmpose's: normal with a deviation of 0.001.
+
+    Raises:
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -32,6 +38,12 @@ class TopdownHeatmapHead(HeatmapHead):
                  loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
                  decoder: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
+        for name, value in (('in_channels', in_channels), ('out_channels', out_channels)):
+            whole(name, value)
+        config('loss', loss, MMPOSE_MODELS, "dict(type='KeypointMSELoss')")
+        if decoder is not None:
+            config('decoder', decoder, KEYPOINT_CODECS, "dict(type='MSRAHeatmap', input_size=(192, 256), …)")
+        whole('in_index', in_index, lowest=0)
         super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
                          init_cfg=init_cfg)
         self.in_index = in_index

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS as MMSEG_MODELS
+from mmseg.registry import TASK_UTILS
 from torch import Tensor, nn
 
+from ..arguments import config, flag, one_of, rate, whole, wholes
 from ..layers import conv_norm
 from ..ops import upsampled_conv
 from ..registry import MODELS
@@ -64,14 +66,15 @@ class OCRHead(BaseDecodeHead):
             gcd(sum(in_channels), channels) groups.
         channels (int): Channels of pixels and regions. Default: 512.
         key_channels (int): Channels of the comparison of both. Default: 256.
-        in_index (Sequence[int], optional): The streams to take. Default: all that `in_channels` counts.
+        in_index (Sequence[int], optional): The streams to take, the finest first. Default: all that `in_channels`
+            counts.
         loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4.
         dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
         align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
         **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, …
 
     Raises:
-        ValueError: If `version` is unknown, or `in_index` and `in_channels` differ in length.
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -87,12 +90,19 @@ class OCRHead(BaseDecodeHead):
                  dropout_ratio: float = 0.05,
                  align_corners: bool = True,
                  **kwargs: Any) -> None:
-        if version not in VERSIONS:
-            raise ValueError(f"version is {version!r}, but must be one of {', '.join(VERSIONS)}")
-        in_index = tuple(range(len(in_channels))) if in_index is None else tuple(in_index)
+        one_of('version', version, VERSIONS)
+        in_channels = wholes('in_channels', in_channels)
+        in_index = tuple(range(len(in_channels))) if in_index is None else wholes('in_index', in_index, lowest=0)
         if len(in_index) != len(in_channels):
-            raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, '
-                             f'{tuple(in_channels)}')
+            raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
+        if list(in_index) != sorted(set(in_index)):
+            raise ValueError(f'in_index is {in_index}, but must name streams in rising order, each once')
+        for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
+            whole(name, value)
+        rate('dropout_ratio', dropout_ratio)
+        flag('align_corners', align_corners)
+        config('loss_auxiliary', loss_auxiliary, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+        _check_host(**kwargs)
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
                          input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
                          align_corners=align_corners, **kwargs)
@@ -108,6 +118,9 @@ class OCRHead(BaseDecodeHead):
         self.attention = ObjectAttention(channels, key_channels, norm_cfg)
         self.fuse = nn.Sequential(*conv_norm(2 * channels, channels, norm_cfg, bias=True, relu=True))
         self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
+        losses = self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
+        for name, loss in (('loss_auxiliary', self.loss_auxiliary), *(('loss_decode', loss) for loss in losses)):
+            _check_class_weight(name, loss, self.out_channels)
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0)."""
@@ -143,3 +156,26 @@ class OCRHead(BaseDecodeHead):
         auxiliary = F.interpolate(auxiliary, size=labels.shape[1:], mode='bilinear', align_corners=self.align_corners)
         losses['loss_auxiliary'] = self.loss_auxiliary(auxiliary, labels, ignore_index=self.ignore_index)
         return losses
+
+
+def _check_host(loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None, ignore_index: Any = 255,
+                **_: Any) -> None:
+    """What mmseg's `BaseDecodeHead` would take without a word, or refuse without saying what is wrong."""
+    several = isinstance(loss_decode, (list, tuple))
+    for i, loss in enumerate(loss_decode if several else [loss_decode]):
+        config(f'loss_decode[{i}]' if several else 'loss_decode', loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+    if ignore_index is not None:
+        whole('ignore_index', ignore_index, lowest=None)
+    if sampler is not None:
+        config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
+        if sampler['type'] == 'OHEMPixelSampler':
+            if sampler.get('thresh') is not None:
+                rate('sampler.thresh', sampler['thresh'])
+            whole('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
+
+
+def _check_class_weight(name: str, loss: nn.Module, classes: int) -> None:
+    weight = getattr(loss, 'class_weight', None)
+    if weight is not None and len(weight) != classes:
+        raise ValueError(f'{name}.class_weight is {[round(float(w), 4) for w in weight]}, but must have one entry per '
+                         f'class, {classes}, not {len(weight)}')

@@ -65,13 +65,13 @@ def test_wrong_arch(arch, error, message):
 
 
 @pytest.mark.parametrize('arguments, error, message', [
-    (dict(window_sizes=0), ValueError, r'window_sizes\[0\]\[0\] is 0'),
+    (dict(window_sizes=0), ValueError, 'window_sizes is 0, but must be at least 1'),
     (dict(window_sizes=(7, 7, 7)), ValueError, 'window_sizes is.*4 entries, not 3'),
     (dict(window_sizes=(7, 7, 7, (7, 7, 7))), ValueError, r'window_sizes\[3\].*2 entries, not 3'),
     (dict(window_sizes=(7, 0)), ValueError, r'window_sizes\[1\] is 0'),
     (dict(window_sizes=(7, (7, 7))), TypeError, r'window_sizes\[1\] must be a whole number'),
-    (dict(window_sizes=7.5), TypeError, 'window_sizes must be a list of 4, but is 7.5'),
-    (dict(window_sizes='7'), TypeError, "window_sizes must be a list of 4, but is '7'"),
+    (dict(window_sizes=7.5), TypeError, 'window_sizes must be a whole number, or a list of 4, but is 7.5'),
+    (dict(window_sizes='7'), TypeError, "window_sizes must be a whole number, or a list of 4, but is '7'"),
     (dict(drop_path_rate=1.5), ValueError, 'drop_path_rate is 1.5'),
     (dict(drop_path_rate='0.1'), TypeError, "drop_path_rate must be a number.*'0.1'"),
     (dict(out_indices=(0, 4)), ValueError, r'out_indices is \(0, 4\), but streams are 0, 1, 2 and 3'),
@@ -85,8 +85,8 @@ def test_wrong_arch(arch, error, message):
     (dict(in_channels=0), ValueError, 'in_channels is 0'),
     (dict(norm_cfg='BN'), TypeError, "norm_cfg must be a dict.*'BN'"),
     (dict(norm_cfg=dict()), TypeError, "norm_cfg must be a dict with a 'type'"),
-    (dict(with_cp='yes'), ValueError, "with_cp is 'yes', but must be False, True or 'cheap'"),
-    (dict(with_cp=1), ValueError, "with_cp is 1, but must be False, True or 'cheap'"),
+    (dict(with_cp='yes'), ValueError, "with_cp is 'yes', but must be one of False, True, cheap"),
+    (dict(with_cp=1), ValueError, "with_cp is 1, but must be one of False, True, cheap"),
     (dict(with_rpe=1), TypeError, 'with_rpe must be True or False, but is 1'),
     (dict(with_dwconv='no'), TypeError, "with_dwconv must be True or False, but is 'no'"),
     (dict(shift_windows=3), TypeError, 'shift_windows must be True or False, but is 3'),
