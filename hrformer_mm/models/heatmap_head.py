@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..arguments import config, whole
 from ..registry import MODELS
+from .inputs import check_streams
 
 
 @MODELS.register_module()
@@ -49,5 +50,10 @@ class TopdownHeatmapHead(HeatmapHead):
         self.in_index = in_index
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0."""
+        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0.
+
+        Raises:
+            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+        """
+        check_streams(feats, (self.in_index, ), (self.in_channels, ), self.final_layer.weight)
         return self.final_layer(feats[self.in_index])

@@ -16,6 +16,7 @@ from ..layers.fusion import UPSAMPLES
 from ..registry import MODELS
 from ..weights import load_backbone
 from .arch import Arch, Stage, WindowSizes, from_arch, from_extra
+from .inputs import check_image
 
 STEM_CHANNELS = 64
 
@@ -203,16 +204,16 @@ class HRFormer(BaseModule):
         """Compute the feature maps.
 
         Args:
-            x (Tensor): (N, in_channels, H, W), of floating point, any H and W from 1 up; N may be 0.
+            x (Tensor): (N, in_channels, H, W), of the weights' dtype, any H and W from 1 up; N may be 0.
 
         Returns:
             tuple[Tensor]: For each stream i of `out_indices`, (N, channels[i], ceil(H / 2**(i + 2)),
             ceil(W / 2**(i + 2))), in channels-last memory.
 
         Raises:
-            TypeError, ValueError: If `x` is of another form.
+            TypeError, ValueError: If `x` is of another form or dtype, with the remedy.
         """
-        self._check_input(x)
+        check_image(x, self.in_channels, self.conv1.weight)
         x = x.contiguous(memory_format=torch.channels_last)
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
@@ -225,14 +226,6 @@ class HRFormer(BaseModule):
             for module in self.get_submodule(f'stage{number}'):
                 maps = module(maps)
         return tuple(maps)
-
-    def _check_input(self, x: Tensor) -> None:
-        if x.dim() != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(f'the input has the shape {tuple(x.shape)}, but must be (N, {self.in_channels}, H, W)')
-        if not x.shape[2] or not x.shape[3]:
-            raise ValueError(f'the input has the shape {tuple(x.shape)}, but height and width must be at least 1')
-        if not x.is_floating_point():
-            raise TypeError(f'the input is of {x.dtype}, but must be of floating point: normalise the image first')
 
     def init_weights(self) -> None:
         """Initialise as `init_cfg` says; a checkpoint is recognised, renamed and checked, and must fit.

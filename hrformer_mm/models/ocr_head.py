@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from ..arguments import config, flag, one_of, rate, whole, wholes
 from ..layers import conv_norm
-from ..ops import upsampled_conv
+from ..ops import product, upsampled_conv
 from ..registry import MODELS
+from .inputs import check_streams
 
 VERSIONS = ('v2', 'v3')
 
@@ -45,7 +46,7 @@ class ObjectAttention(nn.Module):
         query = self.query(pixels).flatten(2).transpose(1, 2)
         key = self.key(regions).flatten(2)
         value = self.value(regions).flatten(2).transpose(1, 2)
-        attention = torch.softmax(query @ key * self.scale, dim=-1)
+        attention = torch.softmax(product(query, key) * self.scale, dim=-1).to(value.dtype)
         context = (attention @ value).transpose(1, 2).unflatten(2, pixels.shape[2:])
         return self.project(context)
 
@@ -123,7 +124,12 @@ class OCRHead(BaseDecodeHead):
             _check_class_weight(name, loss, self.out_channels)
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0)."""
+        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0).
+
+        Raises:
+            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+        """
+        check_streams(inputs, self.in_index, self.in_channels, self.pixels[0].weight)
         pixels, auxiliary = self._entries(self._transform_inputs(inputs))
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
         regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
+from .projection import product
 from .triton_attention import available, triton_attention, usable
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
                       pad_by_index, partition_windows, shift_mask)
@@ -119,10 +120,10 @@ def _choose(device: torch.device, shifted: bool) -> str:
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     q, k, v = windows.unbind(0)
-    product = (q * scale) @ k.transpose(-2, -1)
+    scores = product(q * scale, k.transpose(-2, -1))
     if bias is not None:
-        product = product + bias
-    return torch.softmax(product, dim=-1) @ v
+        scores = scores + bias
+    return torch.softmax(scores, dim=-1).to(v.dtype) @ v
 
 
 def _fused(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
