@@ -38,11 +38,10 @@ _FIGURES = pytest.StashKey[dict]()
 
 @pytest.fixture(scope='session')
 def figure(request: pytest.FixtureRequest) -> Callable[[str, float, float], None]:
-    """``figure(name, value, bound)`` asserts value <= bound; the largest value of each name is printed after all tests."""
+    """``figure(name, value, bound)`` asserts value <= bound; the largest value of a name is printed after all tests."""
     figures = request.config.stash.setdefault(_FIGURES, {})
 
     def check(name: str, value: float, bound: float) -> None:
-        value = float(value)
         if not value <= figures.get(name, (-1.0, bound))[0]:
             figures[name] = (value, bound)
         assert value <= bound, f'{name}: {value:.3g}, but at most {bound:.0e}'

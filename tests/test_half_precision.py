@@ -116,4 +116,4 @@ def test_float16_attention_is_as_exact_as_its_inputs(backend, figure):
         set_attention_backend(previous)
     for name, b in results[1].items():
         deviation = (results[0][name].double() - b).norm() / b.norm()
-        figure(f'float16 attention and its gradients against float64, {backend}', deviation, 2e-3)
+        figure(f'float16 attention and its gradients against float64, {backend}', deviation.item(), 2e-3)

@@ -156,14 +156,15 @@ WRONG = [
     (ocr, dict(norm_cfg=dict(type='BM')), [*NORMS, "'BM'"]),
     (ocr, dict(ignore_index='255'), ['ignore_index', "'255'", 'whole number']),
     (ocr, dict(loss_auxiliary=None), ['loss_auxiliary', 'None', 'CrossEntropyLoss']),
-    (ocr, dict(loss_auxiliary=dict(type='CrossEntropy')), ['loss_auxiliary.type', "'CrossEntropy'", 'CrossEntropyLoss']),
+    (ocr, dict(loss_auxiliary=dict(type='CrossEntropy')), [
+        'loss_auxiliary.type', "'CrossEntropy'", 'CrossEntropyLoss']),
     (ocr, dict(loss_decode=None), ['loss_decode', 'None', 'CrossEntropyLoss']),
-    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_wieght=[1])), ['loss_decode', "'class_wieght'",
-                                                                             'class_weight']),
-    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_weight=[1., 2])), ['loss_decode.class_weight',
-                                                                                  '[1.0, 2.0]', 'one entry per class, 5']),
-    (ocr, dict(loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', class_weight=[1])),
-     ['loss_auxiliary.class_weight', '[1.0]', 'one entry per class, 5']),
+    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_wieght=[1])), [
+        'loss_decode', "'class_wieght'", 'class_weight']),
+    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_weight=[1., 2])), [
+        'loss_decode.class_weight', '[1.0, 2.0]', 'one entry per class, 5']),
+    (ocr, dict(loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', class_weight=[1])), [
+        'loss_auxiliary.class_weight', '[1.0]', 'one entry per class, 5']),
     (ocr, dict(sampler='ohem'), ['sampler', "'ohem'", SAMPLER]),
     (ocr, dict(sampler=dict(type='OHEM')), ['sampler.type', "'OHEM'", SAMPLER]),
     (ocr, dict(sampler=dict(type=SAMPLER, treshold=0.9)), ['sampler', "'treshold'", 'thresh']),
@@ -221,7 +222,8 @@ def test_nothing_wrong(build):
 
 @pytest.mark.parametrize('changes', [
     dict(norm_cfg=dict(type='SyncBN', momentum=1, requires_grad=False)), dict(norm_cfg=dict(type=torch.nn.BatchNorm2d)),
-    dict(norm_cfg=dict(type='BN', momentum=None)), dict(norm_cfg=dict(type='IN', affine=True)), dict(out_indices=range(2)),
+    dict(norm_cfg=dict(type='BN', momentum=None)), dict(norm_cfg=dict(type='IN', affine=True)),
+    dict(out_indices=range(2)),
     dict(init_cfg=[dict(type='Constant', val=0, layer='Conv2d')]), dict(window_sizes=[[7, 5], 7, 5, [3, 4]]),
 ])
 def test_unusual_and_right(changes):

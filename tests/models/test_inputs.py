@@ -224,7 +224,7 @@ def spoil(index, change):
 MAPS = [
     (lambda: [], ValueError, ['0', 'out_indices']),
     (lambda: torch.randn(2, 6, 9, 7), TypeError, ['Tensor', 'tuple of maps']),
-    (spoil(0, lambda m: torch.cat([m, m], 1)), ValueError, ['stream 0', '(2, 12, 9, 7)', '(N, 6, H, W)', 'in_channels']),
+    (spoil(0, lambda m: m.repeat(1, 2, 1, 1)), ValueError, ['stream 0', '(2, 12, 9, 7)', '(N, 6, H, W)', 'in_ch']),
     (spoil(0, lambda m: m[0]), ValueError, ['stream 0', '(6, 9, 7)', '(N, 6, H, W)']),
     (spoil(0, lambda m: m[None]), ValueError, ['stream 0', '(1, 2, 6, 9, 7)']),
     (spoil(0, lambda m: m[:, :, :0]), ValueError, ['stream 0', '(2, 6, 0, 7)', 'at least 1']),
