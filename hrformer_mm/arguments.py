@@ -94,13 +94,15 @@ def config(name: str, value: Any, registry: Registry, example: str, given: Seque
     if not isinstance(value, Mapping) or 'type' not in value:
         raise TypeError(f"{name} must be a dict with a 'type', as {example}, but is {value!r}")
     kind = value['type']
-    cls = registry.get(kind) if isinstance(kind, str) else kind
-    if cls is None:
-        raise ValueError(f'{name}.type is {kind!r}, but must be a class that the registry {registry.name!r} of '
-                         f'{registry.scope} knows, as {example}')
+    with registry.switch_scope_and_registry(value.get('_scope_')) as own:  # as mmengine does when it builds
+        cls = own.get(kind) if isinstance(kind, str) else kind
+        if cls is None:
+            raise ValueError(f'{name}.type is {kind!r}, but must be a class that the registry {own.name!r} of '
+                             f'{own.scope} knows, as {example}')
     if not inspect.isclass(cls):
         raise TypeError(f'{name}.type must be a class or its name, as {example}, but is {kind!r}')
     taken = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.name not in given]
     if all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in taken):  # no *args or **kwargs
         required = [p.name for p in taken if p.default is p.empty]
-        keys(name, value, ['type', *required], [p.name for p in taken if p.default is not p.empty])
+        given_keys = {key: entry for key, entry in value.items() if key != '_scope_'}
+        keys(name, given_keys, ['type', *required], [p.name for p in taken if p.default is not p.empty])

@@ -252,6 +252,13 @@ def test_unusual_and_right(changes):
     assert isinstance(backbone(**changes), HRFormer)
 
 
+def test_configs_of_other_libraries():
+    """What mmengine writes into the dicts of an inherited config, and a class of another scope."""
+    assert ocr(loss_auxiliary=dict(type='CrossEntropyLoss', _scope_='mmseg')).loss_auxiliary.loss_weight == 1
+    assert isinstance(ocr(loss_decode=dict(type='hrformer_mm.CrossEntropyLoss')).loss_decode, loss)
+    assert isinstance(ocr(loss_decode=dict(type='CrossEntropyLoss', _scope_='hrformer_mm')).loss_decode, loss)
+
+
 def test_whole_class_weights_weigh():
     """Once they were an integer tensor, which PyTorch's loss refuses."""
     logits, labels = torch.randn(1, 2, 3, 3), torch.randint(0, 2, (1, 3, 3))
