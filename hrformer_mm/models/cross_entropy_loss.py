@@ -35,10 +35,10 @@ class CrossEntropyLoss(nn.Module):
         super().__init__()
         weight = None
         if class_weight is not None:
-            weight = torch.tensor([factor(f'class_weight[{i}]', w)
-                                   for i, w in enumerate(entries('class_weight', class_weight))])
-            if not weight.any():
+            values = [factor(f'class_weight[{i}]', w) for i, w in enumerate(entries('class_weight', class_weight))]
+            if not any(values):
                 raise ValueError(f'class_weight is {class_weight!r}, but one entry at least must be above 0')
+            weight = torch.tensor(values)
         if not isinstance(loss_name, str) or 'loss' not in loss_name:
             raise ValueError(f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
                              'trains on nothing else')

@@ -102,8 +102,8 @@ class OCRHead(BaseDecodeHead):
             whole(name, value)
         rate('dropout_ratio', dropout_ratio)
         flag('align_corners', align_corners)
-        config('loss_auxiliary', loss_auxiliary, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
-        _check_host(**kwargs)
+        _check_loss('loss_auxiliary', loss_auxiliary, kwargs.get('out_channels') or num_classes)
+        _check_host(kwargs.get('out_channels') or num_classes, **kwargs)
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
                          input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
                          align_corners=align_corners, **kwargs)
@@ -119,9 +119,6 @@ class OCRHead(BaseDecodeHead):
         self.attention = ObjectAttention(channels, key_channels, norm_cfg)
         self.fuse = nn.Sequential(*conv_norm(2 * channels, channels, norm_cfg, bias=True, relu=True))
         self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
-        losses = self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
-        for name, loss in (('loss_auxiliary', self.loss_auxiliary), *(('loss_decode', loss) for loss in losses)):
-            _check_class_weight(name, loss, self.out_channels)
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0).
@@ -164,12 +161,12 @@ class OCRHead(BaseDecodeHead):
         return losses
 
 
-def _check_host(loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None, ignore_index: Any = 255,
-                **_: Any) -> None:
+def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None,
+                ignore_index: Any = 255, **_: Any) -> None:
     """What mmseg's `BaseDecodeHead` would take without a word, or refuse without saying what is wrong."""
     several = isinstance(loss_decode, (list, tuple))
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
-        config(f'loss_decode[{i}]' if several else 'loss_decode', loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+        _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)
     if ignore_index is not None:
         whole('ignore_index', ignore_index, lowest=None)
     if sampler is not None:
@@ -180,8 +177,9 @@ def _check_host(loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any =
             whole('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 
 
-def _check_class_weight(name: str, loss: nn.Module, classes: int) -> None:
-    weight = getattr(loss, 'class_weight', None)
-    if weight is not None and len(weight) != classes:
-        raise ValueError(f'{name}.class_weight is {[round(float(w), 4) for w in weight]}, but must have one entry per '
-                         f'class, {classes}, not {len(weight)}')
+def _check_loss(name: str, loss: Any, classes: int) -> None:
+    config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+    weight = loss.get('class_weight')
+    if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also takes the name of a file
+        raise ValueError(f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not '
+                         f'{len(weight)}')

@@ -184,9 +184,9 @@ WRONG = [
     (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_wieght=[1])), [
         'loss_decode', "'class_wieght'", 'class_weight']),
     (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_weight=[1., 2])), [
-        'loss_decode.class_weight', '[1.0, 2.0]', 'one entry per class, 5']),
+        'loss_decode.class_weight', '[1.0, 2]', 'one entry per class, 5']),
     (ocr, dict(loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', class_weight=[1])), [
-        'loss_auxiliary.class_weight', '[1.0]', 'one entry per class, 5']),
+        'loss_auxiliary.class_weight', '[1]', 'one entry per class, 5']),
     (ocr, dict(sampler='ohem'), ['sampler', "'ohem'", SAMPLER]),
     (ocr, dict(sampler=dict(type='OHEM')), ['sampler.type', "'OHEM'", SAMPLER]),
     (ocr, dict(sampler=dict(type=SAMPLER, treshold=0.9)), ['sampler', "'treshold'", 'thresh']),
