@@ -33,6 +33,30 @@ def own_scope() -> Iterator[None]:
     DefaultScope._instance_dict.clear()
 
 
+_FIGURES = pytest.StashKey[dict]()
+
+
+@pytest.fixture(scope='session')
+def figure(request: pytest.FixtureRequest) -> Callable[[str, float, float], None]:
+    """``figure(name, value, bound)`` asserts value <= bound; the largest value of a name is printed after all tests."""
+    figures = request.config.stash.setdefault(_FIGURES, {})
+
+    def check(name: str, value: float, bound: float) -> None:
+        if not value <= figures.get(name, (-1.0, bound))[0]:
+            figures[name] = (value, bound)
+        assert value <= bound, f'{name}: {value:.3g}, but at most {bound:.0e}'
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash.get(_FIGURES, {})
+    if figures:
+        terminalreporter.section('largest deviations, and what is allowed')
+        for name, (value, bound) in figures.items():
+            terminalreporter.write_line(f'{value:8.1e}  {bound:8.1e}  {name}')
+
+
 @pytest.fixture(scope='session')
 def run_python() -> Callable[..., str]:
     """``run_python(code, *args)`` runs code in a fresh interpreter at the root and returns what it printed."""

@@ -7,15 +7,16 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'hrformer_mm'
 ALLOWED = {
+    'arguments': set(),
     'compat': set(),
     'checks': set(),
     'registry': set(),
     'zoo': set(),
     'inferencers': {'zoo'},
     'ops': set(),
-    'layers': {'ops'},
+    'layers': {'arguments', 'ops'},
     'weights': {'ops'},
-    'models': {'registry', 'ops', 'layers', 'weights'},
+    'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
     'deploy': {'ops', 'layers', 'models'},
     'segfix': {'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights'},

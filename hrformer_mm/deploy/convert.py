@@ -1,6 +1,7 @@
 """From a model that trains to its form for inference."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any, TypeVar, Union
 
 from torch import nn
@@ -34,8 +35,11 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_g
         nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
 
     Raises:
-        ValueError: If there is no HRFormer in the model, or if it is both to be compiled and recorded.
+        TypeError, ValueError: If there is no HRFormer in the model, if `compile` is neither a bool nor a dict, or if
+            the model is both to be compiled and recorded.
     """
+    if not isinstance(compile, (bool, Mapping)):
+        raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
     if compile is not False and cuda_graphs:
         raise ValueError('cuda_graphs records what is not compiled: leave one of cuda_graphs and compile out '
                          "(compile=dict(mode='reduce-overhead') does both)")

@@ -7,8 +7,9 @@ from .checkpointing import checkpointed, run_blocks
 from .conv import conv_norm
 from .ffn import DepthwiseFFN, PointwiseConv
 from .fusion import StreamFusion
+from .norm import norm_layer
 
 __all__ = [
     'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'PointwiseConv', 'StreamFusion', 'WindowAttention', 'checkpointed',
-    'conv_norm', 'run_blocks'
+    'conv_norm', 'norm_layer', 'run_blocks'
 ]

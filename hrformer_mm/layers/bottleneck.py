@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from .conv import conv_norm
+from .norm import norm_layer
 
 
 class Bottleneck(nn.Module):
@@ -25,11 +25,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         out_channels = channels * self.expansion
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
-        self.bn1 = build_norm_layer(norm_cfg, channels)[1]
+        self.bn1 = norm_layer(norm_cfg, channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, groups=channels if depthwise else 1, bias=False)
-        self.bn2 = build_norm_layer(norm_cfg, channels)[1]
+        self.bn2 = norm_layer(norm_cfg, channels)
         self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
-        self.bn3 = build_norm_layer(norm_cfg, out_channels)[1]
+        self.bn3 = norm_layer(norm_cfg, out_channels)
         self.downsample = None
         if in_channels != out_channels:
             self.downsample = nn.Sequential(*conv_norm(in_channels, out_channels, norm_cfg))

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from mmcv.cnn import build_norm_layer
 from torch import nn
+
+from .norm import norm_layer
 
 
 def conv_norm(in_channels: int,
@@ -17,6 +18,6 @@ def conv_norm(in_channels: int,
     """A convolution that keeps the size (up to its stride), a norm and, if asked for, a ReLU, to put in a row."""
     modules = [
         nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=bias),
-        build_norm_layer(norm_cfg, out_channels)[1]
+        norm_layer(norm_cfg, out_channels)
     ]
     return modules + [nn.ReLU(inplace=True)] if relu else modules

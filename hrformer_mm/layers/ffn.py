@@ -5,11 +5,11 @@ from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from ..ops import BatchNormGELUConv, pointwise_conv
 from .checkpointing import checkpointed
+from .norm import norm_layer
 from .norm_project import norm_project
 
 
@@ -41,13 +41,13 @@ class DepthwiseFFN(nn.Module):
         super().__init__()
         self.recompute = recompute
         self.fc1 = PointwiseConv(channels, hidden_channels)
-        self.norm1 = build_norm_layer(norm_cfg, hidden_channels)[1]
+        self.norm1 = norm_layer(norm_cfg, hidden_channels)
         self.dw3x3 = self.norm2 = None
         if with_dwconv:
             self.dw3x3 = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
-            self.norm2 = build_norm_layer(norm_cfg, hidden_channels)[1]
+            self.norm2 = norm_layer(norm_cfg, hidden_channels)
         self.fc2 = PointwiseConv(hidden_channels, channels)
-        self.norm3 = build_norm_layer(norm_cfg, channels)[1]
+        self.norm3 = norm_layer(norm_cfg, channels)
 
     def forward(self, x: Tensor, norm: Optional[nn.Module] = None) -> Tensor:
         """(N, C, H, W) to (N, C, H, W), after a norm over the last dimension of (N, H, W, C)."""

@@ -1,10 +1,11 @@
 """What the variants of HRFormer consist of, as data (paper, table 1; authors' configs)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Union
 
+from ..arguments import entries, flag, keys, one_of, positive, rate, whole, wholes
 from ..layers.fusion import UPSAMPLES
 
 # A variant: modules in stages 1 to 4, channels and heads of the four streams, and the authors' rate of drop path.
@@ -56,23 +57,23 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
         arch = ARCHS[arch]
     if not isinstance(arch, Mapping):
         raise TypeError(f"arch must be one of {', '.join(ARCHS)}, or a dict, but is {arch!r}")
-    _check_keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
+    keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
     arch = {**DEFAULTS, **arch}
 
-    modules = _counts('arch.num_modules', arch['num_modules'], 4)
+    modules = wholes('arch.num_modules', arch['num_modules'], 4)
     if modules[0] != 1:
         raise ValueError(f'arch.num_modules[0] is {modules[0]}, but stage 1 is always 1 module')
-    channels = _counts('arch.channels', arch['channels'], 4)
-    heads = _counts('arch.num_heads', arch['num_heads'], 4)
-    blocks = _count('arch.num_blocks', arch['num_blocks'])
-    ratio = _ratio('arch.mlp_ratio', arch['mlp_ratio'])
+    channels = wholes('arch.channels', arch['channels'], 4)
+    heads = wholes('arch.num_heads', arch['num_heads'], 4)
+    blocks = whole('arch.num_blocks', arch['num_blocks'])
+    ratio = positive('arch.mlp_ratio', arch['mlp_ratio'])
     if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all streams
-        window_sizes = (_counts('window_sizes', window_sizes, 2), ) * 4
+        window_sizes = (wholes('window_sizes', window_sizes, 2), ) * 4
     windows = _windows('window_sizes', window_sizes, 4)
     stages = tuple(
         _stage('arch', modules[n - 1], (blocks, ) * n, channels[:n], heads[:n], windows[:n], (ratio, ) * n)
         for n in (2, 3, 4))
-    return Arch(2, 64, stages, drop_path('arch.drop_path_rate', arch['drop_path_rate']))
+    return Arch(2, 64, stages, rate('arch.drop_path_rate', arch['drop_path_rate']))
 
 
 def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
@@ -87,7 +88,7 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
     """
     if not isinstance(extra, Mapping):
         raise TypeError(f'extra must be a dict, but is {extra!r}')
-    _check_keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
+    keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
                 optional=('drop_path_rate', 'with_rpe', 'with_pad_mask', 'upsample'))
     common = ('num_modules', 'num_branches', 'block', 'num_blocks', 'num_channels')
     for name in ('stage1', 'stage2', 'stage3', 'stage4'):
@@ -99,32 +100,34 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
         # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
         first = name == 'stage1'
-        _check_keys(key, stage, required=common + (() if first else attention),
-                    optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) +
-                    ('multiscale_output', ))
+        keys(key, stage, required=common + (() if first else attention),
+             optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) + ('multiscale_output', ))
         _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
+        if streams < 4:  # all streams are needed by the next stage
+            _check_equal(f'{key}.multiscale_output', stage.get('multiscale_output', True), True)
     _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)
 
     stages = []
     for name, n in (('stage2', 2), ('stage3', 3), ('stage4', 4)):
         stage, key = extra[name], f'extra.{name}'
-        ratios = _list(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
+        ratios = entries(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
         stages.append(
-            _stage(key, _count(f'{key}.num_modules', stage['num_modules']),
-                   _counts(f'{key}.num_blocks', stage['num_blocks'], n),
-                   _counts(f'{key}.num_channels', stage['num_channels'], n),
-                   _counts(f'{key}.num_heads', stage['num_heads'], n),
+            _stage(key, whole(f'{key}.num_modules', stage['num_modules']),
+                   wholes(f'{key}.num_blocks', stage['num_blocks'], n),
+                   wholes(f'{key}.num_channels', stage['num_channels'], n),
+                   wholes(f'{key}.num_heads', stage['num_heads'], n),
                    _windows(f'{key}.window_sizes', stage['window_sizes'], n),
-                   tuple(_ratio(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
-    arch = Arch(_counts('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
-                _counts('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
-                drop_path('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
+                   tuple(positive(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
+    arch = Arch(wholes('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
+                wholes('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
+                rate('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
     arguments = dict(
         fuse_upsample=_upsample(extra.get('upsample', dict(mode='bilinear'))),
-        out_indices=(0, 1, 2, 3) if extra['stage4'].get('multiscale_output', False) else (0, ),
-        with_rpe=extra.get('with_rpe', True),
-        with_pad_mask=extra.get('with_pad_mask', False))
+        out_indices=(0, 1, 2, 3) if flag('extra.stage4.multiscale_output',
+                                         extra['stage4'].get('multiscale_output', False)) else (0, ),
+        with_rpe=flag('extra.with_rpe', extra.get('with_rpe', True)),
+        with_pad_mask=flag('extra.with_pad_mask', extra.get('with_pad_mask', False)))
     return arch, arguments
 
 
@@ -132,21 +135,10 @@ def _upsample(upsample: Any) -> str:
     key = 'extra.upsample'
     if not isinstance(upsample, Mapping):
         raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
-    _check_keys(key, upsample, required=('mode', ), optional=('align_corners', ))
-    if upsample['mode'] not in UPSAMPLES:
-        raise ValueError(f"{key}.mode is {upsample['mode']!r}, but must be one of {', '.join(UPSAMPLES)}")
-    if upsample.get('align_corners'):
-        raise ValueError(f"{key}.align_corners is {upsample['align_corners']!r}, but must be False or None")
+    keys(key, upsample, required=('mode', ), optional=('align_corners', ))
+    one_of(f'{key}.mode', upsample['mode'], UPSAMPLES)
+    one_of(f'{key}.align_corners', upsample.get('align_corners'), (False, None))
     return upsample['mode']
-
-
-def drop_path(name: str, value: Any) -> float:
-    """Check a rate of drop path: a number in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f'{name} must be a number in [0, 1), but is {value!r}')
-    if not 0 <= value < 1:
-        raise ValueError(f'{name} is {value!r}, but must be in [0, 1)')
-    return float(value)
 
 
 def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...],
@@ -154,6 +146,10 @@ def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int,
     for stream, (c, h) in enumerate(zip(channels, heads)):
         if c % h:
             raise ValueError(f'{key}: num_heads[{stream}] is {h}, but must divide the {c} channels of stream {stream}')
+    for stream, (c, ratio) in enumerate(zip(channels, ratios)):
+        if int(c * ratio) < 1:
+            raise ValueError(f'{key}: the mlp_ratio of stream {stream} is {ratio}, but must be at least 1 / {c}, or '
+                             'the FFN has no channels between its convolutions')
     if len(set(blocks)) > 1:
         # Streams of a module share their rates of drop path, block by block.
         raise ValueError(f'{key}.num_blocks is {blocks}, but all streams of a stage must have as many blocks')
@@ -161,54 +157,15 @@ def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int,
 
 
 def _windows(name: str, value: Any, streams: int) -> tuple[tuple[int, int], ...]:
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        value = (value, ) * streams
-    pairs = []
-    for i, window in enumerate(_list(name, value, streams)):
-        if isinstance(window, Integral):
-            window = (window, window)
-        pairs.append(_counts(f'{name}[{i}]', window, 2))
-    return tuple(pairs)
+    if isinstance(value, Integral):
+        return (_window(name, value), ) * streams
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+        raise TypeError(f'{name} must be a whole number, or a list of {streams}, but is {value!r}')
+    return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(entries(name, value, streams)))
 
 
-def _counts(name: str, value: Any, length: int) -> tuple[int, ...]:
-    return tuple(_count(f'{name}[{i}]', v) for i, v in enumerate(_list(name, value, length)))
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f'{name} must be a whole number of at least 1, but is {value!r}')
-    if value < 1:
-        raise ValueError(f'{name} is {value!r}, but must be at least 1')
-    return int(value)
-
-
-def _ratio(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f'{name} must be a number above 0, but is {value!r}')
-    if not 0 < value < float('inf'):
-        raise ValueError(f'{name} is {value!r}, but must be above 0')
-    return float(value)
-
-
-def _list(name: str, value: Any, length: int) -> tuple[Any, ...]:
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
-        raise TypeError(f'{name} must be a list of {length}, but is {value!r}')
-    value = tuple(value)
-    if len(value) != length:
-        raise ValueError(f'{name} is {value!r}, but must have {length} entries, not {len(value)}')
-    return value
-
-
-def _check_keys(name: str, given: Mapping[str, Any], required: tuple[str, ...],
-                optional: tuple[str, ...]) -> None:
-    allowed = required + optional
-    unknown = [key for key in given if key not in allowed]
-    if unknown:
-        raise ValueError(f"{name} has the unknown key {unknown[0]!r}: allowed are {', '.join(allowed)}")
-    missing = [key for key in required if key not in given]
-    if missing:
-        raise ValueError(f"{name} lacks the key {missing[0]!r}: it needs {', '.join(required)}")
+def _window(name: str, value: Any) -> tuple[int, int]:
+    return (whole(name, value), ) * 2 if isinstance(value, Integral) else wholes(name, value, 2)
 
 
 def _check_equal(name: str, value: Any, expected: Any) -> None:

@@ -6,8 +6,10 @@ from typing import Any, Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..arguments import whole, wholes
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
+from .inputs import check_streams
 
 
 @MODELS.register_module()
@@ -25,7 +27,7 @@ class ClassificationNeck(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own.
 
     Raises:
-        ValueError: If `in_channels` and `channels` are not of the same length.
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -35,9 +37,12 @@ class ClassificationNeck(BaseModule):
                  norm_cfg: dict[str, Any] = dict(type='BN'),
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        channels, in_channels = wholes('channels', channels), wholes('in_channels', in_channels)
         if len(in_channels) != len(channels):
-            raise ValueError(f'in_channels is {tuple(in_channels)}, but must have {len(channels)} entries, one per '
-                             f'entry of channels, {tuple(channels)}')
+            raise ValueError(f'in_channels is {in_channels}, but must have {len(channels)} entries, one per entry of '
+                             f'channels, {channels}')
+        self.in_channels = in_channels
+        whole('out_channels', out_channels)
         widths = [c * Bottleneck.expansion for c in channels]
         self.increase = nn.ModuleList(
             Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))
@@ -50,11 +55,17 @@ class ClassificationNeck(BaseModule):
         """Streams (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.
 
         Raises:
-            ValueError: If there are not as many streams as `in_channels` said.
+            TypeError, ValueError: If they are of another number, form, size or dtype, with the remedy.
         """
-        if len(maps) != len(self.increase):
+        if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
             raise ValueError(f'the neck joins {len(self.increase)} streams, but got {len(maps)}: the backbone needs '
                              f'out_indices={tuple(range(len(self.increase)))}')
+        check_streams(maps, range(len(maps)), self.in_channels, self.increase[0].conv1.weight)
+        for i, (fine, coarse) in enumerate(zip(maps, maps[1:])):
+            halved = tuple((side - 1) // 2 + 1 for side in fine.shape[2:])
+            if tuple(coarse.shape[2:]) != halved:  # a sum of one place and many would go unnoticed
+                raise ValueError(f'stream {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
+                                 f'half of that of stream {i}: the neck takes the streams of an HRFormer')
         x = self.increase[0](maps[0])
         for down, up, stream in zip(self.downsample, self.increase[1:], maps[1:]):
             x = up(stream) + down(x)

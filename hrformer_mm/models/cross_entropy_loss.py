@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..arguments import entries, factor
 from ..registry import MODELS
 
 
@@ -20,7 +21,11 @@ class CrossEntropyLoss(nn.Module):
     Args:
         class_weight (Sequence[float], optional): Weight of every class.
         loss_weight (float): Factor of the result. Default: 1.
-        loss_name (str): Its name in mmseg's log. Default: 'loss_ce'.
+        loss_name (str): Its name in mmseg's log, with 'loss' in it: mmengine leaves others out of what is trained on.
+            Default: 'loss_ce'.
+
+    Raises:
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -28,9 +33,17 @@ class CrossEntropyLoss(nn.Module):
                  loss_weight: float = 1.0,
                  loss_name: str = 'loss_ce') -> None:
         super().__init__()
-        weight = None if class_weight is None else torch.tensor(class_weight)
+        weight = None
+        if class_weight is not None:
+            values = [factor(f'class_weight[{i}]', w) for i, w in enumerate(entries('class_weight', class_weight))]
+            if not any(values):
+                raise ValueError(f'class_weight is {class_weight!r}, but one entry at least must be above 0')
+            weight = torch.tensor(values)
+        if not isinstance(loss_name, str) or 'loss' not in loss_name:
+            raise ValueError(f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
+                             'trains on nothing else')
         self.register_buffer('class_weight', weight, persistent=False)
-        self.loss_weight = loss_weight
+        self.loss_weight = factor('loss_weight', loss_weight)
         self.loss_name = loss_name
 
     def forward(self, logits: Tensor, labels: Tensor, weight: Optional[Tensor] = None,

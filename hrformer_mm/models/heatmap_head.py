@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from mmpose.models.heads import HeatmapHead
+from mmpose.registry import KEYPOINT_CODECS
+from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import Tensor
 
+from ..arguments import config, whole
 from ..registry import MODELS
+from .inputs import check_streams
 
 
 @MODELS.register_module()
@@ -23,6 +27,9 @@ class TopdownHeatmapHead(HeatmapHead):
         loss (dict): One of mmpose's losses.
         decoder (dict, optional): One of mmpose's codecs, to turn heatmaps into coordinates.
         init_cfg (dict, optional): By default mmpose's: normal with a deviation of 0.001.
+
+    Raises:
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -32,10 +39,21 @@ class TopdownHeatmapHead(HeatmapHead):
                  loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
                  decoder: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
+        for name, value in (('in_channels', in_channels), ('out_channels', out_channels)):
+            whole(name, value)
+        config('loss', loss, MMPOSE_MODELS, "dict(type='KeypointMSELoss')")
+        if decoder is not None:
+            config('decoder', decoder, KEYPOINT_CODECS, "dict(type='MSRAHeatmap', input_size=(192, 256), …)")
+        whole('in_index', in_index, lowest=0)
         super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
                          init_cfg=init_cfg)
         self.in_index = in_index
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0."""
+        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0.
+
+        Raises:
+            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+        """
+        check_streams(feats, (self.in_index, ), (self.in_channels, ), self.final_layer.weight)
         return self.final_layer(feats[self.in_index])

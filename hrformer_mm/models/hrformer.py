@@ -5,16 +5,18 @@ from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
+from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, run_blocks
+from ..arguments import config, flag, one_of, rate, whole
+from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, norm_layer, run_blocks
 from ..layers.fusion import UPSAMPLES
 from ..registry import MODELS
 from ..weights import load_backbone
-from .arch import Arch, Stage, WindowSizes, drop_path, from_arch, from_extra
+from .arch import Arch, Stage, WindowSizes, from_arch, from_extra
+from .inputs import check_image
 
 STEM_CHANNELS = 64
 
@@ -127,47 +129,46 @@ class HRFormer(BaseModule):
         flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_dwconv=with_dwconv,
                      shift_windows=shift_windows)
         for name, value in (*flags.items(), ('norm_eval', norm_eval)):
-            if not isinstance(value, bool):
-                raise TypeError(f'{name} must be True or False, but is {value!r}')
+            flag(name, value)
         if shift_windows and flags['with_pad_mask']:
             raise ValueError('shift_windows is True, but goes not with with_pad_mask=True: a window at the border '
                              'would hold padding alone, with nothing to attend to; leave out one of them')
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
             raise ValueError('shift_windows is True, but a stream has 1 block in a module, and it is the second that '
                              'is shifted: have num_blocks=2 or more')
-        if not isinstance(with_cp, bool) and with_cp != 'cheap':
-            raise ValueError(f"with_cp is {with_cp!r}, but must be False, True or 'cheap'")
+        one_of('with_cp', with_cp, (False, True, 'cheap'))
         if not isinstance(compile, (bool, Mapping)):
             raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
         if compile is not False and with_cp:
             raise ValueError(f'with_cp is {with_cp!r}, but goes not with compile, which chooses for itself what the '
                              'backward pass makes anew: leave out one of them')
-        if settings['fuse_upsample'] not in UPSAMPLES:
-            raise ValueError(
-                f"fuse_upsample is {settings['fuse_upsample']!r}, but must be one of {', '.join(UPSAMPLES)}")
-        if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= 4:
-            raise ValueError(f'frozen_stages is {frozen_stages!r}, but must be -1, 0, 1, 2, 3 or 4')
-        if not isinstance(in_channels, int) or in_channels < 1:
-            raise ValueError(f'in_channels is {in_channels!r}, but must be a whole number of at least 1')
-        if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
-            raise TypeError(f"norm_cfg must be a dict with a 'type', as dict(type='SyncBN'), but is {norm_cfg!r}")
+        one_of('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
+        one_of('frozen_stages', frozen_stages, range(-1, 5))
+        _check_initialisation(init_cfg)
 
-        self.in_channels = in_channels
+        self.in_channels = whole('in_channels', in_channels)
         self.out_indices = _check_indices(settings['out_indices'])
         self.with_cp = with_cp is True
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self._build(variant, drop_path('drop_path_rate', settings['drop_path_rate']), dict(norm_cfg),
+        self._build(variant, rate('drop_path_rate', settings['drop_path_rate']), norm_cfg,
                     fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, **flags)
         self._freeze()
         if compile is not False:
-            self.compile(**(dict(dynamic=False) if compile is True else compile))
+            self._compile(dict(dynamic=False) if compile is True else compile)
+
+    def _compile(self, arguments: Mapping[str, Any]) -> None:
+        try:
+            self.compile(**arguments)
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f'compile is {dict(arguments)!r}, but must be arguments of torch.compile, as '
+                             f"dict(mode='max-autotune', dynamic=False): {error}") from error
 
     def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any], **options: Any) -> None:
         self.conv1 = nn.Conv2d(self.in_channels, STEM_CHANNELS, 3, 2, 1, bias=False)
-        self.bn1 = build_norm_layer(norm_cfg, STEM_CHANNELS)[1]
+        self.bn1 = norm_layer(norm_cfg, STEM_CHANNELS)
         self.conv2 = nn.Conv2d(STEM_CHANNELS, STEM_CHANNELS, 3, 2, 1, bias=False)
-        self.bn2 = build_norm_layer(norm_cfg, STEM_CHANNELS)[1]
+        self.bn2 = norm_layer(norm_cfg, STEM_CHANNELS)
         bottlenecks, channels = [], STEM_CHANNELS
         for _ in range(variant.bottlenecks):
             bottlenecks.append(Bottleneck(channels, variant.bottleneck_channels, norm_cfg))
@@ -203,16 +204,16 @@ class HRFormer(BaseModule):
         """Compute the feature maps.
 
         Args:
-            x (Tensor): (N, in_channels, H, W), of floating point, any H and W from 1 up; N may be 0.
+            x (Tensor): (N, in_channels, H, W), of the weights' dtype, any H and W from 1 up; N may be 0.
 
         Returns:
             tuple[Tensor]: For each stream i of `out_indices`, (N, channels[i], ceil(H / 2**(i + 2)),
             ceil(W / 2**(i + 2))), in channels-last memory.
 
         Raises:
-            TypeError, ValueError: If `x` is of another form.
+            TypeError, ValueError: If `x` is of another form or dtype, with the remedy.
         """
-        self._check_input(x)
+        check_image(x, self.in_channels, self.conv1.weight)
         x = x.contiguous(memory_format=torch.channels_last)
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
@@ -226,14 +227,6 @@ class HRFormer(BaseModule):
                 maps = module(maps)
         return tuple(maps)
 
-    def _check_input(self, x: Tensor) -> None:
-        if x.dim() != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(f'the input has the shape {tuple(x.shape)}, but must be (N, {self.in_channels}, H, W)')
-        if not x.shape[2] or not x.shape[3]:
-            raise ValueError(f'the input has the shape {tuple(x.shape)}, but height and width must be at least 1')
-        if not x.is_floating_point():
-            raise TypeError(f'the input is of {x.dtype}, but must be of floating point: normalise the image first')
-
     def init_weights(self) -> None:
         """Initialise as `init_cfg` says; a checkpoint is recognised, renamed and checked, and must fit.
 
@@ -243,8 +236,6 @@ class HRFormer(BaseModule):
         if not (isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'):
             super().init_weights()
             return
-        if 'checkpoint' not in self.init_cfg:
-            raise ValueError(f"init_cfg is {self.init_cfg!r}, but lacks the key 'checkpoint', a file or URL")
         expected = {name: value.shape for name, value in self.state_dict().items()}
         windows = {name: m.window_size for name, m in self.named_modules() if isinstance(m, WindowAttention)}
         self.load_state_dict(load_backbone(self.init_cfg['checkpoint'], expected, windows))
@@ -285,3 +276,15 @@ def _check_indices(indices: Any) -> tuple[int, ...]:
         raise ValueError(f'out_indices is {tuple(indices)!r}, but must name at least one stream, in rising order, '
                          'each once')
     return tuple(indices)
+
+
+def _check_initialisation(init_cfg: Any) -> None:
+    if not isinstance(init_cfg, (list, tuple)):
+        if init_cfg is not None:
+            config('init_cfg', init_cfg, WEIGHT_INITIALIZERS, "dict(type='Pretrained', checkpoint=FILE)")
+        return
+    for i, step in enumerate(init_cfg):
+        config(f'init_cfg[{i}]', step, WEIGHT_INITIALIZERS, "dict(type='Constant', val=0)")
+        if step['type'] == 'Pretrained':
+            raise ValueError(f'init_cfg[{i}] is {dict(step)!r}, but a checkpoint holds all weights: give this dict '
+                             'alone, without a list')

@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS as MMSEG_MODELS
+from mmseg.registry import TASK_UTILS
 from torch import Tensor, nn
 
+from ..arguments import config, flag, one_of, rate, whole, wholes
 from ..layers import conv_norm
-from ..ops import upsampled_conv
+from ..ops import product, upsampled_conv
 from ..registry import MODELS
+from .inputs import check_streams
 
 VERSIONS = ('v2', 'v3')
 
@@ -43,7 +46,7 @@ class ObjectAttention(nn.Module):
         query = self.query(pixels).flatten(2).transpose(1, 2)
         key = self.key(regions).flatten(2)
         value = self.value(regions).flatten(2).transpose(1, 2)
-        attention = torch.softmax(query @ key * self.scale, dim=-1)
+        attention = torch.softmax(product(query, key) * self.scale, dim=-1).to(value.dtype)
         context = (attention @ value).transpose(1, 2).unflatten(2, pixels.shape[2:])
         return self.project(context)
 
@@ -64,14 +67,15 @@ class OCRHead(BaseDecodeHead):
             gcd(sum(in_channels), channels) groups.
         channels (int): Channels of pixels and regions. Default: 512.
         key_channels (int): Channels of the comparison of both. Default: 256.
-        in_index (Sequence[int], optional): The streams to take. Default: all that `in_channels` counts.
+        in_index (Sequence[int], optional): The streams to take, the finest first. Default: all that `in_channels`
+            counts.
         loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4.
         dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
         align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
         **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, …
 
     Raises:
-        ValueError: If `version` is unknown, or `in_index` and `in_channels` differ in length.
+        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
     def __init__(self,
@@ -87,12 +91,19 @@ class OCRHead(BaseDecodeHead):
                  dropout_ratio: float = 0.05,
                  align_corners: bool = True,
                  **kwargs: Any) -> None:
-        if version not in VERSIONS:
-            raise ValueError(f"version is {version!r}, but must be one of {', '.join(VERSIONS)}")
-        in_index = tuple(range(len(in_channels))) if in_index is None else tuple(in_index)
+        one_of('version', version, VERSIONS)
+        in_channels = wholes('in_channels', in_channels)
+        in_index = tuple(range(len(in_channels))) if in_index is None else wholes('in_index', in_index, lowest=0)
         if len(in_index) != len(in_channels):
-            raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, '
-                             f'{tuple(in_channels)}')
+            raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
+        if list(in_index) != sorted(set(in_index)):
+            raise ValueError(f'in_index is {in_index}, but must name streams in rising order, each once')
+        for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
+            whole(name, value)
+        rate('dropout_ratio', dropout_ratio)
+        flag('align_corners', align_corners)
+        _check_loss('loss_auxiliary', loss_auxiliary, kwargs.get('out_channels') or num_classes)
+        _check_host(kwargs.get('out_channels') or num_classes, **kwargs)
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
                          input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
                          align_corners=align_corners, **kwargs)
@@ -110,7 +121,12 @@ class OCRHead(BaseDecodeHead):
         self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0)."""
+        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0).
+
+        Raises:
+            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+        """
+        check_streams(inputs, self.in_index, self.in_channels, self.pixels[0].weight)
         pixels, auxiliary = self._entries(self._transform_inputs(inputs))
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
         regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
@@ -143,3 +159,27 @@ class OCRHead(BaseDecodeHead):
         auxiliary = F.interpolate(auxiliary, size=labels.shape[1:], mode='bilinear', align_corners=self.align_corners)
         losses['loss_auxiliary'] = self.loss_auxiliary(auxiliary, labels, ignore_index=self.ignore_index)
         return losses
+
+
+def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None,
+                ignore_index: Any = 255, **_: Any) -> None:
+    """What mmseg's `BaseDecodeHead` would take without a word, or refuse without saying what is wrong."""
+    several = isinstance(loss_decode, (list, tuple))
+    for i, loss in enumerate(loss_decode if several else [loss_decode]):
+        _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)
+    if ignore_index is not None:
+        whole('ignore_index', ignore_index, lowest=None)
+    if sampler is not None:
+        config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
+        if sampler['type'] == 'OHEMPixelSampler':
+            if sampler.get('thresh') is not None:
+                rate('sampler.thresh', sampler['thresh'])
+            whole('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
+
+
+def _check_loss(name: str, loss: Any, classes: int) -> None:
+    config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+    weight = loss.get('class_weight')
+    if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also takes the name of a file
+        raise ValueError(f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not '
+                         f'{len(weight)}')

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
+from .projection import product
 from .triton_attention import available, triton_attention, usable
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
-                      pad_by_index, partition_windows, shift_mask)
+                      pad_by_index, padding_mask, partition_windows, shift_mask)
 
 _backend = 'auto'
 
@@ -98,12 +99,12 @@ def window_attention(qkv: Tensor,
     windows = partition_windows(padded, window_size, 3, num_heads)
     bias = None if bias is None else bias[None]
     if masked:
-        keys = pad(qkv.new_zeros(1, *qkv.shape[1:3], 1), qkv.new_full((1, ), float('-inf')))
-        keys = partition_windows(keys, window_size)[0].transpose(2, 3).repeat(qkv.shape[0], 1, 1, 1)
-        bias = keys if bias is None else bias + keys
-    if shifted:
-        mask = shift_mask(padded.shape[1:3], window_size, shift, qkv.device).repeat(qkv.shape[0], 1, 1, 1)
-        bias = (qkv.new_zeros(()) if bias is None else bias).masked_fill(mask, float('-inf'))
+        mask = padding_mask(qkv.shape[1:3], window_size, padding, qkv.device)
+    elif shifted:
+        mask = shift_mask(padded.shape[1:3], window_size, shift, qkv.device)
+    if masked or shifted:
+        bias = qkv.new_zeros(()) if bias is None else bias
+        bias = bias.masked_fill(mask.repeat(qkv.shape[0], 1, 1, 1), float('-inf'))
     out = merge_windows(_BACKENDS[name](windows, bias, scale)[None], window_size, padded.shape[1:3])
     out = out.roll(shift, (1, 2)) if shifted else out
     return crop_by_index(out, qkv.shape[1:3], padding) if by_index else padding.crop(out)
@@ -119,10 +120,10 @@ def _choose(device: torch.device, shifted: bool) -> str:
 
 def _plain(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     q, k, v = windows.unbind(0)
-    product = (q * scale) @ k.transpose(-2, -1)
+    scores = product(q * scale, k.transpose(-2, -1))
     if bias is not None:
-        product = product + bias
-    return torch.softmax(product, dim=-1) @ v
+        scores = scores + bias
+    return torch.softmax(scores, dim=-1).to(v.dtype) @ v
 
 
 def _fused(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:

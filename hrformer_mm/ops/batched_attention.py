@@ -18,9 +18,11 @@ def probabilities(q: Tensor, k: Tensor, bias: Optional[Tensor], scale: float) ->
         scale (float): Factor of the products.
 
     Returns:
-        Tensor: (windows * heads, L, L).
+        Tensor: (windows * heads, L, L), in float32 if q and k are of float16, whose range the products may leave.
     """
     shape = q.shape[:2]
+    if q.dtype == torch.float16:
+        q, k = q.float(), k.float()
     q, k = q.flatten(0, 1), k.flatten(0, 1)
     product = q.new_empty(q.shape[0], q.shape[1], q.shape[1])
     torch.baddbmm(product, q, k.transpose(1, 2), beta=0, alpha=scale, out=product)
@@ -50,6 +52,9 @@ class BatchedWindowAttention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Optional[Tensor], ...]:
         windows, bias = ctx.saved_tensors
+        dtype = windows.dtype
+        if dtype == torch.float16:
+            windows, grad = windows.float(), grad.float()
         size, window_size, scale, padding = ctx.settings
         heads = windows.shape[2]
         grad = padding.pad(grad, grad.new_zeros(grad.shape[3]))
@@ -60,7 +65,7 @@ class BatchedWindowAttention(torch.autograd.Function):
         out = torch.empty_like(windows)
         grad_q, grad_k, grad_v = out.flatten(1, 2).unbind(0)
         torch.bmm(weights.transpose(1, 2), grad, out=grad_v)
-        product = torch.bmm(grad, v.transpose(1, 2))
+        product = torch.bmm(grad, v.transpose(1, 2), out=torch.empty_like(weights))
         torch._softmax_backward_data(product, weights, -1, product.dtype, grad_input=product)
         torch.baddbmm(grad_q, product, k, beta=0, alpha=scale, out=grad_q)
         torch.baddbmm(grad_k, product.transpose(1, 2), q, beta=0, alpha=scale, out=grad_k)
@@ -68,7 +73,7 @@ class BatchedWindowAttention(torch.autograd.Function):
 
         padded = merge_windows(out, window_size, size)
         grad_value = sum(border.sum((0, 1, 2)) for border in padding.borders(padded)) if any(padding) else None
-        return padding.crop(padded), grad_value, grad_bias, None, None, None, None
+        return padding.crop(padded).to(dtype), grad_value, grad_bias, None, None, None, None
 
 
 # One node of a compiled graph: a compiler's own code for the parts takes twice as long. PyTorch's newer interface,
@@ -93,7 +98,7 @@ def attend(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
 
 def _attend(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     q, k, v = windows.unbind(0)
-    return torch.bmm(probabilities(q, k, bias, scale), v.flatten(0, 1)).view_as(v)
+    return torch.bmm(probabilities(q, k, bias, scale).to(v.dtype), v.flatten(0, 1)).view_as(v)
 
 
 _library.impl('attend', _attend, 'CompositeExplicitAutograd')

@@ -1,4 +1,4 @@
-"""The projection of every place of a map."""
+"""The projection of every place of a map, and products that stay finite."""
 
 from typing import Any, Optional
 
@@ -42,6 +42,14 @@ def pointwise_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> 
     if plain or not _is_few(x, weight) or not torch.is_grad_enabled():
         return F.conv2d(x, weight, bias)
     return _PointwiseConv.apply(x, weight, bias)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """`a @ b`; of float16 in float32, since the sum of a few products leaves float16's range, which ends at 65504."""
+    if a.dtype != torch.float16:
+        return a @ b
+    with torch.autocast(a.device.type, enabled=False):
+        return a.float() @ b.float()
 
 
 class _PointwiseConv(torch.autograd.Function):

@@ -107,6 +107,28 @@ def shift_mask(size: tuple[int, int], window_size: tuple[int, int], shift: tuple
     return regions != regions.transpose(2, 3)
 
 
+def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: Padding,
+                 device: torch.device) -> Tensor:
+    """The places of a padded map that are padding, as keys of the windows.
+
+    Args:
+        size (tuple[int, int]): H and W of the map without its padding.
+        window_size (tuple[int, int]): Height and width of a window.
+        padding (Padding): What makes the map one of whole windows.
+        device (torch.device): Where the mask is to be.
+
+    Returns:
+        Tensor: bool, (windows of an image, 1, 1, height * width); True where a place is not of the map.
+    """
+    sides = []
+    for own, window, before in zip(size, window_size, (padding.top, padding.left)):
+        places = torch.arange((own + window - 1) // window * window, device=device) - before
+        sides.append(((places < 0) | (places >= own)).view(-1, window))
+    rows, columns = sides
+    mask = rows[:, None, :, None] | columns[None, :, None, :]
+    return mask.flatten(2).flatten(0, 1)[:, None, None]
+
+
 def has_symbolic_size(x: Tensor) -> bool:
     """Whether a graph for any height and width of a map is being exported, so that nothing may depend on them."""
     return any(isinstance(size, torch.SymInt) for size in x.shape[1:])

@@ -1,11 +1,10 @@
 import copy
-import math
 
 import pytest
 import torch
 from torch import nn
 
-from hrformer_mm.layers import Bottleneck, HRFormerBlock
+from hrformer_mm.layers import Bottleneck, DepthwiseFFN, HRFormerBlock, WindowAttention
 from hrformer_mm.models.hrformer import HRFormer
 from hrformer_mm.weights import write_tensors
 
@@ -35,21 +34,17 @@ def count_runs(model):
     return runs
 
 
-@pytest.fixture(scope='module')
-def sizes():
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(1, 71, (200, 2), generator=generator).tolist() + [[1, 1], [1, 70], [70, 1], [2, 3]]
+@pytest.fixture
+def count_parts(monkeypatch):
+    """How often the parts of blocks ran that are checkpointed, by id."""
+    runs = {}
+    for kind, method in ((WindowAttention, 'attend'), (DepthwiseFFN, 'expand')):
+        def counted(self, *args, run=getattr(kind, method)):
+            runs[id(self)] = runs.get(id(self), 0) + 1
+            return run(self, *args)
 
-
-@pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
-def test_any_size(sizes, upsample):
-    model = net(fuse_upsample=upsample).eval()
-    with torch.no_grad():
-        for h, w in sizes:
-            maps = model(torch.randn(1, 3, h, w))
-            assert [tuple(m.shape) for m in maps] == [(1, c, math.ceil(h / s), math.ceil(w / s))
-                                                      for c, s in zip(MICRO['channels'], (4, 8, 16, 32))]
-            assert all(m.isfinite().all() for m in maps)
+        monkeypatch.setattr(kind, method, counted)
+    return runs
 
 
 def test_empty_batch_gives_empty_maps():
@@ -82,17 +77,6 @@ def test_fewer_streams_are_the_same_streams():
     assert len(out) == 2 and torch.equal(out[0], expected[0]) and torch.equal(out[1], expected[2])
 
 
-@pytest.mark.parametrize('x, error, message', [
-    (torch.zeros(3, 8, 8), ValueError, r'shape \(3, 8, 8\), but must be \(N, 3, H, W\)'),
-    (torch.zeros(1, 1, 8, 8), ValueError, r'shape \(1, 1, 8, 8\)'),
-    (torch.zeros(1, 3, 0, 8), ValueError, 'at least 1'),
-    (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, 'torch.uint8.*normalise'),
-])
-def test_wrong_input(x, error, message):
-    with pytest.raises(error, match=message):
-        net()(x)
-
-
 def test_float64():
     model = net().double().eval()
     assert all(m.dtype == torch.float64 for m in model(torch.randn(1, 3, 20, 20, dtype=torch.float64)))
@@ -100,16 +84,22 @@ def test_float64():
 
 @pytest.mark.parametrize('drop_path', [0., 0.3])
 @pytest.mark.parametrize('with_cp', [True, 'cheap'])
-def test_checkpointing_changes_neither_gradients_nor_statistics(drop_path, with_cp):
+def test_checkpointing_changes_neither_gradients_nor_statistics(drop_path, with_cp, count_parts, figure):
     plain = net(drop_path_rate=drop_path).train()
     saving = net(drop_path_rate=drop_path, with_cp=with_cp).train()
     saving.load_state_dict(plain.state_dict())
     runs = count_runs(saving)
     x = torch.randn(2, 3, 40, 48)
-    expected, out = gradients(plain, x), gradients(saving, x)
+    expected = gradients(plain, x)
+    count_parts.clear()
+    out = gradients(saving, x)
+    # The attention and the first half of the FFN of every block, once forward and once backward.
+    assert count_parts == {id(part): 2 for block in saving.modules() if isinstance(block, HRFormerBlock)
+                           for part in (block.attn['attn'], block.ffn)}
     assert set(runs.values()) == {2 if with_cp is True else 1} and len(runs) == 2 + 2 * (2 + 3 + 4 + 4)  # bottlenecks, and every other block
     for name in expected:
-        assert torch.allclose(out[name], expected[name], rtol=0, atol=1e-7), name
+        deviation = ((out[name] - expected[name]).norm() / expected[name].norm().clamp_min(1e-12)).item()
+        figure(f'gradients with_cp={with_cp!r}, drop path {drop_path:g}, relative', deviation, 1e-7)
     for (name, a), b in zip(plain.named_buffers(), saving.buffers()):
         assert torch.equal(a, b), name
 

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..model import load_model, read_config
 from .metadata import metadata
@@ -118,17 +118,24 @@ def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dic
     return lambda images: torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
 
 
-def _program(network: Network, example: Tensor, shapes: dict) -> torch.export.ExportedProgram:
-    return torch.export.export(network, (example, ), dynamic_shapes={'images': shapes}, strict=False)
+def record(network: nn.Module, example: Tensor, shapes: dict) -> torch.export.ExportedProgram:
+    """The program of torch.export for images like `example`, of any batch and size that `shapes` leaves open."""
+    if 2 not in shapes:
+        return torch.export.export(network, (example, ), dynamic_shapes=(shapes, ), strict=False)
+    from torch.fx.experimental import _config
+    # A map that is one window high or wide in the example would have to be so in all other images.
+    with _config.patch(backed_size_oblivious=True):
+        return torch.export.export(network, (example, ), dynamic_shapes=(shapes, ), strict=False,
+                                   prefer_deferred_runtime_asserts_over_guards=True)
 
 
 def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
-    torch.export.save(_program(network, example, shapes), path, extra_files={KEY: json.dumps(about)})
+    torch.export.save(record(network, example, shapes), path, extra_files={KEY: json.dumps(about)})
     return torch.export.load(path).module()
 
 
 def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
-    torch._inductor.aoti_compile_and_package(_program(network, example, shapes), package_path=path)
+    torch._inductor.aoti_compile_and_package(record(network, example, shapes), package_path=path)
     return torch._inductor.aoti_load_package(path)
 
 
