@@ -53,7 +53,7 @@ setup(
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
     python_requires='>=3.9',
     # Neither mmcv nor mmcv-lite: a user has one of them, under two names, and requiring one would break the other.
-    install_requires=['torch>=2.1', 'mmengine>=0.10.7', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib',
+    install_requires=['torch>=2.4', 'mmengine>=0.10.7', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib',
                       'opencv-python', 'pygments', 'rich'],
     extras_require={
         'seg': ['mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
