@@ -61,7 +61,7 @@ setup(
         'cls': ['mmpretrain>=1.2'],
         'det': ['mmdet>=3.3'],
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
-        'test': ['pytest', 'hypothesis'],
+        'test': ['pytest', 'hypothesis', 'markdown-it-py'],
     },
     cmdclass={'build_py': BuildWithMim},
     entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},

@@ -1,0 +1,75 @@
+"""What README.md and docs/ hold: shell commands, Python snippets, paths, links."""
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3.11')
+SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
+
+
+class Block(NamedTuple):
+    """A block of code: what its fence says ('python', 'python run', 'text', … or nothing), and its text."""
+    page: Path
+    kind: str
+    text: str
+
+
+def tokens(page: Path) -> list[Token]:
+    return MarkdownIt('commonmark').enable('table').parse(page.read_text(encoding='utf-8'))
+
+
+def inline(page: Path) -> Iterator[Token]:
+    for token in tokens(page):
+        yield from token.children or ()
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Its blocks; where a fence says nothing, a block is taken for what it looks like."""
+    for token in tokens(page):
+        if token.type in ('fence', 'code_block'):
+            kind = token.info.strip()
+            if not kind:
+                first = [line.split()[0] for line in token.content.splitlines() if line.split()]
+                if SHELL.match(token.content):
+                    kind = 'shell'
+                else:
+                    kind = 'text' if all((ROOT / name).exists() for name in first) else 'python'
+            yield Block(page, kind, token.content)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Its commands, word by word: of blocks, and of the text where it names one with its arguments."""
+    texts = [block.text for block in blocks(page) if block.kind == 'shell']
+    for token in inline(page):
+        if token.type == 'code_inline' and SHELL.match(token.content) and '…' not in token.content:
+            bare = token.content.startswith('hrformer-mm') and len(token.content.split()) == 2
+            texts.append(token.content + (' --help' if bare else ''))  # named, not called
+    for text in texts:
+        line = ''
+        for part in text.replace('\\\n', ' ').splitlines():
+            line += part
+            try:
+                words = shlex.split(line, comments=True)
+            except ValueError:  # a quotation goes on
+                line += '\n'
+                continue
+            line = ''
+            while '&&' in words:
+                yield words[:words.index('&&')]
+                words = words[words.index('&&') + 1:]
+            if words and '…' not in words:  # which stands for what is above
+                yield words
+        assert not line, f'{page.name}: a quotation does not end in\n{text}'
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a reader is told to save: Python blocks that begin with `# name.py`."""
+    named = (re.match(r'# (\w+\.py)\n', block.text) for block in blocks(page) if block.kind == 'python')
+    return {match[1]: match.string for match in named if match}
