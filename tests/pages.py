@@ -3,7 +3,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -73,3 +73,33 @@ def files(page: Path) -> dict[str, str]:
     """The files that a reader is told to save: Python blocks that begin with `# name.py`."""
     named = (re.match(r'# (\w+\.py)\n', block.text) for block in blocks(page) if block.kind == 'python')
     return {match[1]: match.string for match in named if match}
+
+
+RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
+# Other commands that tests/tools/test_pages.py does not run, by their beginning: the test of the same thing, or why there is none.
+COVERED = {
+    'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
+    'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
+    'mim download': 'the network',
+    'pip ': 'the network',
+    'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
+    'python examples/run_onnx.py': 'tests/tools/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
+    'python tests/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
+    'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
+    'python -c import hrformer_mm.layers.strips': 'tests/layers/test_strips.py::test_strips_change_nothing',
+    'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
+}
+
+
+def covered(words: list[str]) -> Optional[str]:
+    """What covers a command that is not run; None for what tests/tools/test_pages.py runs."""
+    line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
+    if '--launcher' in words:
+        return 'tests/test_distributed.py::test_two_processes_train_as_one'
+    if line.startswith('hrformer-mm benchmark') and not set(re.findall(r'--[a-z]+', line)) <= {'--size', '--threads'}:
+        return 'tests/tools/test_benchmark.py::test_json_and_picture'  # and others there: minutes, or a GPU
+    if '--help' in words:
+        return 'tests/test_cli.py::test_help_and_version'
+    if words[0] == 'hrformer-mm' and words[1] not in RUN:
+        return f'tests/tools/test_{words[1].replace("-", "_")}.py'
+    return next((test for start, test in COVERED.items() if line.startswith(start)), None)

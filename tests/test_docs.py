@@ -109,6 +109,12 @@ def test_command(page, words):
     CHECKS[words[0]](words[1:])
 
 
+@pytest.mark.parametrize('test', sorted({test for _, words in COMMANDS if (test := pages.covered(words))}))
+def test_what_is_not_run_is_tested_elsewhere(test):
+    path, _, name = test.partition('::')
+    assert f'def {name}' in (ROOT / path).read_text() if '/' in path else test in ('the network', 'a test', 'what runs the tests')
+
+
 @pytest.mark.parametrize('words', [
     ['hrformer-mm', 'predict', 'CONFIG', 'weights.pth', 'a.jpg', '--colour'], ['hrformer-mm', 'predict', 'CONFIG'],
     ['hrformer-mm', 'benchmark', '--arch', 'huge'], ['hrformer-mm', 'dance'], ['mim', 'train', 'mmseg', 'configs/none.py'],
