@@ -70,7 +70,8 @@ def _getattr_of_history_buffer(obj: Any, name: str) -> Callable:
 
 def _checkpoint_globals() -> List[Tuple[Any, str]]:
     """What mmengine's checkpoints hold beyond tensors and plain containers, each with its name in the file."""
-    multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray  # NumPy 1.26 has a bare _core, too
+    # NumPy 2 renamed it; 1.26 has a `_core`, too, which is bare.
+    multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray
     allowed = [
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (_getattr_of_history_buffer, 'builtins.getattr'),

@@ -75,8 +75,9 @@ def files(page: Path) -> dict[str, str]:
     return {match[1]: match.string for match in named if match}
 
 
+# What tests/tools/test_pages.py runs.
 RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
-# Other commands that tests/tools/test_pages.py does not run, by their beginning: the test of the same thing, or why there is none.
+# Other commands, by their beginning: the test of the same thing, or why there is none.
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
@@ -102,4 +103,6 @@ def covered(words: list[str]) -> Optional[str]:
         return 'tests/test_cli.py::test_help_and_version'
     if words[0] == 'hrformer-mm' and words[1] not in RUN:
         return f'tests/tools/test_{words[1].replace("-", "_")}.py'
-    return next((test for start, test in COVERED.items() if line.startswith(start)), None)
+    found = next((test for start, test in COVERED.items() if line.startswith(start)), None)
+    assert found or words[0] == 'hrformer-mm', f'which test runs this? {line}'
+    return found

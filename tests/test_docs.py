@@ -1,4 +1,4 @@
-"""What the pages say is so: commands parse, files and links are there, snippets compile, what is generated is current."""
+"""What the pages say is so: commands parse, files and links are there, snippets compile, api.md is current."""
 import ast
 import importlib.util
 import re
@@ -100,7 +100,7 @@ CHECKS = {'hrformer-mm': parse, 'mim': check_mim, 'pip': check_pip, 'pytest': ch
           'python3.11': check_python}
 
 
-@pytest.mark.parametrize('page, words', COMMANDS, ids=lambda value: value if isinstance(value, str) else ' '.join(value)[:60])
+@pytest.mark.parametrize('page, words', COMMANDS, ids=str)
 def test_command(page, words):
     while re.match(r'[A-Z]\w*=', words[0]):
         value = words[0].split('=', 1)[1].replace('$PWD/', '')
@@ -112,12 +112,13 @@ def test_command(page, words):
 @pytest.mark.parametrize('test', sorted({test for _, words in COMMANDS if (test := pages.covered(words))}))
 def test_what_is_not_run_is_tested_elsewhere(test):
     path, _, name = test.partition('::')
-    assert f'def {name}' in (ROOT / path).read_text() if '/' in path else test in ('the network', 'a test', 'what runs the tests')
+    assert '/' not in path or f'def {name}' in (ROOT / path).read_text()
 
 
 @pytest.mark.parametrize('words', [
     ['hrformer-mm', 'predict', 'CONFIG', 'weights.pth', 'a.jpg', '--colour'], ['hrformer-mm', 'predict', 'CONFIG'],
-    ['hrformer-mm', 'benchmark', '--arch', 'huge'], ['hrformer-mm', 'dance'], ['mim', 'train', 'mmseg', 'configs/none.py'],
+    ['hrformer-mm', 'benchmark', '--arch', 'huge'], ['hrformer-mm', 'dance'],
+    ['mim', 'train', 'mmseg', 'configs/none.py'],
     ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--auto-scale-lr'],
     ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--cfg-options', 'model.neck.backbone.x=1'],
     ['python', 'examples/none.py'], ['python3.11', 'tasks.py', 'dance'], ['pytest', 'tests/test_docs.py::test_none'],
@@ -164,7 +165,8 @@ def test_index_names_every_page():
 
 def test_api_is_current():
     """If this fails: python docs/make_api.py"""
-    assert (ROOT / 'docs/api.md').read_text(encoding='utf-8') == runpy.run_path(str(ROOT / 'docs/make_api.py'))['page']()
+    made = runpy.run_path(str(ROOT / 'docs/make_api.py'))['page']()
+    assert (ROOT / 'docs/api.md').read_text(encoding='utf-8') == made
 
 
 def test_changelog_has_this_version():

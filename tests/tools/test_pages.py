@@ -1,4 +1,4 @@
-"""The commands on the pages are run, on tiny generated data, where that takes seconds; tests/test_docs.py parses them all."""
+"""The commands on the pages are run, on tiny data, where that takes seconds; tests/test_docs.py parses them all."""
 import importlib.util
 import json
 import os
@@ -23,7 +23,8 @@ _spec.loader.exec_module(pages)
 
 EXAMPLE = pages.ROOT / 'docs/train_your_data.md'
 COMMANDS = {' '.join(words).replace('CHECKPOINT', 'weights.pth'): words
-            for page in pages.PAGES if page != EXAMPLE for words in pages.commands(page) if pages.covered(words) is None}
+            for page in pages.PAGES if page != EXAMPLE
+            for words in pages.commands(page) if pages.covered(words) is None}
 pytestmark = pytest.mark.slow
 
 
