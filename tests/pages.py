@@ -81,7 +81,7 @@ RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'seg
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
-    'mim download': 'the network',
+    'mim download': 'the network', 'mim run': "a library's own script", 'mim search': 'tests/tools/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
     'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
     'python examples/run_onnx.py': 'tests/tools/test_export.py::test_example_with_numpy_and_onnxruntime_alone',

@@ -3,13 +3,12 @@ import ast
 import importlib.util
 import re
 import runpy
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import pytest
-from mim.commands.download import cli as mim_download
-from mim.commands.test import cli as mim_test
-from mim.commands.train import cli as mim_train
 from mmengine.config import Config
 from packaging.requirements import Requirement
 
@@ -22,7 +21,7 @@ _spec.loader.exec_module(pages)
 ROOT, PAGES = pages.ROOT, pages.PAGES
 COMMANDS = [(page.name, words) for page in PAGES for words in pages.commands(page)]
 SNIPPETS = {name: text for page in PAGES for name, text in pages.files(page).items()}
-MIM = dict(train=mim_train, test=mim_test, download=mim_download)
+CONFIGS = {path.name for path in (ROOT / 'configs').rglob('*.py')}
 
 
 def parse(words: list[str]) -> None:
@@ -43,25 +42,32 @@ def parse(words: list[str]) -> None:
 def check_mim(words: list[str]) -> None:
     """Options are mim's or those of the library's script; the config is there, and has the keys to be changed."""
     action, library, *rest = words
-    assert action in MIM, f'no check for mim {action}'
-    known = {name for parameter in MIM[action].params for name in parameter.opts}
-    source = importlib.util.find_spec(library).submodule_search_locations[0]
+    known = {name for parameter in import_module(f'mim.commands.{action}').cli.params for name in parameter.opts}
+    if action == 'run':
+        return  # what follows is the script's
     if action == 'download':
-        names = rest[rest.index('--config') + 1]
-        index = Path(source, '.mim/configs').rglob('*.py')
-        assert names in {path.stem for path in index}
-    else:
-        known |= set(re.findall(r"'(--[\w-]+)'", Path(source, f'.mim/tools/{action}.py').read_text()))
-        assert (ROOT / rest[0]).is_file() or rest[0] in SNIPPETS, f'there is no config {rest[0]}'
+        configs = Path(find_spec(library).submodule_search_locations[0], '.mim/configs').rglob('*.py')
+        assert rest[rest.index('--config') + 1] in {path.stem for path in configs}
+    elif action in ('train', 'test'):
+        hosts = ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') if library == 'hrformer_mm' else (library, )
+        for host in hosts:
+            script = Path(find_spec(host).submodule_search_locations[0], f'.mim/tools/{action}.py')
+            known |= set(re.findall(r"'(--[\w-]+)'", script.read_text()))
+        named = rest[0].isupper() or rest[0] in SNIPPETS or (library == 'hrformer_mm' and rest[0] in CONFIGS)
+        assert named or (ROOT / rest[0]).is_file(), f'there is no config {rest[0]}'
     options = {word for word in rest if word.startswith('-')}
-    assert options <= known | {'-C'}, f'mim {action} {library} has no {options - known}'
-    if '--cfg-options' in rest:
-        place = Config.fromfile(ROOT / rest[0])
-        for change in rest[rest.index('--cfg-options') + 1:]:
-            node = place
-            for key in change.split('=')[0].split('.')[:-2]:  # the last two may be new
-                assert key in node, f'{rest[0]} has no {change}'
-                node = node[key]
+    assert options <= known, f'mim {action} {library} has no {options - known}'
+    if '--cfg-options' in rest and not rest[0].isupper():
+        check_keys(rest[0], rest[rest.index('--cfg-options') + 1:])
+
+
+def check_keys(config: str, changes: list[str]) -> None:
+    cfg = Config.fromfile(ROOT / config)
+    for change in changes:
+        node = cfg
+        for key in change.split('=')[0].split('.')[:-2]:  # the last two may be new
+            assert key in node, f'{config} has no {change}'
+            node = node[key]
 
 
 def check_python(words: list[str]) -> None:
