@@ -49,7 +49,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     texts = [block.text for block in blocks(page) if block.kind == 'shell']
     for token in inline(page):
         if token.type == 'code_inline' and SHELL.match(token.content) and '…' not in token.content:
-            bare = token.content.startswith('hrformer-mm') and len(token.content.split()) == 2
+            bare = token.content.startswith(('hrformer-mm ', 'mim ')) and len(token.content.split()) == 2
             texts.append(token.content + (' --help' if bare else ''))  # named, not called
     for text in texts:
         line = ''
@@ -81,19 +81,22 @@ RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'seg
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
-    'mim download': 'the network', 'mim run': "a library's own script", 'mim search': 'tests/tools/test_zoo.py::test_index_is_read_by_mim',
+    'mim download': 'the network',
+    'mim run': "a library's own script",
+    'mim search': 'tests/tools/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
     'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
     'python examples/run_onnx.py': 'tests/tools/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
     'python tests/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm.layers.strips': 'tests/layers/test_strips.py::test_strips_change_nothing',
+    'python -c import hrformer_mm, runpy': 'tests/tools/test_pages.py::test_a_tool_of_a_host',
     'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
 }
 
 
 def covered(words: list[str]) -> Optional[str]:
-    """What covers a command that is not run; None for what tests/tools/test_pages.py runs."""
+    """What covers a command; None for what tests/tools/test_pages.py runs, '' for nothing."""
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:
         return 'tests/test_distributed.py::test_two_processes_train_as_one'
@@ -103,6 +106,7 @@ def covered(words: list[str]) -> Optional[str]:
         return 'tests/test_cli.py::test_help_and_version'
     if words[0] == 'hrformer-mm' and words[1] not in RUN:
         return f'tests/tools/test_{words[1].replace("-", "_")}.py'
-    found = next((test for start, test in COVERED.items() if line.startswith(start)), None)
-    assert found or words[0] == 'hrformer-mm', f'which test runs this? {line}'
-    return found
+    if words[0] == 'hrformer-mm':
+        return None
+    script = words[1] if '/' in words[1] else ''
+    return next((test for start, test in COVERED.items() if line.startswith(start)), script)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,15 @@ def test_command(name, folder, micro):
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0 or words[0] == 'doctor', f'{result.output}\n{result.exception!r}'
     assert result.output
+
+
+def test_a_tool_of_a_host(tmp_path):
+    """With mmcv-lite, a tool that imports models before anything else needs the repairs first."""
+    tool = Path(find_spec('mmseg').submodule_search_locations[0], '.mim/tools/analysis_tools/get_flops.py')
+    words, = (words for words in pages.commands(pages.ROOT / 'docs/install.md') if words[-1] == 'TOOL')
+    done = subprocess.run([sys.executable, '-W', 'ignore', *words[1:-1], str(tool), '--help'], cwd=pages.ROOT,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and 'usage: get_flops.py' in done.stdout, done.stderr
 
 
 def test_train_your_data(tmp_path, monkeypatch):
