@@ -53,7 +53,7 @@ setup(
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
     python_requires='>=3.9',
     # Neither mmcv nor mmcv-lite: a user has one of them, under two names, and requiring one would break the other.
-    install_requires=['torch>=2.1', 'mmengine>=0.10.7', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib',
+    install_requires=['torch>=2.4', 'mmengine>=0.10.7', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib',
                       'opencv-python', 'pygments', 'rich'],
     extras_require={
         'seg': ['mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
@@ -61,7 +61,7 @@ setup(
         'cls': ['mmpretrain>=1.2'],
         'det': ['mmdet>=3.3'],
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
-        'test': ['pytest', 'hypothesis'],
+        'test': ['pytest', 'hypothesis', 'markdown-it-py'],
     },
     cmdclass={'build_py': BuildWithMim},
     entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},

@@ -3,6 +3,7 @@
 A config asks for them with ``custom_imports = dict(imports=['hrformer_mm'])``. Each repair does nothing where it
 is not needed, and applying it again changes nothing.
 """
+import codecs
 import importlib.machinery
 import importlib.util
 import pickle
@@ -69,7 +70,8 @@ def _getattr_of_history_buffer(obj: Any, name: str) -> Callable:
 
 def _checkpoint_globals() -> List[Tuple[Any, str]]:
     """What mmengine's checkpoints hold beyond tensors and plain containers, each with its name in the file."""
-    multiarray = getattr(np, '_core', None) or np.core  # NumPy 2 renamed it
+    # NumPy 2 renamed it; 1.26 has a `_core`, too, which is bare.
+    multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray
     allowed = [
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (_getattr_of_history_buffer, 'builtins.getattr'),
@@ -78,23 +80,41 @@ def _checkpoint_globals() -> List[Tuple[Any, str]]:
         (bytes, 'builtins.bytes'),  # an empty array's content; torch allows bytearray itself
     ]
     for package in ('numpy.core', 'numpy._core'):  # files written with NumPy 1 and with NumPy 2
-        allowed.append((multiarray.multiarray._reconstruct, f'{package}.multiarray._reconstruct'))
-        allowed.append((multiarray.multiarray.scalar, f'{package}.multiarray.scalar'))
+        allowed.append((multiarray._reconstruct, f'{package}.multiarray._reconstruct'))
+        allowed.append((multiarray.scalar, f'{package}.multiarray.scalar'))
     for code in '?bhilqBHILQefd':  # booleans, integers and floats: a dtype's class is what torch compares
         kind = type(np.dtype(code))
         allowed.append((kind, f'{kind.__module__}.{kind.__qualname__}'))
     return allowed
 
 
-def allow_mmengine_checkpoints() -> bool:
-    """Let ``torch.load`` read mmengine's own checkpoints while it refuses other objects; returns whether it was needed.
+def _named(value: Any, name: str) -> Any:
+    """What torch 2.4 and 2.5 find under a name: they ask the object itself for it."""
+    if f'{value.__module__}.{value.__qualname__}' == name:
+        return value
 
-    torch >= 2.6 loads with weights_only=True unless told otherwise, and mmengine 0.10.7 does not say.
+    def call(*args):
+        return value(*args)
+
+    call.__module__, call.__name__ = name.rsplit('.', 1)
+    return call
+
+
+def allow_mmengine_checkpoints() -> bool:
+    """Let ``torch.load(…, weights_only=True)`` read mmengine's own checkpoints while it refuses other objects.
+
+    torch >= 2.6 loads so unless told otherwise, and mmengine 0.10.7 does not say; returns whether this is such a torch.
+    On torch 2.4 and 2.5 it serves those who ask for it; earlier ones take no such list.
     """
-    if tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6):
+    version = tuple(int(part) for part in torch.__version__.split('.')[:2])
+    if version < (2, 4):
         return False
-    torch.serialization.add_safe_globals(_checkpoint_globals())
-    return True
+    allowed = _checkpoint_globals()
+    if version < (2, 6):
+        # Bytes are pickled as text and its encoding, which later versions allow by themselves.
+        allowed = [_named(*entry) for entry in [*allowed, (codecs.encode, '_codecs.encode')]]
+    torch.serialization.add_safe_globals(allowed)
+    return version >= (2, 6)
 
 
 stub_mmcv_ext()

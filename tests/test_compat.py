@@ -24,6 +24,8 @@ HAS_HOSTS = all(importlib.util.find_spec(name) for name in ('mmseg', 'mmpose', '
 needs_lite = pytest.mark.skipif(not HAS_LITE, reason='only with mmcv-lite')
 needs_weights_only = pytest.mark.skipif(
     not compat.allow_mmengine_checkpoints(), reason='torch < 2.6 loads everything by default')
+needs_list = pytest.mark.skipif(
+    not hasattr(torch.serialization, 'add_safe_globals'), reason='torch < 2.4 takes no list of what may be loaded')
 
 
 # ---- mmcv-lite
@@ -134,8 +136,9 @@ def test_without_the_repair_torch_refuses(run_python, checkpoint):
     assert out.strip() == 'UnpicklingError'  # when this fails the repair has become needless
 
 
+@needs_list
 def test_checkpoint_loads(checkpoint):
-    content = torch.load(checkpoint, map_location='cpu')
+    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
     history = content['message_hub']['log_scalars']['train/loss']
     assert type(history) is HistoryBuffer and history.statistics('mean') == history.mean()
     assert content['message_hub']['runtime_info']['best_score'] == 0.5
@@ -148,6 +151,7 @@ def test_runner_resumes_and_loads(checkpoint):
     assert 'message_hub' in _load_checkpoint(str(checkpoint), map_location='cpu')
 
 
+@needs_list
 def test_checkpoint_of_the_other_numpy_loads(checkpoint, tmp_path):
     """NumPy 2 renamed numpy.core to numpy._core; files of both load."""
     renamed = tmp_path / 'renamed.pth'
@@ -159,20 +163,22 @@ def test_checkpoint_of_the_other_numpy_loads(checkpoint, tmp_path):
                 assert (new in data) != (old in data)
                 data = data.replace(new, old) if new in data else data.replace(old, new)
             target.writestr(name, data)
-    assert torch.load(renamed)['message_hub']['runtime_info']['best_score'] == 0.5
+    assert torch.load(renamed, weights_only=True)['message_hub']['runtime_info']['best_score'] == 0.5
 
 
+@needs_list
 @pytest.mark.parametrize('dtype', ['bool', 'uint8', 'int16', 'int32', 'int64', 'float16', 'float32', 'float64'])
 def test_arrays_and_scalars_load(dtype, tmp_path):
     array = np.arange(4).astype(dtype)
     torch.save(dict(array=array, scalar=array[1]), tmp_path / 'a.pth')
-    loaded = torch.load(tmp_path / 'a.pth')
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
     assert loaded['array'].dtype == array.dtype and (loaded['array'] == array).all() and loaded['scalar'] == array[1]
 
 
+@needs_list
 def test_empty_history_loads(tmp_path):
     torch.save(HistoryBuffer(), tmp_path / 'a.pth')  # an empty array is pickled by another function than a full one
-    assert torch.load(tmp_path / 'a.pth').data[0].size == 0
+    assert torch.load(tmp_path / 'a.pth', weights_only=True).data[0].size == 0
 
 
 class Call:
@@ -185,7 +191,7 @@ class Call:
         return self.call
 
 
-@needs_weights_only
+@needs_list
 @pytest.mark.parametrize('hostile', [
     Call(getattr, HistoryBuffer, '__init__'),
     Call(getattr, Call(getattr, HistoryBuffer, '__init__'), '__globals__'),
@@ -202,7 +208,7 @@ class Call:
 def test_hostile_checkpoint_is_refused(hostile, tmp_path):
     torch.save(dict(state_dict={}, hostile=hostile), tmp_path / 'hostile.pth')
     with pytest.raises(pickle.UnpicklingError, match='getattr|system|eval|reduce'):
-        torch.load(tmp_path / 'hostile.pth')
+        torch.load(tmp_path / 'hostile.pth', weights_only=True)
 
 
 @needs_weights_only

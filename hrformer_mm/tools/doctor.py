@@ -121,8 +121,9 @@ def _torch(stack: Stack) -> Iterator[Problem]:
     if not stack.has('torch'):
         return
     version = stack.versions['torch']
-    if not stack.at_least('torch', 2, 1):
-        yield Problem('torch', f'torch is {version}, but must be 2.1 or newer', "pip install --upgrade 'torch>=2.1'")
+    if not stack.at_least('torch', 2, 4):
+        yield Problem('torch', f'torch is {version}, but must be 2.4 or newer: earlier ones cannot read '
+                      "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
     if error := stack.probe('import torch'):
         yield Problem('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
         return

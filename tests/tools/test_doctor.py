@@ -26,7 +26,7 @@ def test_all_is_well():
 
 @pytest.mark.parametrize('name, cure, how', [
     ('torch', 'pip install torch', dict(drop=['torch'])),
-    ('torch', 'torch>=2.1', dict(change={'torch': '1.13.1'})),
+    ('torch', 'torch>=2.4', dict(change={'torch': '2.3.1'})),
     ('torch', '--force-reinstall', dict(fails='import torch')),
     ('torchvision', "'torch==2.11.0' torchvision", dict(torchvision_wants='2.10.0')),
     ('torchvision', 'torch torchvision', dict(fails='import torchvision')),

@@ -1,0 +1,112 @@
+"""What README.md and docs/ hold: shell commands, Python snippets, paths, links."""
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3.11')
+SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
+
+
+class Block(NamedTuple):
+    """A block of code: what its fence says ('python', 'python run', 'text', … or nothing), and its text."""
+    page: Path
+    kind: str
+    text: str
+
+
+def tokens(page: Path) -> list[Token]:
+    return MarkdownIt('commonmark').enable('table').parse(page.read_text(encoding='utf-8'))
+
+
+def inline(page: Path) -> Iterator[Token]:
+    for token in tokens(page):
+        yield from token.children or ()
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Its blocks; where a fence says nothing, a block is taken for what it looks like."""
+    for token in tokens(page):
+        if token.type in ('fence', 'code_block'):
+            kind = token.info.strip()
+            if not kind:
+                first = [line.split()[0] for line in token.content.splitlines() if line.split()]
+                if SHELL.match(token.content):
+                    kind = 'shell'
+                else:
+                    kind = 'text' if all((ROOT / name).exists() for name in first) else 'python'
+            yield Block(page, kind, token.content)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Its commands, word by word: of blocks, and of the text where it names one with its arguments."""
+    texts = [block.text for block in blocks(page) if block.kind == 'shell']
+    for token in inline(page):
+        if token.type == 'code_inline' and SHELL.match(token.content) and '…' not in token.content:
+            bare = token.content.startswith(('hrformer-mm ', 'mim ')) and len(token.content.split()) == 2
+            texts.append(token.content + (' --help' if bare else ''))  # named, not called
+    for text in texts:
+        line = ''
+        for part in text.replace('\\\n', ' ').splitlines():
+            line += part
+            try:
+                words = shlex.split(line, comments=True)
+            except ValueError:  # a quotation goes on
+                line += '\n'
+                continue
+            line = ''
+            while '&&' in words:
+                yield words[:words.index('&&')]
+                words = words[words.index('&&') + 1:]
+            if words and '…' not in words:  # which stands for what is above
+                yield words
+        assert not line, f'{page.name}: a quotation does not end in\n{text}'
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a reader is told to save: Python blocks that begin with `# name.py`."""
+    named = (re.match(r'# (\w+\.py)\n', block.text) for block in blocks(page) if block.kind == 'python')
+    return {match[1]: match.string for match in named if match}
+
+
+# What tests/tools/test_pages.py runs.
+RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
+# Other commands, by their beginning: the test of the same thing, or why there is none.
+COVERED = {
+    'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
+    'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
+    'mim download': 'the network',
+    'mim run': "a library's own script",
+    'mim search': 'tests/tools/test_zoo.py::test_index_is_read_by_mim',
+    'pip ': 'the network',
+    'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
+    'python examples/run_onnx.py': 'tests/tools/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
+    'python tests/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
+    'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
+    'python -c import hrformer_mm.layers.strips': 'tests/layers/test_strips.py::test_strips_change_nothing',
+    'python -c import hrformer_mm, runpy': 'tests/tools/test_pages.py::test_a_tool_of_a_host',
+    'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
+}
+
+
+def covered(words: list[str]) -> Optional[str]:
+    """What covers a command; None for what tests/tools/test_pages.py runs, '' for nothing."""
+    line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
+    if '--launcher' in words:
+        return 'tests/test_distributed.py::test_two_processes_train_as_one'
+    if line.startswith('hrformer-mm benchmark') and not set(re.findall(r'--[a-z]+', line)) <= {'--size', '--threads'}:
+        return 'tests/tools/test_benchmark.py::test_json_and_picture'  # and others there: minutes, or a GPU
+    if '--help' in words:
+        return 'tests/test_cli.py::test_help_and_version'
+    if words[0] == 'hrformer-mm' and words[1] not in RUN:
+        return f'tests/tools/test_{words[1].replace("-", "_")}.py'
+    if words[0] == 'hrformer-mm':
+        return None
+    script = words[1] if '/' in words[1] else ''
+    return next((test for start, test in COVERED.items() if line.startswith(start)), script)

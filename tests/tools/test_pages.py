@@ -1,0 +1,112 @@
+"""The commands on the pages are run, on tiny data, where that takes seconds; tests/test_docs.py parses them all."""
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from hrformer_mm import HRFormer
+from hrformer_mm.cli import main
+from hrformer_mm.segfix.files import write_offsets
+
+_spec = importlib.util.spec_from_file_location('pages', Path(__file__).parents[1] / 'pages.py')
+pages = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(pages)
+
+EXAMPLE = pages.ROOT / 'docs/train_your_data.md'
+COMMANDS = {' '.join(words).replace('CHECKPOINT', 'weights.pth'): words
+            for page in pages.PAGES if page != EXAMPLE
+            for words in pages.commands(page) if pages.covered(words) is None}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with everything that the commands name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ('configs', 'model-index.yml'):
+        (tmp_path / name).symlink_to(pages.ROOT / name)
+    for name in ('docs', 'folder', 'photos', 'LABELS', 'FOLDER'):
+        (tmp_path / name).mkdir()
+    picture = np.kron(np.random.default_rng(0).integers(0, 255, (6, 8, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    for name in ('photo.jpg', 'picture.jpg', 'folder/a.png', 'photos/b.png'):
+        assert cv2.imwrite(name, picture)
+    writer = cv2.VideoWriter('video.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 10, (128, 96))
+    for _ in range(2):
+        writer.write(picture)
+    writer.release()
+    assert cv2.imwrite('LABELS/a.png', np.zeros((8, 12), np.uint8))
+    write_offsets('FOLDER/a.mat', np.zeros((2, 8, 12), np.int8))
+    return tmp_path
+
+
+def made_small(words: list[str], micro: dict[str, tuple[str, str]]) -> list[str]:
+    """The same command for the smallest of models: other values of its arguments, and no camera."""
+    action, *rest = words
+    if action in ('predict', 'export'):
+        task = 'pose' if 'td-hm' in rest[0] else 'cls' if 'imagenet' in rest[0] else 'seg'
+        rest[:2] = micro[task]
+        rest = [word for word in rest if not word.startswith('camera:')]
+        rest += ['--size', '64', '64'] if action == 'export' and '--size' not in rest else []
+    elif action == 'convert':
+        torch.save(HRFormer('tiny').state_dict(), rest[0])
+    elif action == 'benchmark':
+        rest = ['--arch', 'tiny', '--size', '64', '64', '--runs', '1']
+    elif action == 'synthesize':
+        rest += ['--train', '10', '--val', '10']
+    return [action, *rest]
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_command(name, folder, micro):
+    words = made_small(COMMANDS[name][1:], micro)
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0 or words[0] == 'doctor', f'{result.output}\n{result.exception!r}'
+    assert result.output
+
+
+def test_a_tool_of_a_host(tmp_path):
+    """With mmcv-lite, a tool that imports models before anything else needs the repairs first."""
+    tool = Path(find_spec('mmseg').submodule_search_locations[0], '.mim/tools/analysis_tools/get_flops.py')
+    words, = (words for words in pages.commands(pages.ROOT / 'docs/install.md') if words[-1] == 'TOOL')
+    done = subprocess.run([sys.executable, '-W', 'ignore', *words[1:-1], str(tool), '--help'], cwd=pages.ROOT,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and 'usage: get_flops.py' in done.stdout, done.stderr
+
+
+def test_train_your_data(tmp_path, monkeypatch):
+    """The worked example, command by command, with few of its iterations."""
+    monkeypatch.chdir(tmp_path)
+    for name in ('configs', 'examples'):
+        (tmp_path / name).symlink_to(pages.ROOT / name)
+    for name, text in pages.files(EXAMPLE).items():
+        for old, new in (('iters = 300', 'iters = 12'), ('max_epochs=20', 'max_epochs=1')):
+            text = text.replace(old, new)
+        (tmp_path / name).write_text(text)
+    environment = dict(os.environ, PYTHONPATH=str(pages.ROOT), PYTHONWARNINGS='ignore')
+    for words in pages.commands(EXAMPLE):
+        if words[:2] == ['hrformer-mm', 'convert']:  # of a file that must be fetched
+            continue
+        words = [word.replace('iter_300', 'iter_12') for word in words]
+        if words[1] == 'synthesize' and '--train' not in words:
+            words += ['--train', '10', '--val', '10']
+        program = sys.executable if words[0] == 'python' else str(Path(sys.executable).with_name(words[0]))
+        done = subprocess.run([program, *words[1:]], capture_output=True, text=True, env=environment, timeout=600)
+        assert done.returncode == 0, f'{words}\n{(done.stdout + done.stderr)[-4000:]}'
+    predicted = {Path(result['source']).name: result['shares'] for result in
+                 json.loads((tmp_path / 'predictions/predictions.json').read_text())}
+    labels = np.load(tmp_path / 'labels.npy')  # of the exported model, of the picture that the page names
+    assert len(predicted) == 6 and labels.shape == (192, 256)
+    assert (labels == 1).mean() == pytest.approx(predicted['val_000001.jpg'].get('person', 0), abs=1e-3)
+    assert [path.suffix for path in (tmp_path / 'work_dirs/pose').glob('epoch_1*')] == ['.pth']
+    assert [path.suffix for path in (tmp_path / 'work_dirs/labels').glob('epoch_1*')] == ['.pth']
+    shutil.rmtree(tmp_path / 'work_dirs')
