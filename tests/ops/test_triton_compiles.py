@@ -42,15 +42,14 @@ def test_float32_does_without_tensor_cores(resources):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('mask', [(), ('--mask', )])
-@pytest.mark.parametrize('dtype', ['fp32', 'fp16', 'bf16'])
-@pytest.mark.parametrize('capability, shared', [(80, 163 * 1024), (90, 227 * 1024), (120, 99 * 1024)])
-def test_all_kernels(resources, capability, shared, dtype, mask):
-    found = resources('--capability', capability, '--shared', shared, '--dtype', dtype, '--window', 3, 7, 11, 15,
-                      '--head', 18, 39, *mask)
+@pytest.mark.parametrize('capability, shared, dtype, options', [
+    (80, 163 * 1024, 'fp16', ('--head', 18, 32)), (80, 163 * 1024, 'fp32', ('--head', 39, '--mask')),
+    (90, 227 * 1024, 'bf16', ('--head', 39, 40)), (90, 227 * 1024, 'fp16', ('--head', 64, '--mask')),
+    (120, 99 * 1024, 'bf16', ('--head', 39))])
+def test_all_kernels(resources, capability, shared, dtype, options):
+    found = resources('--capability', capability, '--shared', shared, '--dtype', dtype, '--window', 3, 7, 15, *options)
     assert max(kernel['shared'] for kernel in found) <= shared, 'what a program may have on such a card'
-    assert max(kernel['spilled'] for kernel in found) <= 512
+    assert max(kernel['spilled'] for kernel in found) <= 320
     large = {kernel['name'] for kernel in found if kernel['window'] == 15}
-    whole = capability == 90 and dtype != 'fp32'
-    names = ('whole', ) if whole else ('queries', 'keys', 'bias')
+    names = ('whole', ) if capability == 90 else ('queries', 'keys', 'bias')
     assert large == {'forward', *(f'backward_{name}' for name in names)}
