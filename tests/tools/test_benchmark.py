@@ -120,10 +120,8 @@ import sys
 sys.modules['xtcocotools'] = None
 import hrformer_mm
 from hrformer_mm.tools.benchmark import backbones
-from mmpose.registry import MODELS
 peer = backbones.mmpose_hrformer()
 assert peer.__module__ == 'mmpose.models.backbones.hrformer' and 'mmpose.models' not in sys.modules
-assert 'HRFormer' not in MODELS.module_dict
 peer(backbones.mmpose_extra('tiny'))
 '''))
 

@@ -63,7 +63,7 @@ def test_what_does_not_fit_and_what_fails(monkeypatch):
 
 @pytest.mark.parametrize('usable, error, backend, reason', [
     (True, 1e-3, 'triton', 'error 1.0e-03'), (True, 0.1, 'auto', 'wrong by 1.0e-01'),
-    (True, float('nan'), 'auto', 'wrong by nan'), (True, ValueError('no such card'), 'auto', 'ValueError: no such card'),
+    (True, float('nan'), 'auto', 'wrong by nan'), (True, ValueError('no card'), 'auto', 'ValueError: no card'),
     (False, 0, 'auto', 'do not run here')])
 def test_kernels_that_do_not_work_are_not_timed(monkeypatch, usable, error, backend, reason):
 
