@@ -1,6 +1,7 @@
 """`hrformer-mm benchmark`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -65,7 +66,7 @@ def benchmark(suite: bool, budget: float, threads: Optional[int], as_json: bool,
         raise click.UsageError(str(error)) from error
     if options.attention and picture is not None:
         raise click.UsageError('--picture is of time against size: leave it or --attention out')
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=sys.stdout)  # which is no longer it where errors are caught
     if not console.is_terminal:
         console.width = 200  # a file has room for all columns
     if suite:
