@@ -13,6 +13,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 
 from hrformer_mm import to_deploy
+from hrformer_mm.ops import set_attention_backend
 from hrformer_mm.tools.convert import convert
 from hrformer_mm.weights import read_tensors
 
@@ -78,6 +79,25 @@ def test_classification(converted_model, deploy):
     assert relative_error(logits, expected['logits']) <= 1e-5
     assert relative_error(maps[2], expected['stage4_2']) <= 1e-5
     assert relative_error(maps[3], expected['stage4_3']) <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('deploy', [True, pytest.param(False, marks=pytest.mark.skipif(
+    not torch.cuda.is_available(), reason='takes minutes in the interpreter'))])
+def test_by_triton(converted_model, deploy):
+    """The Triton kernels, in its interpreter where there is no GPU."""
+    pytest.importorskip('triton')
+    model, _ = converted_model('cls_tiny', 'hrformer-t_imagenet', deploy)
+    image, expected = golden.image('cls_tiny'), golden.expected('cls_tiny')
+    if torch.cuda.is_available():
+        model, image = model.cuda(), image.cuda()
+    previous = set_attention_backend('triton')
+    try:
+        with torch.no_grad():
+            logits = model(image, mode='tensor').cpu()
+    finally:
+        set_attention_backend(previous)
+    assert relative_error(logits, expected['logits']) <= 1e-5
 
 
 def test_the_case_would_notice(converted_model):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .batched_attention import BatchedWindowAttention, attend
 from .projection import product
-from .triton_attention import available, triton_attention, usable
+from .triton_attention import triton_attention, usable
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
                       pad_by_index, padding_mask, partition_windows, shift_mask)
 
@@ -22,22 +22,19 @@ def set_attention_backend(name: str) -> str:
         name (str): 'auto': 'batched' on the CPU, 'fused' elsewhere. 'batched': two batched products, quickest where
             windows are small. 'fused': PyTorch's scaled_dot_product_attention. 'plain': the formula, which the
             others are tested against. 'triton': one kernel, forward and backward, on the map itself, which has not
-            run on a GPU yet; 'fused' takes its place, which is said, on cards that are too old, and, without a word,
-            for windows that are shifted.
+            run on a GPU yet; 'fused' takes its place, which is said once, without triton, on the CPU and on cards that
+            are too old, and, without a word, for windows that are shifted.
 
     Returns:
         str: The backend that was in force before, to set it back.
 
     Raises:
         ValueError: If there is no such backend.
-        ImportError: If it needs triton, which is not installed.
     """
     global _backend
     names = ('auto', *_BACKENDS, 'triton')
     if name not in names:
         raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(names)}")
-    if name == 'triton' and not available():
-        raise ImportError("attention backend is 'triton', which is not installed: pip install triton")
     previous, _backend = _backend, name
     return previous
 
@@ -113,7 +110,7 @@ def window_attention(qkv: Tensor,
 def _choose(device: torch.device, shifted: bool) -> str:
     if _backend == 'auto':
         return 'batched' if device.type == 'cpu' else 'fused'
-    if _backend == 'triton' and (shifted or (device.type == 'cuda' and not usable(device.index))):
+    if _backend == 'triton' and (shifted or not usable(device)):
         return 'fused'
     return _backend
 

@@ -14,8 +14,10 @@ CAPABILITY = (8, 0)  # the oldest cards that Triton's products of 16 bit are mad
 MAX_HEAD = 64  # channels; more would not leave a program's tiles in registers
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Programs that share the sums of the bias' gradient: some for every multiprocessor of the largest cards, and no more,
-# since each writes sums of its own. It is no property of the card, so that the gradients are not one either.
-PROGRAMS = 1024
+# since each writes sums of its own; one for each where the sums of a program are as many as its cache holds. It is no
+# property of the card, so that the gradients are not one either.
+PROGRAMS, PROGRAMS_OF_LARGE_WINDOWS = 1024, 128
+SHARED = 2**17 + 2**16  # bytes for a program that holds all queries of a large window: Hopper and later server cards
 
 _SETTINGS = 'int num_heads, int[] window_size, SymInt[] padding, bool mask_padding, float scale'
 _library = torch.library.Library('hrformer_mm', 'FRAGMENT')
@@ -40,27 +42,24 @@ def triton_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor],
         Tensor: (N, H, W, C).
 
     Raises:
-        ValueError: If the kernels are not made for the dtype or the size of the heads.
-        RuntimeError: If they cannot run on the device.
+        ValueError: If the kernels are not made for the dtype or the size of the heads or of the map.
     """
-    problem = unsupported(qkv, num_heads, window_size)
+    problem = unsupported(qkv, num_heads, window_size, padding)
     if problem is not None:
         raise ValueError(f"attention backend 'triton': {problem}; take 'auto'")
-    if not qkv.is_cuda and not torch.compiler.is_compiling() and not interpreted():
-        raise RuntimeError("attention backend 'triton' needs CUDA, and on the CPU the interpreter of triton: set the "
-                           "environment variable TRITON_INTERPRET=1 before Python starts, or take 'auto'")
     return torch.ops.hrformer_mm.window_attention(qkv, padding_value, bias, num_heads, window_size, padding,
                                                   mask_padding, scale)[0]
 
 
-def unsupported(qkv: Tensor, num_heads: int, window_size: tuple[int, int]) -> Optional[str]:
+def unsupported(qkv: Tensor, num_heads: int, window_size: tuple[int, int], padding: Padding) -> Optional[str]:
     """Why the kernels are not made for such projections, or None."""
     size = qkv.shape[3] // (3 * num_heads)
     if qkv.dtype not in DTYPES:
         return f"the dtype is {qkv.dtype}, but must be one of {', '.join(map(str, DTYPES))}"
     if size > MAX_HEAD:
         return f'heads have {size} channels, but at most {MAX_HEAD} are possible'
-    if window_size[0] * qkv.shape[2] * qkv.shape[3] >= 2**31:
+    # Within a window, and up to it from one that is padding alone, places are counted in 32 bits.
+    if (window_size[0] + padding[0] + padding[1]) * qkv.shape[2] * qkv.shape[3] >= 2**31:
         return f'a row of windows of the map, {tuple(qkv.shape)}, has 2**31 elements or more'
     return None
 
@@ -70,29 +69,34 @@ def available() -> bool:
     return importlib.util.find_spec('triton') is not None
 
 
-_usable: dict[int, bool] = {}
+_usable: dict[torch.device, bool] = {}
 
 
 @torch.compiler.assume_constant_result
-def usable(device: int) -> bool:
-    """Whether a card, by its index, runs the kernels; why it does not is said once."""
+def usable(device: torch.device) -> bool:
+    """Whether a device runs the kernels; why it does not is said once."""
     if device not in _usable:
-        capability = torch.cuda.get_device_capability(device)
-        reason = None
-        if not available():
-            reason = 'triton is not installed'
-        elif capability < CAPABILITY:
-            reason = f'cuda:{device} has compute capability {capability}, and {CAPABILITY} is needed'
+        reason = _unusable(device)
         _usable[device] = reason is None
         if reason is not None:
             warnings.warn(f"hrformer_mm: window attention takes the backend 'fused', not 'triton': {reason}")
     return _usable[device]
 
 
+def _unusable(device: torch.device) -> Optional[str]:
+    if not available():
+        return 'triton is not installed (pip install triton)'
+    if device.type == 'cuda' and torch.cuda.get_device_capability(device) < CAPABILITY:
+        own = torch.cuda.get_device_capability(device)
+        return f'{device} has compute capability {own}, and {CAPABILITY} is needed'
+    if device.type != 'cuda' and not interpreted():
+        return (f"it needs CUDA, and the device is '{device}' (on the CPU triton's interpreter runs it, slowly: set "
+                'the environment variable TRITON_INTERPRET=1 before Python starts)')
+    return None
+
+
 def interpreted() -> bool:
     """Whether the kernels run in Triton's interpreter, which takes tensors on the CPU."""
-    if not available():
-        return False
     from triton.runtime.interpreter import InterpretedFunction
 
     from .triton_forward import forward
@@ -107,38 +111,72 @@ class _Launch:
         n, height, width, channels = qkv.shape
         top, bottom, left, right = padding
         rows, columns = (height + top + bottom) // window_size[0], (width + left + right) // window_size[1]
-        self.inputs = qkv.contiguous(), padding_value.contiguous(), None if bias is None else bias.contiguous()
-        self.windows, self.heads, self.places = n * rows * columns, num_heads, math.prod(window_size)
+        self.inputs = (qkv.contiguous(), padding_value.to(qkv.dtype).contiguous(),
+                       None if bias is None else bias.contiguous())
+        self.windows, self.heads, self.window = n * rows * columns, num_heads, tuple(window_size)
         self.sizes = height, width, top, left, rows, columns
         self.scale = scale
-        full = qkv.dtype == torch.float32
+        self.full = qkv.dtype == torch.float32
         # A tile of 64 places holds a window of 7x7 or 8x8. Products of float32 run without tensor cores, on operands in
-        # registers, where tiles of 64 do not fit.
-        self.block = min(max(_power_of_two(self.places), 16), 32 if full else 64)
-        self.blocks = -(-self.places // self.block)
+        # registers, where tiles of 64 do not fit. Places are counted with `pitch` to a row of the window: a power of
+        # two, where that makes no more tiles, saves divisions.
+        places, largest = math.prod(window_size), 32 if self.full else 64
+        self.block = min(max(_power_of_two(places), 16), largest)
+        pitch = _power_of_two(window_size[1])
+        if -(-window_size[0] * pitch // self.block) > -(-places // self.block):
+            pitch = window_size[1]
+        self.counted = window_size[0] * pitch
+        self.blocks = -(-self.counted // self.block)
         self.with_bias, self.fill = bias is not None, any(padding) and not mask_padding
         size = channels // (3 * num_heads)
+        paired = size % 2 == 1 and num_heads % 2 == 0
         import triton.language as tl
 
         # The interpreter computes with bfloat16 as if it were integers, but converts it correctly.
         dot = {torch.float32: tl.float32, torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}[qkv.dtype]
         self.options: dict[str, Any] = dict(
-            HEADS=num_heads, D=size, WH=window_size[0], WW=window_size[1], HAS_BIAS=self.with_bias, FILL=self.fill,
-            MASK=mask_padding and any(padding), BLOCK=self.block, BLOCK_D=max(_power_of_two(size), 16),
-            DOT=tl.float32 if qkv.device.type == 'cpu' else dot,
-            PRECISION='tf32' if torch.backends.cuda.matmul.allow_tf32 else 'ieee', num_warps=8 if self.block == 64 else 4, num_stages=1)
+            HEADS=num_heads, D=size, PAIRED=paired, WH=window_size[0], WW=window_size[1], PITCH=pitch,
+            HAS_BIAS=self.with_bias, FILL=self.fill, MASK=mask_padding and any(padding), BLOCK=self.block,
+            BLOCK_D=max(_power_of_two(size + paired), 16), DOT=tl.float32 if qkv.device.type == 'cpu' else dot,
+            PRECISION='tf32' if torch.backends.cuda.matmul.allow_tf32 else 'ieee', num_warps=4, num_stages=1)
 
-    def __call__(self, kernel: Any, programs: int, *arguments: Any) -> None:
+    def __call__(self, kernel: Any, programs: int, *arguments: Any, **tiles: Any) -> None:
+        if programs >= 2**31:
+            raise ValueError(f"attention backend 'triton': {self.windows} windows of {self.heads} heads are more than "
+                             "one launch takes; take 'fused'")
         if programs:
-            # A kernel without a bias is given anything in its place.
+            # All in the first axis of the grid: the others end at 65,535. In place of no bias anything is given.
             qkv, value, bias = self.inputs
             with torch.cuda.device_of(qkv):
-                kernel[(programs, )](qkv, value, qkv if bias is None else bias, *arguments, self.scale, **self.options)
+                kernel[(programs, )](qkv, value, qkv if bias is None else bias, *arguments, self.scale,
+                                     **{**self.options, **tiles})
 
-    def groups(self, tiles: int) -> tuple[int, int]:
+    # What follows is chosen by what the compiler reports, see docs/gpu.md.
+
+    def forward_tiles(self) -> dict[str, Any]:
+        """Queries of a program, and its warps and registers: keys are read once for all of them."""
+        if self.full or self.blocks == 1:
+            return dict(ROWS=self.block, maxnreg=None if self.full else 128)
+        return dict(ROWS=128, num_warps=8, maxnreg=128)
+
+    def whole_tiles(self, shared: int) -> Optional[dict[str, Any]]:
+        """Queries and keys of a tile where a program holds all queries of a window, or None if they are too many."""
+        if self.blocks == 1:
+            return dict(ROWS=self.block)
+        if self.full or self.counted > 256 or shared < SHARED:
+            return None
+        return dict(ROWS=128, num_warps=8) if self.counted <= 128 else dict(ROWS=256, BLOCK=32, num_warps=8)
+
+    def groups(self, programs: int, tiles: int = 1) -> tuple[int, int]:
         """Into how many groups windows are divided where so many programs work on each, and how many are in one."""
-        share = -(-self.windows // max(PROGRAMS // (self.heads * tiles), 1))
+        share = -(-self.windows // max(programs // (self.heads * tiles), 1))
         return -(-self.windows // max(share, 1)), share
+
+    def sum_bias(self, sums: Tensor) -> Tensor:
+        """The sums of (groups, heads, queries, keys), by the places' numbers in tiles: (heads, L, L)."""
+        height, width = self.window
+        sums = sums[:, :, :self.counted, :self.counted].sum(0).unflatten(2, (height, -1)).unflatten(1, (height, -1))
+        return sums[:, :, :width, :, :width].flatten(3).flatten(1, 2)
 
 
 def _power_of_two(x: int) -> int:
@@ -149,35 +187,59 @@ def _forward(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], *settin
     from .triton_forward import forward
     launch = _Launch(qkv, padding_value, bias, *settings)
     out, lse = _outputs(qkv, launch.heads)
-    launch(forward, launch.windows * launch.blocks * launch.heads, out, lse, *launch.sizes)
+    tiles = launch.forward_tiles()
+    parts = -(-launch.counted // tiles['ROWS'])
+    launch(forward, launch.windows * parts * launch.heads, out, lse, *launch.sizes, **tiles)
     return out, lse
 
 
 def _backward(grad: Tensor, qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], out: Tensor, lse: Tensor,
               *settings: Any) -> tuple[Tensor, Tensor, Tensor]:
-    from .triton_backward import backward_bias, backward_keys, backward_queries, backward_whole
     launch = _Launch(qkv, padding_value, bias, *settings)
-    grad = grad.contiguous()
     grad_qkv = torch.empty(qkv.shape, dtype=qkv.dtype, device=qkv.device)
-    blocks, pairs, channels = launch.blocks, launch.windows * launch.blocks, qkv.shape[3] // 3
-    groups, share = launch.groups(blocks**2)
-    sums_bias = lse.new_empty(groups if launch.with_bias else 0, launch.heads, launch.places, launch.places)
-    sums_value = lse.new_empty((groups if blocks == 1 else pairs) if launch.fill else 0, 2 * channels)
-    if blocks == 1:
-        launch(backward_whole, groups * launch.heads, lse, grad, grad_qkv, sums_value, sums_bias, *launch.sizes,
-               launch.windows, share)
-    else:
-        delta = torch.empty_like(lse)
-        launch(backward_queries, pairs * launch.heads, lse, out, grad, grad_qkv, delta, *launch.sizes)
-        launch(backward_keys, pairs * launch.heads, lse, delta, grad, grad_qkv, sums_value, *launch.sizes)
-        if launch.with_bias:
-            launch(backward_bias, groups * launch.heads * blocks**2, lse, delta, grad, sums_bias, *launch.sizes,
-                   launch.windows, share)
+    tiles = launch.whole_tiles(shared_memory(qkv.device))
+    run = _backward_in_parts if tiles is None else _backward_whole
+    sums_value, sums_bias = run(launch, grad.contiguous(), out, lse, grad_qkv, tiles)
     grad_value = torch.zeros_like(padding_value)
     if launch.fill:
-        grad_value[channels:] = sums_value.sum(0)
-    grad_bias = lse.new_empty(0) if bias is None else sums_bias.sum(0).to(bias.dtype)
-    return grad_qkv, grad_value, grad_bias
+        grad_value[qkv.shape[3] // 3:] = sums_value.sum(0)
+    return grad_qkv, grad_value, lse.new_empty(0) if bias is None else launch.sum_bias(sums_bias).to(bias.dtype)
+
+
+def _backward_whole(launch: _Launch, grad: Tensor, out: Tensor, lse: Tensor, grad_qkv: Tensor,
+                    tiles: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    from .triton_backward import backward_whole
+    groups, share = launch.groups(PROGRAMS if launch.blocks == 1 else PROGRAMS_OF_LARGE_WINDOWS)
+    block = tiles.get('BLOCK', launch.block)
+    sums_bias = lse.new_empty(groups if launch.with_bias else 0, launch.heads, tiles['ROWS'],
+                              -(-launch.counted // block) * block)
+    sums_value = lse.new_empty(groups if launch.fill else 0, 2 * grad.shape[3])
+    launch(backward_whole, groups * launch.heads, lse, out, grad, grad_qkv, sums_value, sums_bias, *launch.sizes,
+           launch.windows, share, **tiles)
+    return sums_value, sums_bias
+
+
+def _backward_in_parts(launch: _Launch, grad: Tensor, out: Tensor, lse: Tensor, grad_qkv: Tensor,
+                       _: None) -> tuple[Tensor, Tensor]:
+    from .triton_backward import backward_bias, backward_keys, backward_queries
+    blocks, pairs, delta = launch.blocks, launch.windows * launch.blocks, torch.empty_like(lse)
+    groups, share = launch.groups(PROGRAMS, blocks**2)
+    side = blocks * launch.block
+    sums_bias = lse.new_empty(groups if launch.with_bias else 0, launch.heads, side, side)
+    sums_value = lse.new_empty(pairs if launch.fill else 0, 2 * grad.shape[3])
+    launch(backward_queries, pairs * launch.heads, lse, out, grad, grad_qkv, delta, *launch.sizes)
+    launch(backward_keys, pairs * launch.heads, lse, delta, grad, grad_qkv, sums_value, *launch.sizes)
+    if launch.with_bias:
+        launch(backward_bias, groups * launch.heads * blocks**2, lse, delta, grad, sums_bias, *launch.sizes,
+               launch.windows, share)
+    return sums_value, sums_bias
+
+
+def shared_memory(device: torch.device) -> int:
+    """Bytes that a program may have on a device; in the interpreter, as on the largest."""
+    if device.type == 'cpu':
+        return SHARED
+    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin
 
 
 def _outputs(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor]:

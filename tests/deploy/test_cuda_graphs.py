@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hrformer_mm import HRFormer, to_deploy
-from hrformer_mm.deploy.cuda_graphs import GraphedCalls
+from hrformer_mm.deploy.cuda_graphs import GraphedCalls, bucket, fill_up
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 
@@ -21,12 +21,14 @@ class Recorder:
 
     def __call__(self, function, x):
         self.recorded.append(tuple(x.shape))
+        full = x.clone()
 
         def replay(x):
             self.running += 1
             self.most = max(self.most, self.running)
             self.replayed.append(tuple(x.shape))
-            outputs = function(x)
+            full[:len(x)] = x
+            outputs = tuple(y[:len(x)].clone() for y in function(full))
             self.running -= 1
             return outputs
 
@@ -36,7 +38,7 @@ class Recorder:
 @pytest.fixture
 def graphed(monkeypatch):
     monkeypatch.setattr(GraphedCalls, '_fits', staticmethod(lambda x: not torch.is_grad_enabled()))
-    module, recorder = nn.Conv2d(3, 4, 1), Recorder()
+    module, recorder = nn.Conv2d(3, 4, 1).eval(), Recorder()
     calls = GraphedCalls(module, lambda x: (nn.Conv2d.forward(module, x), ), sizes=2, record=recorder)
     with torch.no_grad():
         yield module, calls, recorder
@@ -76,6 +78,41 @@ def test_other_weights_layouts_and_modes_are_recorded_anew(graphed):
     module.weight.data = module.weight.data.clone()
     calls(image(4))
     assert len(recorder.replayed) == 1
+
+
+def test_batches_are_filled_up(graphed):
+    """As people of several pictures come: 3 and 4 of them are one size, and so are 9 and 16."""
+    module, calls, recorder = graphed
+    assert [bucket(n) for n in (1, 2, 3, 4, 5, 8, 9, 16, 17)] == [1, 2, 4, 4, 8, 8, 16, 16, 24]
+    kept = []
+    for n in (3, 4, 4, 3, 1, 9, 16, 11):
+        x = torch.randn(n, 3, 4, 4).to(memory_format=torch.channels_last if n < 9 else torch.contiguous_format)
+        kept.append((calls(x)[0], module(x)))
+    assert recorder.recorded == [(4, 3, 4, 4), (16, 3, 4, 4)] and len(recorder.replayed) == 5
+    assert all(a.shape == b.shape and torch.allclose(a, b, atol=1e-6) for a, b in kept), 'and are nobody else\'s'
+    x = torch.randn(3, 2, 4, 5).to(memory_format=torch.channels_last)
+    full = fill_up(x, 8)
+    assert full.shape[0] == 8 and full.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(full[:3], x) and not full[3:].any()
+
+
+def test_in_training_the_model_itself_is_called(graphed):
+    """Where an image's result may depend on the others."""
+    module, calls, recorder = graphed
+    module.train()
+    for _ in range(3):
+        calls(image(4))
+    assert not recorder.recorded and not calls._recordings
+
+
+def test_a_recording_that_fails_is_not_kept(graphed, monkeypatch):
+    _, calls, _ = graphed
+    calls(image(4))
+    monkeypatch.setattr(calls, 'record', lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        calls(image(4))
+    assert not calls._recordings and calls._lock.acquire(blocking=False)
+    calls._lock.release()
 
 
 def test_threads_take_turns(graphed):

@@ -69,6 +69,32 @@ def test_float32(plain, head_size, window, options, drop_path):
                 assert (out[name] - value).norm() <= 1e-5 * value.norm(), (name, x.shape, train)
 
 
+@pytest.fixture
+def triton():
+    pytest.importorskip('triton')
+    previous = set_attention_backend('triton')
+    yield
+    set_attention_backend(previous)
+
+
+@pytest.mark.parametrize('head_size, window, options, drop_path', [
+    (18, (3, 5), dict(), 0.4), (39, (3, 5), dict(recompute=True), 0.), (39, (3, 5), dict(with_pad_mask=True), 0.),
+    (32, (3, 5), dict(with_rpe=False), 0.), (32, (3, 5), dict(shifted=True), 0.),
+    *(pytest.param(head_size, (7, 7), options, 0., marks=pytest.mark.slow) for head_size, options in (
+        (18, dict(with_pad_mask=True)), (32, dict(recompute=True)), (39, dict())))])
+def test_triton_in_float32(plain, triton, head_size, window, options, drop_path):
+    """In Triton's interpreter, where there is no GPU."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    block = build(head_size, window, drop_path, **options).to(device)
+    for n, height, width in ((1, 1.4, 2), (4, 1, 0.6)):
+        x = torch.randn(n, 2 * head_size, round(height * window[0]), round(width * window[1]), device=device)
+        for train in (True, False):
+            expected = plain(lambda: results(block, x, train))
+            out = results(block, x, train)
+            for name, value in expected.items():
+                assert (out[name] - value).norm() <= 1e-5 * value.norm(), (name, x.shape, train)
+
+
 @pytest.mark.parametrize('head_size, window', GRID)
 def test_bfloat16(plain, head_size, window):
     block = build(head_size, window, 0.).bfloat16()

@@ -100,7 +100,9 @@ def test_context_has_no_error_and_its_own_work():
 
 
 def test_without_mmpose_ours_is_timed_alone(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'mmpose.models.backbones', None)
+    for name in [name for name in sys.modules if name.startswith('mmpose')]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, 'mmpose', None)
     backbones.mmpose_hrformer.cache_clear()
     try:
         with pytest.warns(UserWarning, match='mmpose cannot be imported .*: hrformer_mm is timed without its peer'):
@@ -108,6 +110,20 @@ def test_without_mmpose_ours_is_timed_alone(monkeypatch):
         assert list(rows) == FORMS[1:] and rows['hrformer_mm'].times_as_fast == 1
     finally:
         backbones.mmpose_hrformer.cache_clear()
+
+
+def test_mmposes_backbone_without_what_its_data_sets_need(run_python):
+    """A machine with a GPU may have no compiler for xtcocotools."""
+    pytest.importorskip('mmpose')
+    print(run_python('''
+import sys
+sys.modules['xtcocotools'] = None
+import hrformer_mm
+from hrformer_mm.tools.benchmark import backbones
+peer = backbones.mmpose_hrformer()
+assert peer.__module__ == 'mmpose.models.backbones.hrformer' and 'mmpose.models' not in sys.modules
+peer(backbones.mmpose_extra('tiny'))
+'''))
 
 
 @pytest.mark.parametrize('train', [False, True])

@@ -3,7 +3,9 @@
 from .attention import AttentionBenchmark, AttentionRow, benchmark_attention
 from .options import Options
 from .run import Benchmark, Row, Section, benchmark
+from .suite import Part, Suite, SuiteRow, benchmark_suite
 
 __all__ = [
-    'AttentionBenchmark', 'AttentionRow', 'Benchmark', 'Options', 'Row', 'Section', 'benchmark', 'benchmark_attention'
+    'AttentionBenchmark', 'AttentionRow', 'Benchmark', 'Options', 'Part', 'Row', 'Section', 'Suite',
+    'SuiteRow', 'benchmark', 'benchmark_attention', 'benchmark_suite'
 ]

@@ -102,7 +102,7 @@ def _rows(options: Options, window: int, train: bool, gemm: float, bandwidth: fl
 
 def _ways(options: Options) -> dict[str, Callable[..., Tensor]]:
     names = ['batched', 'fused']
-    if options.device == 'cuda' and triton_usable(torch.cuda.current_device()):
+    if options.device == 'cuda' and triton_usable(torch.device('cuda', torch.cuda.current_device())):
         names.append('triton')
     return {PEER: mmpose_way, **{f'hrformer_mm, {name}': _by_backend(name) for name in names}}
 

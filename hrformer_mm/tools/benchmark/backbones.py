@@ -1,9 +1,13 @@
 """The backbones: mmpose's, ours in its forms, and for context two others of mmpretrain's."""
 
 import copy
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Optional
 
 import torch
@@ -37,9 +41,36 @@ def mmpose_hrformer() -> Optional[type[nn.Module]]:
     try:
         from mmpose.models.backbones import HRFormer as Peer
     except ImportError as error:
-        warnings.warn(f'mmpose cannot be imported ({error}): hrformer_mm is timed without its peer')
-        return None
+        try:
+            return _backbone_alone()
+        except ImportError:
+            warnings.warn(f'mmpose cannot be imported ({error}): hrformer_mm is timed without its peer')
+            return None
     return Peer
+
+
+def _backbone_alone() -> type[nn.Module]:
+    """mmpose's class without the rest of mmpose, where a library that its data sets need is missing.
+
+    Raises:
+        ImportError: If that does not work either.
+    """
+    folder = Path(import_module('mmpose').__file__).parent
+    registered = import_module('mmpose.registry').MODELS.module_dict
+    kept, modules = dict(registered), set(sys.modules)
+    try:
+        for name in ('mmpose.models', 'mmpose.models.backbones'):
+            package = ModuleType(name)  # in place of one that imports all that is in its folder
+            package.__path__ = [str(folder.joinpath(*name.split('.')[1:]))]
+            sys.modules[name] = package
+        return import_module('mmpose.models.backbones.hrformer').HRFormer
+    finally:
+        # What was imported is forgotten, and registers itself again should somebody need it.
+        for name in set(sys.modules) - modules:
+            if name.startswith('mmpose.models'):
+                del sys.modules[name]
+        registered.clear()
+        registered.update(kept)
 
 
 def backbones(options: Options, size: tuple[int, int]) -> list[Contender]:
@@ -94,6 +125,8 @@ def deployed(model: nn.Module, x: torch.Tensor, options: Options, method: Option
     forms = []
     if options.deploy:
         forms.append((f'{OURS}, deployment form', to_deploy(model), False))
+    if options.graphs:
+        forms.append((f'{OURS}, deployment form, CUDA graphs', to_deploy(model, cuda_graphs=True), False))
     if options.compile:
         forms.append((f'{OURS}, deployment form, compiled', to_deploy(model, compile=True), True))
     contenders = []

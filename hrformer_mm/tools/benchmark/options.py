@@ -24,6 +24,7 @@ class Options:
         context (bool): Whether to time mmpretrain's Swin-S and HRNet-W48 as well.
         deploy (bool): Whether to time the deployment form as well; there is none in training.
         compile (bool): Whether to time compiled contenders as well.
+        graphs (bool): Whether to time the deployment form in CUDA graphs as well; on the CPU there are none.
         dtype (str): 'float32', 'bf16' or 'fp16' (CUDA alone): by autocast; the deployment form has its weights and
             images in it.
         device (str): 'cpu' or 'cuda'.
@@ -41,6 +42,7 @@ class Options:
     context: bool = False
     deploy: bool = True
     compile: bool = False
+    graphs: bool = False
     dtype: str = 'float32'
     device: str = 'cpu'
     runs: int = 10

@@ -1,0 +1,71 @@
+"""What HRFormer-B moves and launches on a GPU, operator by operator, counted without one.
+
+    python tests/gpu_estimates.py
+
+Models run on PyTorch's meta device. Every operator that is no view counts as one launch, and as a read of its inputs
+and a write of its outputs. "Fused" is what `step_bytes` counts: one read and one write for each convolution, projection
+and attention. Times are of the bytes at 4.8 TB/s and of the launches at 5 us each, the larger of which bounds an eager
+step; in CUDA graphs the second falls away.
+"""
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import hrformer_mm
+from hrformer_mm.models import HRFormer
+from hrformer_mm.ops import attention
+from hrformer_mm.tools.benchmark import Options
+from hrformer_mm.tools.benchmark.backbones import mmpose_extra, mmpose_hrformer
+from hrformer_mm.tools.benchmark.floors import step_bytes
+
+BANDWIDTH, LAUNCH_US = 4.8e12, 5
+VIEWS = ('view', 'reshape', 'permute', 'transpose', 'unsqueeze', 'slice', 'select', 'expand', 'detach', 'alias', 'split',
+         'unbind', 't.', 'as_strided', 'empty', 'squeeze', 'unflatten', 'item', 'sym_')
+
+
+class Count(TorchDispatchMode):
+    launches = bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        name = str(function).split('.', 1)[1]
+        if not name.startswith(VIEWS) and not name.startswith('_unsafe_view'):
+            tensors = [x for x in tree_leaves((args, kwargs, out)) if isinstance(x, torch.Tensor)]
+            self.launches += 1
+            self.bytes += sum(x.numel() * x.element_size() for x in tensors)
+        return out
+
+
+def count(model, size, batch, train):
+    model.to('meta').to(torch.bfloat16).train(train)  # which gives nothing in mmpose
+    x = torch.empty(batch, 3, *size, device='meta', dtype=torch.bfloat16)
+    with Count() as counted, torch.set_grad_enabled(train):
+        outputs = model(x)
+        if train:
+            sum(y.float().square().mean() for y in outputs).backward()
+    return counted
+
+
+def main():
+    attention._choose = lambda device, shifted: 'triton'
+    extra = mmpose_extra('base')
+    peer = mmpose_hrformer()
+    print('| step | model | launches | bytes | at 4.8 TB/s | launches at 5 us | fused |')
+    print('| --- | --- | --- | --- | --- | --- | --- |')
+    for size, batch, train in (((512, 1024), 2, False), ((256, 192), 1, False), ((256, 192), 64, False),
+                               ((512, 1024), 2, True)):
+        fused = step_bytes(Options('base', (size, ), batch, train=train, dtype='bf16'), size)
+        models = {'mmpose': lambda: peer(mmpose_extra('base')), 'hrformer_mm': lambda: HRFormer(extra=extra)}
+        if not train:
+            models['deployment form'] = lambda: hrformer_mm.to_deploy(HRFormer(extra=extra))
+        for name, build in models.items():
+            found = count(build(), size, batch, train)
+            step = f"{size[0]}x{size[1]}, batch {batch}{', training' if train else ''}"
+            print(f'| {step} | {name} | {found.launches} | {found.bytes / 1e9:.2f} GB | '
+                  f'{1000 * found.bytes / BANDWIDTH:.2f} ms | {found.launches * LAUNCH_US / 1000:.1f} ms | '
+                  f'{1000 * fused / BANDWIDTH:.2f} ms |', flush=True)
+
+
+if __name__ == '__main__':
+    main()
