@@ -112,6 +112,7 @@ run('segfix labels offsets out', 'Wrote 1 label maps')
 run('predict {NAME} weights.pth labels/a.png --device cpu', 'Wrote 1 results')
 run('explain {NAME} weights.pth labels/a.png --device cpu --max-side 32', 'explanation.json')
 run('export {NAME} weights.pth model.pt2 --format torch --size 64 64', 'Wrote model.pt2')
+run('check-data {NAME} --split val', 'No problem found')
 run('doctor', 'All is well')
 run('benchmark --arch tiny --size 32 32 --runs 1 --threads 1', 'deployment form')
 assert not commands, f'not tried: {{commands}}'
