@@ -18,7 +18,7 @@ ALLOWED = {
     'weights': {'ops'},
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
     'deploy': {'ops', 'layers', 'models'},
-    'segfix': {'registry', 'layers'},
+    'segfix': {'arguments', 'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights'},
     'data': set(),
     'tools': {'checks', 'registry', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data', 'zoo'},
