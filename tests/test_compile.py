@@ -22,7 +22,8 @@ def error(out, expected):
     return max(((a - b).norm() / b.norm()).item() for a, b in zip(out, expected))
 
 
-@pytest.mark.parametrize('train, options', [(False, dict()), (True, dict()), (True, SHIFTED)])
+@pytest.mark.parametrize('train, options', [
+    (False, dict()), pytest.param(True, dict(), marks=pytest.mark.slow), pytest.param(True, SHIFTED, marks=pytest.mark.slow)])
 def test_one_graph_for_several_sizes(train, options):
     options = dict(dict(arch=MICRO), **options)
     model, compiled = HRFormer(**options).train(train), HRFormer(**options, compile=TRACE).train(train)

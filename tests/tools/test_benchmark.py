@@ -51,6 +51,7 @@ def test_all_forms_compute_the_same(dtype, bound):
     assert (rows[FORMS[2]].error > 0) and list(rows_of(deploy=False)) == FORMS[:2]
 
 
+@pytest.mark.slow
 def test_a_training_step_and_its_memory():
     pytest.importorskip('mmpose')
     rows = rows_of(batch=2, train=True)
@@ -126,7 +127,7 @@ peer(backbones.mmpose_extra('tiny'))
 '''))
 
 
-@pytest.mark.parametrize('train', [False, True])
+@pytest.mark.parametrize('train', [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_compiled_contenders(monkeypatch, train):
     """Which there are, and that their first step is timed; the compiler itself would take minutes."""
     pytest.importorskip('mmpose')
