@@ -124,6 +124,7 @@ class Randomness:
 
     def enter_training(self) -> None:
         """Set them where it ends: whether a training was resumed before or after it makes no difference."""
+        self._gathered = None  # for a best checkpoint, and there was none
         if self._outside is not None:
             set_random_state(self._outside)
             self._outside = None

@@ -85,3 +85,13 @@ def test_replay_must_be_told_plainly(training):
     from hrformer_mm.hooks import Safeguard
     with pytest.raises(TypeError, match="replay is 'no'"):
         Safeguard(replay='no')
+
+
+def test_states_of_a_best_that_was_none_are_not_saved_later():
+    from hrformer_mm.hooks.randomness import KEY, Randomness
+    randomness, checkpoint = Randomness(), {}
+    randomness.gather()
+    randomness.enter_training()  # the validation was no better than one before
+    torch.rand(1)
+    randomness.save(checkpoint)
+    assert torch.equal(checkpoint[KEY][0]['torch'], torch.get_rng_state())
