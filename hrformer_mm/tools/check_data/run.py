@@ -13,7 +13,7 @@ from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, coco_problems, head_classes, place, read_coco
 from ...checks.coco import Sizes, unlabelled
-from ..model import find_config
+from ...zoo import find_config
 from .folders import empty_classes, unread
 from .sources import build_unread, find_datasets
 

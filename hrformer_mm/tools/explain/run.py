@@ -1,13 +1,13 @@
 """A model on an image: what is computed is drawn and written."""
 
 import json
-from pathlib import Path
 from typing import Optional
 
 import torch
 from torch import Tensor
 
 from ...models import HRFormer
+from ..folder import make_folder
 from .attention import attention_of
 from .capture import check_number, find_blocks, last_streams, recording
 from .explanation import Explanation, Field, Stream
@@ -41,7 +41,7 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
     blocks = find_blocks(backbone, stage, module, block)
     check_number('stream', stream, len(blocks), f'stage {stage}')
     images = picture.inputs(preprocessor)
-    target = _make_folder(folder)
+    target = make_folder(folder, JSON)
 
     with torch.no_grad(), recording(dict(enumerate(blocks)), inputs=True) as inputs:
         maps = last_streams(backbone, images)
@@ -57,16 +57,6 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
         result.pictures[name] = write(result, target / name)
     (target / JSON).write_text(json.dumps(result.as_dict()), encoding='utf-8')
     return result
-
-
-def _make_folder(name: str) -> Path:
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / JSON).touch()
-    except OSError as error:
-        raise OSError(f'{name} cannot be written to ({error.strerror}): choose another with --output') from None
-    return folder
 
 
 def _stream(x: Tensor, number: int, is_output: bool) -> Stream:

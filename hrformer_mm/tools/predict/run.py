@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.registry import init_default_scope
 
 from ...weights.io import read_tensors
+from ..folder import make_folder
 from ..model import TASKS, check_fit, dataset_meta, find_device, read_config
 from .boxes import Boxes
 from .predictors import Classifier, PoseFinder, Segmenter
@@ -55,12 +56,7 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
         raise ValueError(f'boxes and detectors are for poses, but {config} is for {task}')
     sources = find_sources(inputs)
     predictor = _predictor(cfg, checkpoint, device, batch, Boxes(boxes, detector, threshold, device))
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        (target / JSON).touch()
-    except OSError as error:
-        raise OSError(f'{folder} cannot be written to ({error.strerror}): choose another with --output') from None
+    target = make_folder(folder, JSON)
     done = Prediction(folder)
     names = _Names(target)
     try:
