@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..kernels import triton_attention, usable
 from .batched_attention import BatchedWindowAttention, attend
 from .projection import product
-from .triton_attention import triton_attention, usable
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
                       pad_by_index, padding_mask, partition_windows, shift_mask)
 

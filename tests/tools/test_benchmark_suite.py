@@ -73,7 +73,7 @@ def test_kernels_that_do_not_work_are_not_timed(monkeypatch, usable, error, back
         return error
 
     monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
-    monkeypatch.setattr(suite, 'triton_usable', lambda device: usable)
+    monkeypatch.setattr(suite, 'usable', lambda device: usable)
     monkeypatch.setattr(suite, '_kernel_error', measure)
     found = suite.choose_backend('cuda')
     assert found[0] == backend and reason in found[1]

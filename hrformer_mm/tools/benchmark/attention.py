@@ -11,7 +11,8 @@ from rich.table import Table
 from torch import Tensor
 
 from ...models.arch import ARCHS, DEFAULTS
-from ...ops import (centred_padding, merge_windows, partition_windows, set_attention_backend, triton_usable,
+from ...kernels import usable
+from ...ops import (centred_padding, merge_windows, partition_windows, set_attention_backend,
                     window_attention)
 from .machine import copy_bandwidth, environment, gemm_rate, synchronizer
 from .options import Options
@@ -102,7 +103,7 @@ def _rows(options: Options, window: int, train: bool, gemm: float, bandwidth: fl
 
 def _ways(options: Options) -> dict[str, Callable[..., Tensor]]:
     names = ['batched', 'fused']
-    if options.device == 'cuda' and triton_usable(torch.device('cuda', torch.cuda.current_device())):
+    if options.device == 'cuda' and usable(torch.device('cuda', torch.cuda.current_device())):
         names.append('triton')
     return {PEER: mmpose_way, **{f'hrformer_mm, {name}': _by_backend(name) for name in names}}
 

@@ -10,7 +10,8 @@ import torch
 from rich import box
 from rich.table import Table
 
-from ...ops import set_attention_backend, triton_usable, window_attention
+from ...kernels import usable
+from ...ops import set_attention_backend, window_attention
 from .attention import PEER, WINDOWS, benchmark_attention
 from .floors import step_bytes
 from .machine import copy_bandwidth, environment, gemm_rate
@@ -132,7 +133,7 @@ def _parts(options: Options, large: tuple[int, int], small: tuple[int, int],
 def choose_backend(device: str) -> tuple[str, str]:
     """Triton's kernels where they run and are right here, else what is taken without them; and why."""
     on = torch.device(device, torch.cuda.current_device()) if device == 'cuda' else torch.device(device)
-    if device != 'cuda' or not triton_usable(on):
+    if device != 'cuda' or not usable(on):
         return 'auto', 'the Triton kernels do not run here'
     try:
         error = max(_kernel_error(on, window) for window in WINDOWS)

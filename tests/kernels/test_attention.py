@@ -6,7 +6,8 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from hrformer_mm import HRFormer
-from hrformer_mm.ops import centred_padding, set_attention_backend, triton_attention, window_attention
+from hrformer_mm.kernels import attention as kernels
+from hrformer_mm.ops import centred_padding, set_attention_backend, window_attention
 from hrformer_mm.ops.windows import Padding
 
 pytest.importorskip('triton')
@@ -137,10 +138,10 @@ def test_heads_of_odd_size_are_read_in_pairs(size):
 @pytest.mark.parametrize('dtype, window, padding', [
     (torch.bfloat16, (9, 8), 'both'), (torch.float16, (5, 17), 'masked'), (torch.bfloat16, (10, 7), 'none'),
     (torch.float32, (7, 5), 'both')])
-@pytest.mark.parametrize('shared', [0, triton_attention.SHARED])
+@pytest.mark.parametrize('shared', [0, kernels.SHARED])
 def test_windows_of_several_blocks(monkeypatch, shared, dtype, window, padding):
     """On cards that hold all queries of a window at a time, and on others."""
-    monkeypatch.setattr(triton_attention, 'shared_memory', lambda device: shared)
+    monkeypatch.setattr(kernels, 'shared_memory', lambda device: shared)
     check(2, 9, window, map_size(window, padding), dtype=dtype, mask=padding == 'masked')
 
 
@@ -176,7 +177,7 @@ def test_other_scale_and_float32_parameters_with_maps_of_sixteen_bits():
 @pytest.mark.parametrize('window, size', [((2, 2), (6, 9)), ((9, 8), (17, 10))])
 def test_gradients_are_the_same_at_every_call(monkeypatch, window, size):
     """Of many windows that share a program, too; deterministic algorithms are demanded here, see above."""
-    monkeypatch.setattr(triton_attention, 'PROGRAMS_OF_LARGE_WINDOWS', 2)
+    monkeypatch.setattr(kernels, 'PROGRAMS_OF_LARGE_WINDOWS', 2)
     inputs = make(1, 8, window, size, dtype=torch.bfloat16)
     grad = torch.randn(1, *size, 8, device=DEVICE)
     first, second = (run(inputs, 1, window, grad=grad) for _ in range(2))
@@ -186,8 +187,8 @@ def test_gradients_are_the_same_at_every_call(monkeypatch, window, size):
 @pytest.mark.parametrize('window, dtype', [((3, 3), torch.float32), ((5, 7), torch.float32),
                                            ((9, 8), torch.bfloat16)])
 def test_windows_that_share_a_program(monkeypatch, window, dtype):
-    monkeypatch.setattr(triton_attention, 'PROGRAMS', 2)
-    monkeypatch.setattr(triton_attention, 'PROGRAMS_OF_LARGE_WINDOWS', 2)
+    monkeypatch.setattr(kernels, 'PROGRAMS', 2)
+    monkeypatch.setattr(kernels, 'PROGRAMS_OF_LARGE_WINDOWS', 2)
     check(2, 8, window, (9, 20), dtype=dtype)
 
 

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from hrformer_mm.ops import attention, set_attention_backend, triton_attention, window_attention
+from hrformer_mm.kernels import attention as kernels
+from hrformer_mm.kernels import support
+from hrformer_mm.ops import attention, set_attention_backend, window_attention
 from hrformer_mm.ops.windows import Padding
 
 pytest.importorskip('triton')
@@ -25,7 +27,7 @@ def projections(d, dtype=torch.float32):
 def test_float32_is_not_rounded_to_tf32(monkeypatch):
     """Unless torch's own switch says so."""
     asked = []
-    monkeypatch.setattr(triton_attention._Launch, '__call__',
+    monkeypatch.setattr(kernels._Launch, '__call__',
                         lambda self, *_, **__: asked.append(self.options['PRECISION']))
     switch = torch.backends.cuda.matmul
     before = switch.allow_tf32
@@ -52,17 +54,17 @@ class Launches:
                                            ((7, 7), torch.float32)])
 def test_grids_have_one_axis(monkeypatch, window, dtype):
     """The others end at 65,535, and here are 90,000 windows of 4 heads; nothing is computed."""
-    monkeypatch.setattr(triton_attention, 'shared_memory', lambda device: triton_attention.SHARED)
-    from hrformer_mm.ops import triton_backward, triton_forward
+    monkeypatch.setattr(kernels, 'shared_memory', lambda device: kernels.SHARED)
+    from hrformer_mm.kernels import attention_backward, attention_forward
     launches = Launches()
-    monkeypatch.setattr(triton_forward, 'forward', launches)
+    monkeypatch.setattr(attention_forward, 'forward', launches)
     for name in ('whole', 'queries', 'keys', 'bias'):
-        monkeypatch.setattr(triton_backward, f'backward_{name}', launches)
+        monkeypatch.setattr(attention_backward, f'backward_{name}', launches)
     size, places = (300 * window[0], 300 * window[1]), window[0] * window[1]
     qkv, bias = (torch.empty(shape, dtype=dtype, device='meta') for shape in ((1, *size, 48), (4, places, places)))
     settings = 4, window, (0, 0, 0, 0), False, 0.5
-    out, lse = triton_attention._forward(qkv, qkv[0, 0, 0], bias, *settings)
-    triton_attention._backward(out, qkv, qkv[0, 0, 0], bias, out, lse, *settings)
+    out, lse = kernels._forward(qkv, qkv[0, 0, 0], bias, *settings)
+    kernels._backward(out, qkv, qkv[0, 0, 0], bias, out, lse, *settings)
     assert all(len(grid) == 1 and type(grid[0]) is int for grid in launches.grids)
     forward, *backward = (grid[0] for grid in launches.grids)
     parts = {(7, torch.bfloat16): 1, (15, torch.bfloat16): 2, (7, torch.float32): 2}[window[0], dtype]
@@ -73,10 +75,10 @@ def test_grids_have_one_axis(monkeypatch, window, dtype):
 def test_maps_that_are_too_large():
     huge = torch.empty(1, 2, 2**25, 48, device='meta')
     with pytest.raises(ValueError, match=r'a row of windows of the map, .*, has 2\*\*31 elements or more; take'):
-        triton_attention.triton_attention(huge, huge[0, 0, 0], None, 2, (2, 2), Padding(0, 0, 0, 0), False, 1)
+        kernels.triton_attention(huge, huge[0, 0, 0], None, 2, (2, 2), Padding(0, 0, 0, 0), False, 1)
     many = torch.empty(2**16, 2**8, 2**8, 3, device='meta')
     with pytest.raises(ValueError, match='4294967296 windows of 1 heads are more than one launch takes'):
-        triton_attention._forward(many, many[0, 0, 0], None, 1, (1, 1), (0, 0, 0, 0), False, 1)
+        kernels._forward(many, many[0, 0, 0], None, 1, (1, 1), (0, 0, 0, 0), False, 1)
 
 
 def test_what_the_kernels_are_not_made_for():
@@ -92,17 +94,17 @@ def test_what_the_kernels_are_not_made_for():
     ('cuda:0', (7, 5), True, False, 'fused', r'cuda:0 has compute capability \(7, 5\)'),
     ('cuda:0', (9, 0), False, False, 'fused', r'triton is not installed \(pip install triton\)'),
     ('cpu', None, True, True, 'triton', None),
-    ('cpu', None, True, False, 'fused', "it needs CUDA, and the device is 'cpu'"),
+    ('cpu', None, True, False, 'fused', "they need CUDA, and the device is 'cpu'"),
     ('cpu', None, False, False, 'fused', 'triton is not installed'),
 ])
 def test_devices(monkeypatch, recwarn, device, capability, installed, interpreted, name, reason):
     monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: capability)
-    monkeypatch.setattr(triton_attention, 'available', lambda: installed)
-    monkeypatch.setattr(triton_attention, 'interpreted', lambda: interpreted)
-    monkeypatch.setattr(triton_attention, '_usable', {})
+    monkeypatch.setattr(support, 'available', lambda: installed)
+    monkeypatch.setattr(support, 'interpreted', lambda: interpreted)
+    monkeypatch.setattr(support, '_usable', {})
     device = torch.device(device)
     if reason is not None:
-        with pytest.warns(UserWarning, match=f"takes the backend 'fused', not 'triton': {reason}"):
+        with pytest.warns(UserWarning, match=f"take the place of Triton's kernels: {reason}"):
             attention._choose(device, False)
     recwarn.clear()
     assert attention._choose(device, False) == name

@@ -1,6 +1,6 @@
 """What the compiler makes of the attention kernels, with no GPU: registers, spills, shared memory, instructions.
 
-    python tests/triton_resources.py [--capability 90] [--window 7 15] [--head 18 32 39 40] [--dtype bf16]
+    python tests/kernels/resources.py [--capability 90] [--window 7 15] [--head 18 32 39 40] [--dtype bf16]
 
 Each kernel is compiled with the launch parameters that it gets for HRFormer-B's map of stride 4 at 512x1024, batch 2,
 and two heads. "Issue" is the time in which 132 multiprocessors issue the instructions that are counted in the machine
@@ -22,7 +22,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from hrformer_mm.ops import centred_padding, triton_attention, triton_forward
+from hrformer_mm.kernels import attention, attention_forward
+from hrformer_mm.ops import centred_padding
 
 DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 # Of a multiprocessor of an H200: registers, bytes of shared memory (1 KiB of each program is the system's), warps.
@@ -71,15 +72,15 @@ def launches(dtype, window, head, mask=False, shared=227 * 1024, size=(128, 256)
         options = {k: v for k, v in {**self.options, **tiles}.items() if v is not None}
         found.append((kernel, programs, options, share))
 
-    call, of_device = triton_attention._Launch.__call__, triton_attention.shared_memory
-    triton_attention._Launch.__call__, triton_attention.shared_memory = record, lambda device: shared
+    call, of_device = attention._Launch.__call__, attention.shared_memory
+    attention._Launch.__call__, attention.shared_memory = record, lambda device: shared
     try:
         qkv, value, bias = empty(batch, *size, 3 * heads * head), empty(3 * heads * head), empty(heads, places, places)
         settings = heads, (window, window), padding, mask, 0.5
-        out, lse = triton_attention._forward(qkv, value, bias, *settings)
-        triton_attention._backward(out, qkv, value, bias, out, lse, *settings)
+        out, lse = attention._forward(qkv, value, bias, *settings)
+        attention._backward(out, qkv, value, bias, out, lse, *settings)
     finally:
-        triton_attention._Launch.__call__, triton_attention.shared_memory = call, of_device
+        attention._Launch.__call__, attention.shared_memory = call, of_device
     return found
 
 
@@ -87,7 +88,7 @@ def compile_kernel(kernel, options, dtype, capability=90):
     """Triton's compiled kernel."""
     names = kernel.arg_names
     signature = {name: 'constexpr' if name in options else f'*{dtype}' if name in MAPS else 'i32'
-                 if name in triton_forward.SIZES else 'fp32' if name == 'scale' else '*fp32' for name in names}
+                 if name in attention_forward.SIZES else 'fp32' if name == 'scale' else '*fp32' for name in names}
     aligned = {(i, ): [['tt.divisibility', 16]] for i, name in enumerate(names) if signature[name][0] == '*'}
     source = ASTSource(kernel, signature, {name: options[name] for name in names if name in options}, aligned)
     return triton.compile(source, target=GPUTarget('cuda', capability, 32),

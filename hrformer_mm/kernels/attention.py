@@ -1,18 +1,14 @@
 """Window attention by Triton's kernels, as operators that autograd, torch.compile and torch.export know."""
 
-import importlib.util
 import math
-import warnings
 from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
-from .windows import Padding
+from .support import DTYPES, LIBRARY, implement, power_of_two, product_options
 
-CAPABILITY = (8, 0)  # the oldest cards that Triton's products of 16 bit are made for
 MAX_HEAD = 64  # channels; more would not leave a program's tiles in registers
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Programs that share the sums of the bias' gradient: some for every multiprocessor of the largest cards, and no more,
 # since each writes sums of its own; one for each where the sums of a program are as many as its cache holds. It is no
 # property of the card, so that the gradients are not one either.
@@ -20,14 +16,14 @@ PROGRAMS, PROGRAMS_OF_LARGE_WINDOWS = 1024, 128
 SHARED = 2**17 + 2**16  # bytes for a program that holds all queries of a large window: Hopper and later server cards
 
 _SETTINGS = 'int num_heads, int[] window_size, SymInt[] padding, bool mask_padding, float scale'
-_library = torch.library.Library('hrformer_mm', 'FRAGMENT')
-_library.define(f'window_attention(Tensor qkv, Tensor padding_value, Tensor? bias, {_SETTINGS}) -> (Tensor, Tensor)')
-_library.define('window_attention_backward(Tensor grad, Tensor qkv, Tensor padding_value, Tensor? bias, Tensor out, '
-                f'Tensor lse, {_SETTINGS}) -> (Tensor, Tensor, Tensor)')
+LIBRARY.define(f'window_attention(Tensor qkv, Tensor padding_value, Tensor? bias, {_SETTINGS}) -> (Tensor, Tensor)')
+LIBRARY.define('window_attention_backward(Tensor grad, Tensor qkv, Tensor padding_value, Tensor? bias, Tensor out, '
+               f'Tensor lse, {_SETTINGS}) -> (Tensor, Tensor, Tensor)')
 
 
 def triton_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], num_heads: int,
-                     window_size: tuple[int, int], padding: Padding, mask_padding: bool, scale: float) -> Tensor:
+                     window_size: tuple[int, int], padding: tuple[int, int, int, int], mask_padding: bool,
+                     scale: float) -> Tensor:
     """:func:`hrformer_mm.ops.window_attention` in one kernel, which reads and writes the maps where they lie.
 
     The softmax, and all sums, are made in float32; products of float32 take TF32 where
@@ -51,7 +47,8 @@ def triton_attention(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor],
                                                   mask_padding, scale)[0]
 
 
-def unsupported(qkv: Tensor, num_heads: int, window_size: tuple[int, int], padding: Padding) -> Optional[str]:
+def unsupported(qkv: Tensor, num_heads: int, window_size: tuple[int, int],
+                padding: tuple[int, int, int, int]) -> Optional[str]:
     """Why the kernels are not made for such projections, or None."""
     size = qkv.shape[3] // (3 * num_heads)
     if qkv.dtype not in DTYPES:
@@ -62,45 +59,6 @@ def unsupported(qkv: Tensor, num_heads: int, window_size: tuple[int, int], paddi
     if (window_size[0] + padding[0] + padding[1]) * qkv.shape[2] * qkv.shape[3] >= 2**31:
         return f'a row of windows of the map, {tuple(qkv.shape)}, has 2**31 elements or more'
     return None
-
-
-def available() -> bool:
-    """Whether triton is installed."""
-    return importlib.util.find_spec('triton') is not None
-
-
-_usable: dict[torch.device, bool] = {}
-
-
-@torch.compiler.assume_constant_result
-def usable(device: torch.device) -> bool:
-    """Whether a device runs the kernels; why it does not is said once."""
-    if device not in _usable:
-        reason = _unusable(device)
-        _usable[device] = reason is None
-        if reason is not None:
-            warnings.warn(f"hrformer_mm: window attention takes the backend 'fused', not 'triton': {reason}")
-    return _usable[device]
-
-
-def _unusable(device: torch.device) -> Optional[str]:
-    if not available():
-        return 'triton is not installed (pip install triton)'
-    if device.type == 'cuda' and torch.cuda.get_device_capability(device) < CAPABILITY:
-        own = torch.cuda.get_device_capability(device)
-        return f'{device} has compute capability {own}, and {CAPABILITY} is needed'
-    if device.type != 'cuda' and not interpreted():
-        return (f"it needs CUDA, and the device is '{device}' (on the CPU triton's interpreter runs it, slowly: set "
-                'the environment variable TRITON_INTERPRET=1 before Python starts)')
-    return None
-
-
-def interpreted() -> bool:
-    """Whether the kernels run in Triton's interpreter, which takes tensors on the CPU."""
-    from triton.runtime.interpreter import InterpretedFunction
-
-    from .triton_forward import forward
-    return isinstance(forward, InterpretedFunction)
 
 
 class _Launch:
@@ -121,8 +79,8 @@ class _Launch:
         # registers, where tiles of 64 do not fit. Places are counted with `pitch` to a row of the window: a power of
         # two, where that makes no more tiles, saves divisions.
         places, largest = math.prod(window_size), 32 if self.full else 64
-        self.block = min(max(_power_of_two(places), 16), largest)
-        pitch = _power_of_two(window_size[1])
+        self.block = min(max(power_of_two(places), 16), largest)
+        pitch = power_of_two(window_size[1])
         if -(-window_size[0] * pitch // self.block) > -(-places // self.block):
             pitch = window_size[1]
         self.counted = window_size[0] * pitch
@@ -130,15 +88,10 @@ class _Launch:
         self.with_bias, self.fill = bias is not None, any(padding) and not mask_padding
         size = channels // (3 * num_heads)
         paired = size % 2 == 1 and num_heads % 2 == 0
-        import triton.language as tl
-
-        # The interpreter computes with bfloat16 as if it were integers, but converts it correctly.
-        dot = {torch.float32: tl.float32, torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}[qkv.dtype]
         self.options: dict[str, Any] = dict(
             HEADS=num_heads, D=size, PAIRED=paired, WH=window_size[0], WW=window_size[1], PITCH=pitch,
             HAS_BIAS=self.with_bias, FILL=self.fill, MASK=mask_padding and any(padding), BLOCK=self.block,
-            BLOCK_D=max(_power_of_two(size + paired), 16), DOT=tl.float32 if qkv.device.type == 'cpu' else dot,
-            PRECISION='tf32' if torch.backends.cuda.matmul.allow_tf32 else 'ieee', num_warps=4, num_stages=1)
+            BLOCK_D=max(power_of_two(size + paired), 16), **product_options(qkv), num_warps=4, num_stages=1)
 
     def __call__(self, kernel: Any, programs: int, *arguments: Any, **tiles: Any) -> None:
         if programs >= 2**31:
@@ -179,12 +132,8 @@ class _Launch:
         return sums[:, :, :width, :, :width].flatten(3).flatten(1, 2)
 
 
-def _power_of_two(x: int) -> int:
-    return 1 << (x - 1).bit_length()
-
-
 def _forward(qkv: Tensor, padding_value: Tensor, bias: Optional[Tensor], *settings: Any) -> tuple[Tensor, Tensor]:
-    from .triton_forward import forward
+    from .attention_forward import forward
     launch = _Launch(qkv, padding_value, bias, *settings)
     out, lse = _outputs(qkv, launch.heads)
     tiles = launch.forward_tiles()
@@ -208,7 +157,7 @@ def _backward(grad: Tensor, qkv: Tensor, padding_value: Tensor, bias: Optional[T
 
 def _backward_whole(launch: _Launch, grad: Tensor, out: Tensor, lse: Tensor, grad_qkv: Tensor,
                     tiles: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    from .triton_backward import backward_whole
+    from .attention_backward import backward_whole
     groups, share = launch.groups(PROGRAMS if launch.blocks == 1 else PROGRAMS_OF_LARGE_WINDOWS)
     block = tiles.get('BLOCK', launch.block)
     sums_bias = lse.new_empty(groups if launch.with_bias else 0, launch.heads, tiles['ROWS'],
@@ -221,7 +170,7 @@ def _backward_whole(launch: _Launch, grad: Tensor, out: Tensor, lse: Tensor, gra
 
 def _backward_in_parts(launch: _Launch, grad: Tensor, out: Tensor, lse: Tensor, grad_qkv: Tensor,
                        _: None) -> tuple[Tensor, Tensor]:
-    from .triton_backward import backward_bias, backward_keys, backward_queries
+    from .attention_backward import backward_bias, backward_keys, backward_queries
     blocks, pairs, delta = launch.blocks, launch.windows * launch.blocks, torch.empty_like(lse)
     groups, share = launch.groups(PROGRAMS, blocks**2)
     side = blocks * launch.block
@@ -247,9 +196,8 @@ def _outputs(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     return qkv.new_empty(n, h, w, c // 3), qkv.new_empty(n, h, w, heads, dtype=torch.float32)
 
 
-for _name, _function in (('window_attention', _forward), ('window_attention_backward', _backward)):
-    _library.impl(_name, _function, 'CUDA')
-    _library.impl(_name, _function, 'CPU')  # in the interpreter
+implement('window_attention', _forward)
+implement('window_attention_backward', _backward)
 
 
 @torch.library.register_fake('hrformer_mm::window_attention')

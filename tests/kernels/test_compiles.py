@@ -1,6 +1,6 @@
 """The kernels are compiled to machine code for GPUs, which needs none: what the interpreter takes, a compiler may not.
 
-`python tests/triton_resources.py` prints what is checked here.
+`python tests/kernels/resources.py` prints what is checked here.
 """
 
 import json
@@ -10,13 +10,13 @@ import pytest
 
 pytest.importorskip('triton', minversion='3.2')  # earlier ones have another interface to the compiler
 
-SCRIPT = Path(__file__).parents[1] / 'triton_resources.py'
+SCRIPT = Path(__file__).with_name('resources.py')
 RUN = """
 import sys
 sys.path.insert(0, {folder!r})
-import triton_resources
-sys.argv = ['triton_resources.py', '--json', *sys.argv[1:]]
-triton_resources.main()
+import resources
+sys.argv = ['resources.py', '--json', *sys.argv[1:]]
+resources.main()
 """
 
 

@@ -1,4 +1,4 @@
-"""Triton kernels of window attention, backward; :mod:`.triton_forward` says how they find their places.
+"""Triton kernels of window attention, backward; :mod:`.attention_forward` says how they find their places.
 
 Nothing is added up by atomics: a program has a fixed share of the windows, writes its own sums of the gradients that
 all windows share, and these are added in a fixed order afterwards. The same inputs give the same gradients.
@@ -9,7 +9,7 @@ Loops whose end is known at run time alone are `while`: the interpreter takes no
 import triton
 import triton.language as tl
 
-from .triton_forward import (LOG2E, SIZES, channels, first_channel, load, load_bias, load_exactly, load_padded, locate,
+from .attention_forward import (LOG2E, SIZES, channels, first_channel, load, load_bias, load_exactly, load_padded, locate,
                              number, places, scores_of, store)
 
 

@@ -1,0 +1,6 @@
+"""Triton kernels, and the operators of them that PyTorch knows. Only the modules of kernels import triton."""
+
+from .attention import triton_attention
+from .support import DTYPES, usable
+
+__all__ = ['DTYPES', 'triton_attention', 'usable']

@@ -1,0 +1,34 @@
+"""How the norms, projections, GELUs and convolutions of a block are computed."""
+
+from torch import Tensor
+
+from ..kernels import DTYPES, usable
+
+BACKENDS = ('auto', 'torch', 'triton')
+_backend = 'auto'
+
+
+def set_block_backend(name: str) -> str:
+    """Choose how all that a block does beside attention is computed, see :func:`set_attention_backend` for that.
+
+    Args:
+        name (str): 'torch': PyTorch's operators, one after the other. 'triton': kernels in which norms, GELUs and
+            residual sums go along with the convolutions and projections, which have not run on a GPU yet; 'torch' takes
+            their place, which is said once, without triton, on the CPU and on cards that are too old. 'auto': 'torch'.
+
+    Returns:
+        str: The backend that was in force before, to set it back.
+
+    Raises:
+        ValueError: If there is no such backend.
+    """
+    global _backend
+    if name not in BACKENDS:
+        raise ValueError(f"block backend is {name!r}, but must be one of {', '.join(BACKENDS)}")
+    previous, _backend = _backend, name
+    return previous
+
+
+def by_kernels(x: Tensor) -> bool:
+    """Whether the kernels are asked for, and made for a map such as `x`."""
+    return _backend == 'triton' and x.dtype in DTYPES and usable(x.device)
