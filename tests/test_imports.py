@@ -15,7 +15,7 @@ ALLOWED = {
     'inferencers': {'zoo'},
     'kernels': set(),
     'ops': {'kernels'},
-    'layers': {'arguments', 'ops'},
+    'layers': {'arguments', 'kernels', 'ops'},
     'weights': {'ops'},
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
     'deploy': {'ops', 'layers', 'models'},

@@ -1,6 +1,7 @@
 """Triton kernels, and the operators of them that PyTorch knows. Only the modules of kernels import triton."""
 
 from .attention import triton_attention
+from .fusion import triton_fusion
 from .support import DTYPES, usable
 
-__all__ = ['DTYPES', 'triton_attention', 'usable']
+__all__ = ['DTYPES', 'triton_attention', 'triton_fusion', 'usable']

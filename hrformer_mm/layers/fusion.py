@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Optional
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..kernels import triton_fusion
+from ..ops import by_kernels
 from .conv import conv_norm
 
 UPSAMPLES = ('nearest', 'bilinear')
@@ -52,17 +55,25 @@ class StreamFusion(nn.ModuleList):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Streams (N, C_i, H_i, W_i), all of them, to those of `out_streams`, of the same shapes."""
-        fused = []
-        for i in self.out_streams:
-            total = None
-            for j, x in enumerate(maps):
-                if j != i:
-                    x = self[i][j](x)
-                if j > i:
-                    x = self._resize(x, 2**(j - i), maps[i].shape[2:])
-                total = x if total is None else total + x
-            fused.append(F.relu(total))
-        return fused
+        return [self._fuse(maps, i) for i in self.out_streams]
+
+    def _fuse(self, maps: Sequence[Tensor], i: int) -> Tensor:
+        size, total = maps[i].shape[2:], None
+        if by_kernels(maps[i]) and not (torch.is_grad_enabled() or torch.is_autocast_enabled(maps[i].device.type)):
+            return triton_fusion(maps[i], [self._bring(maps[j], j, i, size) for j in range(len(maps)) if j != i],
+                                 self.upsample == 'bilinear')
+        for j, x in enumerate(maps):
+            if j != i:
+                x = self[i][j](x)
+            if j > i:
+                x = self._resize(x, 2**(j - i), size)
+            total = x if total is None else total + x
+        return F.relu(total)
+
+    def _bring(self, x: Tensor, source: int, target: int, size: tuple[int, int]) -> Tensor:
+        """A stream in the channels of another, and in its size or, where one resize makes it that, smaller."""
+        x, factor = self[target][source](x), 2**max(source - target, 0)
+        return x if (x.shape[2] * factor, x.shape[3] * factor) == size else self._resize(x, factor, size)
 
     def _resize(self, x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
         nearest = self.upsample == 'nearest'

@@ -1,4 +1,4 @@
-"""How the norms, projections, GELUs and convolutions of a block are computed."""
+"""How norms, projections, GELUs and convolutions of blocks, and the sums of streams, are computed."""
 
 from torch import Tensor
 
@@ -9,12 +9,13 @@ _backend = 'auto'
 
 
 def set_block_backend(name: str) -> str:
-    """Choose how all that a block does beside attention is computed, see :func:`set_attention_backend` for that.
+    """Choose how blocks compute all but attention, for which there is :func:`set_attention_backend`.
 
     Args:
         name (str): 'torch': PyTorch's operators, one after the other. 'triton': kernels in which norms, GELUs and
-            residual sums go along with the convolutions and projections, which have not run on a GPU yet; 'torch' takes
-            their place, which is said once, without triton, on the CPU and on cards that are too old. 'auto': 'torch'.
+            sums go along with the convolutions and projections, and the sums of streams of different resolution are one
+            kernel; they have not run on a GPU yet. 'torch' takes their place, which is said once, without triton, on the
+            CPU and on cards that are too old. 'auto': 'torch'.
 
     Returns:
         str: The backend that was in force before, to set it back.
