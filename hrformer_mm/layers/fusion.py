@@ -59,7 +59,7 @@ class StreamFusion(nn.ModuleList):
 
     def _fuse(self, maps: Sequence[Tensor], i: int) -> Tensor:
         size, total = maps[i].shape[2:], None
-        if by_kernels(maps[i]) and not (torch.is_grad_enabled() or torch.is_autocast_enabled(maps[i].device.type)):
+        if by_kernels(maps[i]) and not torch.is_grad_enabled():
             return triton_fusion(maps[i], [self._bring(maps[j], j, i, size) for j in range(len(maps)) if j != i],
                                  self.upsample == 'bilinear')
         for j, x in enumerate(maps):

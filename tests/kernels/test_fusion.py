@@ -58,6 +58,14 @@ def test_layouts():
     assert torch.equal(triton_fusion(strided, others, True), triton_fusion(strided.clone(), others, True))
 
 
+def test_maps_of_other_dtypes():
+    """As under autocast: the sum has the dtype of the stream's own map."""
+    own, others = make(1, 6, (4, 8), (2, 1), torch.float32)
+    out = triton_fusion(own, [x.bfloat16() for x in others], True)
+    expected = exact(own, [x.bfloat16() for x in others], True)
+    assert out.dtype == torch.float32 and (out - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
 def test_maps_that_do_not_fit():
     for shape in ((1, 3, 3, 4), (1, 3, 2, 8), (1, 3, 0, 0)):
         with pytest.raises(ValueError, match='smaller by one factor'):
