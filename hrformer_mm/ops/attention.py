@@ -8,15 +8,16 @@ from torch import Tensor
 
 from ..kernels import triton_attention, usable
 from .batched_attention import BatchedWindowAttention, attend
+from .environment import backend_of
 from .projection import product
 from .windows import (Padding, centred_padding, crop_by_index, has_symbolic_size, is_exporting, merge_windows,
                       pad_by_index, padding_mask, partition_windows, shift_mask)
 
-_backend = 'auto'
-
 
 def set_attention_backend(name: str) -> str:
     """Choose how all window attention of this process is computed.
+
+    The environment variable HRFORMER_MM_ATTENTION_BACKEND does so for a process that is to be started.
 
     Args:
         name (str): 'auto': 'batched' on the CPU, 'fused' elsewhere. 'batched': two batched products, quickest where
@@ -32,9 +33,8 @@ def set_attention_backend(name: str) -> str:
         ValueError: If there is no such backend.
     """
     global _backend
-    names = ('auto', *_BACKENDS, 'triton')
-    if name not in names:
-        raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(names)}")
+    if name not in _NAMES:
+        raise ValueError(f"attention backend is {name!r}, but must be one of {', '.join(_NAMES)}")
     previous, _backend = _backend, name
     return previous
 
@@ -135,3 +135,5 @@ def _batched(windows: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
 
 
 _BACKENDS = {'batched': _batched, 'fused': _fused, 'plain': _plain}
+_NAMES = ('auto', *_BACKENDS, 'triton')
+_backend = backend_of('HRFORMER_MM_ATTENTION_BACKEND', _NAMES)

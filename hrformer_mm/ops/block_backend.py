@@ -3,13 +3,16 @@
 from torch import Tensor
 
 from ..kernels import DTYPES, usable
+from .environment import backend_of
 
 BACKENDS = ('auto', 'torch', 'triton')
-_backend = 'auto'
+_backend = backend_of('HRFORMER_MM_BLOCK_BACKEND', BACKENDS)
 
 
 def set_block_backend(name: str) -> str:
     """Choose how blocks compute all but attention, for which there is :func:`set_attention_backend`.
+
+    The environment variable HRFORMER_MM_BLOCK_BACKEND does so for a process that is to be started.
 
     Args:
         name (str): 'torch': PyTorch's operators, one after the other. 'triton': kernels in which norms, GELUs and
