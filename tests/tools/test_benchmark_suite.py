@@ -10,7 +10,7 @@ from hrformer_mm.cli import main
 from hrformer_mm.deploy import to_deploy
 from hrformer_mm.layers import WindowAttention
 from hrformer_mm.models.hrformer import HRFormer
-from hrformer_mm.ops import set_attention_backend
+from hrformer_mm.ops import block_backend, set_attention_backend, set_block_backend
 from hrformer_mm.tools.benchmark import Options, backbones, benchmark_suite, machine, suite
 from hrformer_mm.tools.benchmark.floors import step_bytes
 
@@ -24,7 +24,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(torch, 'compile', lambda model, dynamic: model)
     monkeypatch.setattr(backbones, 'to_deploy', lambda model, compile=False, cuda_graphs=False: to_deploy(model))
     yield
-    assert set_attention_backend('auto') == 'auto', 'the backend is set back'
+    assert set_attention_backend('auto') == set_block_backend('auto') == 'auto', 'the backends are set back'
 
 
 @pytest.mark.slow
@@ -43,7 +43,10 @@ def test_all_parts():
             assert 0 < row.lowest_ms <= row.median_ms <= row.highest_ms and row.floor_ms > 0
             assert row.of_floor == pytest.approx(row.floor_ms / row.median_ms) and row.error < 1e-3
             assert (row.peak_mib is None) == part.name.startswith('window attention')
-    assert result.backend.startswith('auto') and result.gemm_gflops > 0 and result.copy_gbps > 0
+            if row.peak_mib is not None:
+                images = int(part.name.split('batch ')[1].split(',')[0])
+                assert row.images_per_second == pytest.approx(1000 * images / row.median_ms)
+    assert all(of.startswith('auto') for of in result.backends.values()) and result.gemm_gflops > 0 and result.copy_gbps > 0
 
 
 def test_what_does_not_fit_and_what_fails(monkeypatch):
@@ -61,27 +64,14 @@ def test_what_does_not_fit_and_what_fails(monkeypatch):
     assert all(part.problem.startswith('left out') for part in benchmark_suite(Options('tiny'), 0, **SMALL).parts)
 
 
-@pytest.mark.parametrize('usable, error, backend, reason', [
-    (True, 1e-3, 'triton', 'error 1.0e-03'), (True, 0.1, 'auto', 'wrong by 1.0e-01'),
-    (True, float('nan'), 'auto', 'wrong by nan'), (True, ValueError('no card'), 'auto', 'ValueError: no card'),
-    (False, 0, 'auto', 'do not run here')])
-def test_kernels_that_do_not_work_are_not_timed(monkeypatch, usable, error, backend, reason):
-
-    def measure(*_):
-        if isinstance(error, Exception):
-            raise error
-        return error
-
-    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
-    monkeypatch.setattr(suite, 'usable', lambda device: usable)
-    monkeypatch.setattr(suite, '_kernel_error', measure)
-    found = suite.choose_backend('cuda')
-    assert found[0] == backend and reason in found[1]
-
-
-def test_error_of_the_kernels():
-    pytest.importorskip('triton')
-    assert 1e-4 < suite._kernel_error(torch.device('cuda' if torch.cuda.is_available() else 'cpu'), 3) < 2e-2
+def test_blocks_with_their_kernels_and_without(monkeypatch):
+    """What the kernels gain is seen where both were timed."""
+    monkeypatch.setattr(suite, 'choose_backends', lambda device: dict(attention=('auto', ''), blocks=('triton', '')))
+    monkeypatch.setattr(suite, '_rows', lambda *_: [suite.SuiteRow(block_backend._backend, *[1] * 6, error=None)])
+    parts = benchmark_suite(Options('tiny', runs=1), 1000, **SMALL).parts
+    without = [part.name for part in parts if part.rows[0].name == 'torch']
+    assert without == [f"{name}, blocks of PyTorch's operators" for name in (parts[1].name, parts[3].name)]
+    assert all(part.rows[0].name == 'triton' for part in parts if part.name not in without) and len(parts) == 8
 
 
 def test_bytes_are_those_of_the_definition():
@@ -112,11 +102,11 @@ def run(*arguments):
 
 
 def test_command(monkeypatch):
-    row = suite.SuiteRow("mmpose's", 3.5, 3, 4, 1, 0.7, 0.2, 1e-3, 12, 1)
+    row = suite.SuiteRow("mmpose's", 3.5, 3, 4, 1, 0.7, 0.2, 1e-3, 2000, 12, 1)
     monkeypatch.setattr(suite, '_rows', lambda *_: [row])
     result = run('--suite')
     assert result.exit_code == 0, result.output
-    for text in ('training step, 512x1024, batch 2', 'batch 64', '3.500', '20%', 'floor ms', 'tiny, bf16', 'GFLOP/s'):
+    for text in ('training step, 512x1024, batch 2', 'batch 64', '3.500', '20%', 'floor ms', 'tiny, bf16', 'GFLOP/s', '2000', 'ViTPose-B 944'):
         assert text in result.stdout
     assert json.loads(run('--suite', '--json').stdout)['parts'][0]['rows'] == [asdict(row)]
     result = run('--suite', '--json', '--budget', 0)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from ...ops import set_block_backend
 from .backbones import backbones
 from .contender import OURS, Contender
 from .machine import copy_bandwidth, environment, gemm_rate, synchronizer
@@ -160,8 +161,12 @@ def _operations(contender: Contender) -> int:
     formulas = {torch.ops.aten.convolution_backward: _conv_backward, own.attend: _attend,
                 own.window_attention: partial(_window_attention, 2),
                 own.window_attention_backward: lambda grad, *of, **_: _window_attention(4, *of[:3], *of[5:])}
-    with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
-        contender.step()
+    previous = set_block_backend('torch')  # whose operators the counter knows
+    try:
+        with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
+            contender.step()
+    finally:
+        set_block_backend(previous)
     return counter.get_total_flops()
 
 

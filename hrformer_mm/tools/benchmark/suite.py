@@ -1,6 +1,5 @@
 """All that a GPU is asked for, in one run: attention alone, inference, small batches, training and its memory."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,16 +9,17 @@ import torch
 from rich import box
 from rich.table import Table
 
-from ...kernels import usable
-from ...ops import set_attention_backend, window_attention
-from .attention import PEER, WINDOWS, benchmark_attention
+from ...ops import set_attention_backend, set_block_backend
+from .attention import PEER, benchmark_attention
 from .floors import step_bytes
+from .kernels import choose_backends
 from .machine import copy_bandwidth, environment, gemm_rate
 from .options import Options
 from .run import Progress, benchmark
 
 COMPILING = 200  # seconds that are to be left where models are compiled
-BOUND = 1e-2  # for kernels in 16 bits against float64
+# ViTPose's own table (arXiv 2204.12484): of equal average precision.
+PUBLISHED = 'images a second at 256x192 on an A100, published with ViTPose: HRFormer-B 158, ViTPose-B 944'
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class SuiteRow:
         floor_ms (float): What the step takes at least at the rates of this run: reading and writing every map once, see
             :func:`~.floors.step_bytes`, or its products, whichever is more.
         of_floor (float): That over the median.
+        images_per_second (float, optional): Of the batch, by the median.
         error (float, optional): Of outputs, to mmpose's; of attention to float64, with gradients.
         peak_mib, peak_ratio (float, optional): Most memory of tensors at a time, and the ratio to mmpose's.
     """
@@ -44,6 +45,7 @@ class SuiteRow:
     floor_ms: float
     of_floor: float
     error: Optional[float]
+    images_per_second: Optional[float] = None
     peak_mib: Optional[float] = None
     peak_ratio: Optional[float] = None
 
@@ -62,13 +64,13 @@ class Suite:
     """All parts, the machine's rates, and what was run on what.
 
     Args:
-        backend (str): Of our attention, and why it is that.
+        backends (dict[str, str]): Of our attention and blocks, and why they are that.
     """
     options: Options
     environment: dict[str, Any]
     gemm_gflops: float
     copy_gbps: float
-    backend: str
+    backends: dict[str, str]
     seconds: float
     parts: Sequence[Part]
 
@@ -92,11 +94,13 @@ def benchmark_suite(options: Options, budget: float, large: tuple[int, int] = (5
     """
     start = time.monotonic()
     gemm, bandwidth = gemm_rate(options.device, options.torch_dtype), copy_bandwidth(options.device)
-    backend, reason = choose_backend(options.device)
-    previous = set_attention_backend(backend)
+    backends = choose_backends(options.device)
+    attention, blocks = (backends[of][0] for of in ('attention', 'blocks'))
+    previous = set_attention_backend(attention), set_block_backend(blocks)
     done: list[Part] = []
     try:
-        for name, part in _parts(options, large, small, batches):
+        for name, part, with_kernels in _parts(options, large, small, batches, blocks == 'triton'):
+            set_block_backend(blocks if with_kernels else 'torch')
             begun = time.monotonic()
             left, problem, rows = budget - (begun - start), None, []
             if left <= (COMPILING if part.compile else 0):
@@ -111,54 +115,32 @@ def benchmark_suite(options: Options, budget: float, large: tuple[int, int] = (5
             done.append(Part(name, time.monotonic() - begun, rows, problem))
             on_part(done[-1])
     finally:
-        set_attention_backend(previous)
-    return Suite(options, environment(options), gemm / 1e9, bandwidth / 1e9, f'{backend} ({reason})',
+        set_attention_backend(previous[0])
+        set_block_backend(previous[1])
+    return Suite(options, environment(options), gemm / 1e9, bandwidth / 1e9,
+                 {of: f'{backend} ({reason})' for of, (backend, reason) in backends.items()},
                  time.monotonic() - start, done)
 
 
-def _parts(options: Options, large: tuple[int, int], small: tuple[int, int],
-           batches: tuple[int, int]) -> Iterator[tuple[str, Options]]:
+def _parts(options: Options, large: tuple[int, int], small: tuple[int, int], batches: tuple[int, int],
+           kernels: bool) -> Iterator[tuple[str, Options, bool]]:
+    """Names, what they run, and whether blocks have their kernels: where there are any, also what they do without."""
     few, many = batches
     at_large, at_small = (f'{height}x{width}' for height, width in (large, small))
     plain = replace(options, sizes=(large, ), batch=few, train=False, ocr=False, attention=False, context=False,
                     compile=False, deploy=True, graphs=options.device == 'cuda')
-    yield f'window attention, stride 4 of {at_large}, batch {few}', replace(plain, attention=True, graphs=False)
-    yield f'inference, {at_large}, batch {few}', plain
-    yield f'inference, {at_small}, batch 1', replace(plain, sizes=(small, ), batch=1)
-    yield f'training step, {at_large}, batch {few}', replace(plain, train=True, graphs=False)
-    yield f'inference, {at_small}, batch {many}', replace(plain, sizes=(small, ), batch=many, graphs=False)
-    yield f'inference, {at_large}, batch {few}, compiled', replace(plain, compile=True, graphs=False)
-
-
-def choose_backend(device: str) -> tuple[str, str]:
-    """Triton's kernels where they run and are right here, else what is taken without them; and why."""
-    on = torch.device(device, torch.cuda.current_device()) if device == 'cuda' else torch.device(device)
-    if device != 'cuda' or not usable(on):
-        return 'auto', 'the Triton kernels do not run here'
-    try:
-        error = max(_kernel_error(on, window) for window in WINDOWS)
-    except Exception as failure:  # a compiler or driver that does not know the card fails in its own way
-        return 'auto', f'the Triton kernels fail: {type(failure).__name__}: {failure}'
-    if not error < BOUND:
-        return 'auto', f'the Triton kernels are wrong by {error:.1e}'
-    return 'triton', f'error {error:.1e}'
-
-
-def _kernel_error(device: torch.device, window: int) -> float:
-    """Of output and gradients of two heads of 39 channels, to the formula in float64; over their norms."""
-    shapes = (1, 2 * window - 1, 2 * window + 3, 234), (234, ), (2, window**2, window**2)
-    inputs = [torch.randn(shape, device=device).bfloat16() for shape in shapes]
-    found = []
-    for backend, dtype in (('triton', torch.bfloat16), ('plain', torch.float64)):
-        leaves = [x.detach().to(dtype).requires_grad_() for x in inputs]
-        previous = set_attention_backend(backend)
-        try:
-            out = window_attention(leaves[0], leaves[1], 2, (window, window), leaves[2])
-        finally:
-            set_attention_backend(previous)
-        found.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
-    errors = [((a - b).norm() / b.norm()).item() for a, b in zip(*found)]
-    return max(errors) if all(map(math.isfinite, errors)) else math.inf
+    inference = f'inference, {at_large}, batch {few}', plain
+    training = f'training step, {at_large}, batch {few}', replace(plain, train=True, graphs=False)
+    yield (f'window attention, stride 4 of {at_large}, batch {few}', replace(plain, attention=True, graphs=False),
+           kernels)
+    yield *inference, kernels
+    yield f'inference, {at_small}, batch 1', replace(plain, sizes=(small, ), batch=1), kernels
+    yield *training, kernels
+    yield f'inference, {at_small}, batch {many}', replace(plain, sizes=(small, ), batch=many, graphs=False), kernels
+    if kernels:
+        for name, own in (inference, training):
+            yield f"{name}, blocks of PyTorch's operators", own, False
+    yield f'{inference[0]}, compiled', replace(plain, compile=True, graphs=False), kernels
 
 
 def _rows(options: Options, gemm: float, bandwidth: float, progress: Progress) -> list[SuiteRow]:
@@ -172,21 +154,23 @@ def _rows(options: Options, gemm: float, bandwidth: float, progress: Progress) -
     for row in section.rows:
         floor = max(moved, 1000 * 2e9 * row.gmac / gemm)
         rows.append(SuiteRow(row.name, row.median_ms, row.lowest_ms, row.highest_ms, row.times_as_fast, floor,
-                             floor / row.median_ms, row.error, row.peak_mib, row.peak_ratio))
+                             floor / row.median_ms, row.error, 1000 * options.batch / row.median_ms, row.peak_mib,
+                             row.peak_ratio))
     return rows
 
 
 def part_table(part: Part) -> Table:
     """A row per contender."""
     made = Table(part.name, 'median ms', 'lowest', 'highest', 'times as fast', 'floor ms', 'of floor', 'error',
-                 'peak MiB', 'ratio', box=box.SIMPLE)
+                 'images/s', 'peak MiB', 'ratio', box=box.SIMPLE)
     for column in made.columns[1:]:
         column.justify, column.no_wrap = 'right', True
     for row in part.rows:
         memory = ('', '') if row.peak_mib is None else (f'{row.peak_mib:.0f}', f'{row.peak_ratio:.2f}')
         made.add_row(row.name, f'{row.median_ms:.3f}', f'{row.lowest_ms:.3f}', f'{row.highest_ms:.3f}',
                      f'{row.times_as_fast:.2f}', f'{row.floor_ms:.3f}', f'{row.of_floor:.0%}',
-                     '' if row.error is None else f'{row.error:.1e}', *memory,
+                     '' if row.error is None else f'{row.error:.1e}',
+                     '' if row.images_per_second is None else f'{row.images_per_second:.0f}', *memory,
                      style='bold' if row.times_as_fast > 1 and PEER not in row.name else None)
     if part.problem is not None:
         made.add_row(part.problem)
@@ -196,6 +180,6 @@ def part_table(part: Part) -> Table:
 def suite_footnote(suite: Suite) -> str:
     """The machine's rates and what was run on what."""
     of = suite.environment
-    return (f"HRFormer {suite.options.arch}, {suite.options.dtype}, attention {suite.backend}; "
-            f"{of.get('gpu', of['cpu'])}, torch {of['torch']}; {suite.seconds:.0f} s\n"
-            f'floor: matrix products {suite.gemm_gflops:.0f} GFLOP/s, copies {suite.copy_gbps:.1f} GB/s')
+    return (f"HRFormer {suite.options.arch}, {suite.options.dtype}, attention {suite.backends['attention']}, blocks "
+            f"{suite.backends['blocks']}; {of.get('gpu', of['cpu'])}, torch {of['torch']}; {suite.seconds:.0f} s\n"
+            f'floor: matrix products {suite.gemm_gflops:.0f} GFLOP/s, copies {suite.copy_gbps:.1f} GB/s\n{PUBLISHED}')
