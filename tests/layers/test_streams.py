@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from hrformer_mm import HRFormer, to_deploy
 from hrformer_mm.layers import side_by_side, side_streams
 
-MICRO = dict(num_modules=(1, 1, 2, 2), channels=(16, 32, 64, 80), num_heads=(1, 2, 2, 2), num_blocks=2)
+MICRO = dict(num_modules=(1, 1, 1, 1), channels=(16, 32, 64, 80), num_heads=(1, 2, 2, 2), num_blocks=1)
 
 
 class Stream:
@@ -83,21 +83,23 @@ def races(monkeypatch):
     return Races(monkeypatch)
 
 
-def run_model(races, **options):
+def run_model(races, arch=MICRO, **options):
     """On the device that has no values, where the model takes the way that it takes on a GPU."""
-    model = to_deploy(HRFormer(arch=MICRO, **options)).to('meta')
+    model = to_deploy(HRFormer(arch=arch, **options)).to('meta')
     with torch.no_grad(), side_streams(races.sides), races:
         outs = model(torch.empty(1, 3, 90, 64, device='meta'))
         if not all(races.before(races.memories[y.untyped_storage()._cdata].written) for y in outs):
             races.found.add('not joined')
 
 
-@pytest.mark.parametrize('options', [dict(), dict(fuse_upsample='bilinear', with_pad_mask=True), dict(out_indices=(0, )),
-                                     dict(out_indices=(1, 3), shift_windows=True, with_dwconv=False)])
+@pytest.mark.parametrize('options', [
+    dict(arch=dict(MICRO, num_modules=(1, 1, 2, 2))), dict(fuse_upsample='bilinear', with_pad_mask=True),
+    dict(out_indices=(0, )),
+    dict(arch=dict(MICRO, num_blocks=2), out_indices=(1, 3), shift_windows=True, with_dwconv=False)])
 def test_streams_of_a_model_do_not_race(races, options):
     run_model(races, **options)
     assert not races.found
-    assert all(races.count[stream] > 50 for stream in races.sides)
+    assert all(races.count[stream] > 20 for stream in races.sides)
 
 
 @pytest.mark.parametrize('join, found', [(True, {'not written yet', 'not joined'}), (False, {'not written yet'})])
