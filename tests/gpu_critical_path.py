@@ -2,8 +2,8 @@
 
     python tests/gpu_critical_path.py
 
-As gpu_estimates.py counts: the form for inference of HRFormer-B on PyTorch's meta device, for 256x192. Side by side, the
-part with the most kernels counts alone.
+As gpu_estimates.py counts: the form for inference of HRFormer-B on PyTorch's meta device, for 256x192. Of parts side by
+side the one with the most kernels counts alone.
 """
 
 import torch

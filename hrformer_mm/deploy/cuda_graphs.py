@@ -35,16 +35,16 @@ class GraphedCalls:
     """Calls of a module with one tensor, replayed from CUDA graphs at sizes that came before.
 
     The first call at a size runs as ever, which compiles and chooses what has to be; so does the second, and then the
-    size is recorded. One that cannot be recorded, for want of memory or because of what is in the module, is said, and
-    runs as ever from then on; all recordings are made anew then, so that their memory is free.
+    size is recorded. One that cannot be, for want of memory or because of what the module does, runs as ever from then
+    on, which is said once; all recordings are dropped then, so that their memory is free, and made anew.
 
     Batches are filled up, see :func:`bucket`, so that people in a picture do not make a size for every number of them;
     heights and widths are not, since that would change results. Of several threads one at a time runs. On the CPU, in
-    training, with gradients, with other arguments, and while a graph is made by anyone else, the module is called itself.
+    training, with gradients, with other arguments, and while anyone else makes a graph, the module is called itself.
 
     Args:
-        module (nn.Module): From (N, C, H, W) to maps, each image by itself. Its weights may change their values; if they
-            are moved, as by `module.to`, all sizes are new.
+        module (nn.Module): From (N, C, H, W) to maps, each image by itself. Its weights may change their values; if
+            they are moved, as by `module.to`, all sizes are new.
         function (callable): Its `forward`.
         sizes (int): How many are kept: the one that was not used for longest goes first.
         record (callable): Makes a :class:`Recording`.
@@ -102,9 +102,10 @@ class GraphedCalls:
             self._refused[key] = None
             if len(self._refused) > REFUSED:
                 self._refused.popitem(last=False)
-            warnings.warn(f'hrformer_mm: images {tuple(x.shape)} run without a CUDA graph from now on, since none could be '
-                          f"recorded: {type(error).__name__}: {str(error).partition(chr(10))[0]} (if memory is short, "
-                          'take fewer or smaller images; cuda_graphs=False records none)')
+            reason = f'{type(error).__name__}: {error}'.partition('\n')[0]
+            warnings.warn(f'hrformer_mm: images {tuple(x.shape)} run without a CUDA graph from now on, since none can be '
+                          f'recorded: {reason} (if memory is short, take fewer or smaller images; cuda_graphs=False '
+                          'records none)')
 
     @staticmethod
     def _fits(x: Any) -> bool:

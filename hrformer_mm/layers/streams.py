@@ -27,10 +27,10 @@ def side_by_side(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """The results of functions none of which needs another's: one after the other, or within :func:`side_streams`, the
     first on the current stream and the others beside it. Functions that run so do not fork once more.
 
-    The allocator knows nothing of this: what is freed of a stream's memory, the same stream gets at once, whoever still
-    reads it. But between fork and join nothing is freed that two streams read: inputs are held by the functions, results
-    by the list, and the rest is a function's own. What is freed later is written anew after the join, for which the
-    current stream waits for all others, or after the next fork, for which they wait for it.
+    The allocator knows nothing of this: a stream gets at once what is freed of its own memory, whoever still reads it.
+    But between fork and join nothing is freed that two streams read: the functions hold their inputs, the list holds
+    the results, and the rest is a function's own. Memory that is freed later is given anew after the join, in which the
+    current stream waits for all others, or after the next fork, in which they wait for it.
 
     Args:
         calls (Sequence[Callable]): They hold their inputs, and write to tensors of their own alone.

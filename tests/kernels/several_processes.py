@@ -2,7 +2,7 @@
 
     TRITON_INTERPRET=1 python -m torch.distributed.run --nproc-per-node 2 tests/kernels/several_processes.py OUT.JSON
 
-The first process writes the losses, averaged over all, and the weights' norms: {wrapper: {backend: [[losses], [norms]]}}.
+The first process writes {wrapper: {backend: [[losses], [norms]]}}: losses averaged over all, and the weights' norms.
 """
 
 import json

@@ -110,7 +110,7 @@ def test_checkpointing(calls):
         results.append([loss.detach(), *(p.grad for p in model.parameters())])
     assert len(calls) == 9 * (1 + 2 + 2)
     for others in results[1:]:
-        for a, b in zip(others, results[0], strict=True):
+        for a, b in zip(others, results[0]):
             assert (a - b).norm() <= 1e-6 * b.norm()
 
 
