@@ -103,8 +103,8 @@ class GraphedCalls:
             if len(self._refused) > REFUSED:
                 self._refused.popitem(last=False)
             reason = f'{type(error).__name__}: {error}'.partition('\n')[0]
-            warnings.warn(f'hrformer_mm: images {tuple(x.shape)} run without a CUDA graph from now on, since none can be '
-                          f'recorded: {reason} (if memory is short, take fewer or smaller images; cuda_graphs=False '
+            warnings.warn(f'hrformer_mm: images {tuple(x.shape)} run without a CUDA graph from now on, since none can '
+                          f'be recorded: {reason} (if memory is short, take fewer or smaller images; cuda_graphs=False '
                           'records none)')
 
     @staticmethod

@@ -1,6 +1,7 @@
 """Recordings: on a GPU where there is one; and what they ask of PyTorch, with a stand-in for its CUDA graphs."""
 
 import gc
+import warnings
 import weakref
 from contextlib import contextmanager, nullcontext
 from itertools import count
@@ -266,6 +267,28 @@ def test_memory_of_a_failed_recording_is_free_at_once(cuda, model, monkeypatch):
         assert len(held) == 1 and held[0]() is None and not calls._pools
     finally:
         gc.enable()
+
+
+def test_the_cache_leaves_pools_whose_recordings_are_gone(cuda, model, monkeypatch):
+    monkeypatch.setattr(GraphedCalls, '_fits', staticmethod(lambda x: True))
+    calls, memory = GraphedCalls(model, lambda x: (model(x), ), sizes=1), []
+    for side in (4, 4, 5, 5):
+        calls(torch.zeros(1, 3, side, side))
+        memory.append([pool.memory for pool in calls._pools.values()])
+        cuda.graphs.clear()  # as PyTorch, of graphs that are gone
+    assert memory[0] == memory[2] == [] and memory[1] != memory[3]
+
+    def fail(x):
+        assert not cuda.recording, 'cannot be recorded'
+        return (model(x), )
+
+    calls.function = fail
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        calls(torch.zeros(1, 3, 6, 6))
+        with pytest.raises(UserWarning) as kept:  # with all that its traceback holds
+            calls(torch.zeros(1, 3, 6, 6))
+    assert 'cannot be recorded' in str(kept.value) and not calls._pools
 
 
 def test_a_model_from_the_cache(cuda, monkeypatch):

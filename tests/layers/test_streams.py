@@ -163,7 +163,7 @@ def test_an_error_is_joined(races, monkeypatch):
 def test_what_runs_so_does_not_fork_again(races):
     def nested():
         assert races.current is races.sides[0]
-        return side_by_side([lambda: races.current, lambda: races.current])
+        return side_by_side([lambda: races.current] * 3)
 
     with side_streams(races.sides):
-        assert side_by_side([lambda: 1, nested]) == [1, [races.sides[0]] * 2]
+        assert side_by_side([lambda: 1, nested]) == [1, [races.sides[0]] * 3]
