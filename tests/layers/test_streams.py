@@ -10,7 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hrformer_mm import HRFormer, to_deploy
+from hrformer_mm.kernels import support
 from hrformer_mm.layers import side_by_side, side_streams
+from hrformer_mm.ops import attention, block_backend
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(16, 32, 64, 80), num_heads=(1, 2, 2, 2), num_blocks=1)
 
@@ -37,7 +39,8 @@ class Races(TorchDispatchMode):
     def __init__(self, monkeypatch, sides=3):
         super().__init__()
         self.main, self.sides = Stream(), [Stream() for _ in range(sides)]
-        self.current, self.memories, self.freed, self.found, self.count = self.main, {}, [], set(), Counter()
+        self.current, self.memories, self.freed, self.found = self.main, {}, [], set()
+        self.count, self.names = Counter(), set()
         monkeypatch.setattr(torch.cuda, 'current_stream', lambda: self.current)
         monkeypatch.setattr(torch.cuda, 'stream', self.on)
 
@@ -59,6 +62,7 @@ class Races(TorchDispatchMode):
         out, stream = function(*args, **(kwargs or {})), self.current
         stream.clock[stream] += 1
         self.count[stream] += 1
+        self.names.add(str(function))
         used = [x.untyped_storage() for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         outs = () if function.is_view else tree_leaves(out)
         written = [x.untyped_storage() for x in outs if isinstance(x, torch.Tensor)]
@@ -101,6 +105,15 @@ def test_streams_of_a_model_do_not_race(races, options):
     run_model(races, **options)
     assert not races.found
     assert all(races.count[stream] > 20 for stream in races.sides)
+
+
+def test_streams_of_kernels_do_not_race(races, monkeypatch):
+    pytest.importorskip('triton')
+    monkeypatch.setattr(support, '_usable', {torch.device('meta'): True})
+    monkeypatch.setattr(attention, '_backend', 'triton')
+    monkeypatch.setattr(block_backend, '_backend', 'triton')
+    run_model(races)
+    assert not races.found and {'window_attention', 'fuse_streams'} <= {name.split('.')[1] for name in races.names}
 
 
 @pytest.mark.parametrize('join, found', [(True, {'not written yet', 'not joined'}), (False, {'not written yet'})])
