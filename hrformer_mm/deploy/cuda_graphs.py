@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor, nn
 
+from ..ops import backends
 from .recording import Outputs, Recording
 
 SIZES = 8  # recorded at a time
@@ -71,9 +72,9 @@ class GraphedCalls:
         x, = args
         images = bucket(len(x))
         weight = next(self.module.parameters(), None)
-        # A recording holds the casts of autocast and the weights' addresses, and writes to tensors of its mode.
+        # A recording holds its kernels, the casts of autocast and the weights' addresses; its tensors are of its mode.
         key = (images, x.shape[1:], x.stride(), x.dtype, x.device, torch.is_autocast_enabled('cuda'),
-               torch.get_autocast_dtype('cuda'), torch.is_inference_mode_enabled(),
+               torch.get_autocast_dtype('cuda'), torch.is_inference_mode_enabled(), backends(),
                None if weight is None else weight.data_ptr())
         with self._lock:
             if key not in self._refused:

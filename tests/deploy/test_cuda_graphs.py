@@ -10,6 +10,7 @@ from torch import nn
 
 from hrformer_mm import HRFormer, to_deploy
 from hrformer_mm.deploy.cuda_graphs import GraphedCalls, bucket, fill_up
+from hrformer_mm.ops import set_attention_backend, set_block_backend
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 
@@ -69,12 +70,17 @@ def test_the_cache_is_bounded_and_forgets_the_oldest(graphed):
     assert [shape[2] for shape in recorder.recorded] == [4, 5, 6, 5]
 
 
-def test_other_weights_layouts_and_modes_are_recorded_anew(graphed):
+def test_other_weights_layouts_backends_and_modes_are_recorded_anew(graphed):
     module, calls, recorder = graphed
+    calls.sizes = 8
     calls(image(4)), calls(image(4))
     with torch.inference_mode():
         calls(image(4))
     calls(image(4).to(memory_format=torch.channels_last))
+    for choose in (set_attention_backend, set_block_backend):
+        previous = choose('triton')
+        calls(image(4))
+        choose(previous)
     assert len(recorder.recorded) == 1 and not recorder.replayed
     module.weight.data = module.weight.data.clone()
     calls(image(4))
