@@ -226,11 +226,11 @@ def test_after_an_error_pytorch_is_as_before(cuda, model, monkeypatch, ends, old
         y = model(x)
         held.append(weakref.ref(y))
         cuda.ends = ends
-        raise torch.OutOfMemoryError('no memory')
+        raise torch.cuda.OutOfMemoryError('no memory')
 
     gc.disable()
     try:
-        with pytest.raises(torch.OutOfMemoryError, match='no memory'):
+        with pytest.raises(torch.cuda.OutOfMemoryError, match='no memory'):
             Recording(fail, torch.zeros(2, 3, 4, 4), pools)
     finally:
         gc.enable()
@@ -254,7 +254,7 @@ def test_memory_of_a_failed_recording_is_free_at_once(cuda, model, monkeypatch):
         y = model(x)
         if cuda.recording:
             held.append(weakref.ref(y))
-            raise torch.OutOfMemoryError('no memory')
+            raise torch.cuda.OutOfMemoryError('no memory')
         return (y, )
 
     monkeypatch.setattr(Graph, '__torch_dispatch__',  # which would hold the memory
