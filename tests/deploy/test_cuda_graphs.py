@@ -114,7 +114,8 @@ def test_in_training_the_model_itself_is_called(graphed):
     assert not recorder.recorded and not calls._recordings
 
 
-@pytest.mark.parametrize('error', [torch.cuda.OutOfMemoryError('CUDA out of memory.'), RuntimeError('no such thing\nin it')])
+@pytest.mark.parametrize('error', [torch.cuda.OutOfMemoryError('CUDA out of memory.'),
+                                   RuntimeError('no such thing\nin it')])
 def test_a_size_that_cannot_be_recorded_runs_as_ever(graphed, error):
     """Which is said once; the memory of all recordings is free, and other sizes are recorded anew."""
     module, calls, recorder = graphed
