@@ -1,42 +1,20 @@
 """CUDA graphs for inference: a forward pass is recorded for every size and replayed, in one launch of the host."""
 
 import threading
+import warnings
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, MutableMapping
+from typing import Any, Optional
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
 
-SIZES = 8  # recorded at a time; each holds the memory of a forward pass
-Outputs = tuple[Tensor, ...]
+from ..ops import backends
+from .recording import Outputs, Recording
 
-
-class Recording:
-    """A function's work on the GPU for inputs of one size, or of fewer images.
-
-    Args:
-        function (callable): From a tensor to tensors; it has run at this size before.
-        x (Tensor): (N, C, H, W), on CUDA.
-    """
-
-    def __init__(self, function: Callable[[Tensor], Outputs], x: Tensor) -> None:
-        self.input = x.clone()
-        self.graph = torch.cuda.CUDAGraph()
-        self.done = torch.cuda.Event()
-        # Other threads may use the GPU meanwhile.
-        with torch.cuda.device(x.device), torch.cuda.graph(self.graph, capture_error_mode='thread_local'):
-            self.outputs = function(self.input)
-
-    def __call__(self, x: Tensor) -> Outputs:
-        """Outputs for N images at most, of their own memory, which the next call leaves alone."""
-        with torch.cuda.device(x.device):
-            self.done.wait()  # for the call before, which may have been on another stream
-            self.input[:len(x)].copy_(x)
-            self.graph.replay()
-            outputs = tuple(y[:len(x)].clone() for y in self.outputs)
-            self.done.record()
-        return outputs
+SIZES = 8  # recorded at a time
+REFUSED = 256  # sizes that are remembered because they could not be recorded
 
 
 def bucket(images: int) -> int:
@@ -45,8 +23,10 @@ def bucket(images: int) -> int:
 
 
 def fill_up(x: Tensor, images: int) -> Tensor:
-    """(N, C, H, W) with images of zeros behind, in the same layout."""
-    full = torch.empty_strided((images, *x.shape[1:]), x.stride(), dtype=x.dtype, device=x.device)
+    """(N, C, H, W) with images of zeros behind; channels-last memory stays what it is."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    full = torch.empty((images, *x.shape[1:]), dtype=x.dtype, device=x.device,
+                       memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     full[:len(x)].copy_(x)
     full[len(x):].zero_()
     return full
@@ -55,27 +35,32 @@ def fill_up(x: Tensor, images: int) -> Tensor:
 class GraphedCalls:
     """Calls of a module with one tensor, replayed from CUDA graphs at sizes that came before.
 
-    The first call at a size runs as ever, which compiles and chooses what has to be; the second records. Batches are
-    filled up, see :func:`bucket`, so that people in a picture do not make a size for every number of them; heights and
-    widths are not, since that would change results. Of several threads one at a time runs. On the CPU, in training,
-    with gradients, with other arguments, and while a graph is made by anyone else, the module is called itself.
+    The first call at a size runs as ever, which compiles and chooses what has to be; so does the second, and then the
+    size is recorded. One that cannot be, for want of memory or because of what the module does, runs as ever from then
+    on, which is said once; all recordings are dropped then, so that their memory is free, and made anew.
+
+    Batches are filled up, see :func:`bucket`, so that people in a picture do not make a size for every number of them;
+    heights and widths are not, since that would change results. Of several threads one at a time runs. On the CPU, in
+    training, with gradients, with other arguments, and while anyone else makes a graph, the module is called itself.
 
     Args:
-        module (nn.Module): From (N, C, H, W) to maps, each image by itself. Its weights may change their values; if they
-            are moved, as by `module.to`, all sizes are new.
+        module (nn.Module): From (N, C, H, W) to maps, each image by itself. Its weights may change their values; if
+            they are moved, as by `module.to`, all sizes are new.
         function (callable): Its `forward`.
         sizes (int): How many are kept: the one that was not used for longest goes first.
         record (callable): Makes a :class:`Recording`.
     """
 
     def __init__(self, module: nn.Module, function: Callable[..., Outputs], sizes: int = SIZES,
-                 record: Callable[[Callable, Tensor], Callable[[Tensor], Outputs]] = Recording) -> None:
+                 record: Callable[[Callable, Tensor, MutableMapping], Callable[[Tensor], Outputs]] = Recording) -> None:
         self.module = module
         self.function = function
         self.sizes = sizes
         self.record = record
         self._lock = threading.Lock()
-        self._recordings: OrderedDict[tuple, Any] = OrderedDict()  # None: seen once
+        self._recordings: OrderedDict[tuple, Optional[Callable]] = OrderedDict()  # None: seen once
+        self._refused: OrderedDict[tuple, None] = OrderedDict()
+        self._pools: WeakValueDictionary = WeakValueDictionary()  # a pool goes with its last recording
 
     def __reduce__(self) -> tuple:
         """A copy records anew, with its own weights."""
@@ -87,23 +72,41 @@ class GraphedCalls:
         x, = args
         images = bucket(len(x))
         weight = next(self.module.parameters(), None)
-        # A recording holds the casts of autocast and the weights' addresses, and writes to tensors of its mode.
+        # A recording holds its kernels, the casts of autocast and the weights' addresses; its tensors are of its mode.
         key = (images, x.shape[1:], x.stride(), x.dtype, x.device, torch.is_autocast_enabled('cuda'),
-               torch.get_autocast_dtype('cuda'), torch.is_inference_mode_enabled(),
+               torch.get_autocast_dtype('cuda'), torch.is_inference_mode_enabled(), backends(),
                None if weight is None else weight.data_ptr())
         with self._lock:
-            known = key in self._recordings
-            recording = self._recordings.pop(key, None)
-            if known and recording is None:
-                recording = self.record(self.function, fill_up(x, images))
-            self._recordings[key] = recording
-            while len(self._recordings) > self.sizes:
-                self._recordings.popitem(last=False)
-            if recording is not None:
-                return recording(x)
-            if images == len(x):
-                return self.function(x)
-            return tuple(y[:len(x)].clone() for y in self.function(fill_up(x, images)))
+            if key not in self._refused:
+                return self._replay(key, x, images)
+        return self.function(x)
+
+    def _replay(self, key: tuple, x: Tensor, images: int) -> Outputs:
+        known = key in self._recordings
+        recording = self._recordings[key] = self._recordings.pop(key, None)
+        while len(self._recordings) > self.sizes:
+            self._recordings.popitem(last=False)
+        if recording is not None:
+            return recording(x)
+        full = x if images == len(x) else fill_up(x, images)
+        outputs = self.function(full)
+        if known:
+            self._record(key, full)
+        return outputs if images == len(x) else tuple(y[:len(x)].clone() for y in outputs)
+
+    def _record(self, key: tuple, x: Tensor) -> None:
+        try:
+            self._recordings[key] = self.record(self.function, x, self._pools)
+        except Exception as error:
+            self._recordings.clear()
+            self._pools.clear()
+            self._refused[key] = None
+            if len(self._refused) > REFUSED:
+                self._refused.popitem(last=False)
+            reason = f'{type(error).__name__}: {error}'.partition('\n')[0]
+            warnings.warn(f'hrformer_mm: images {tuple(x.shape)} run without a CUDA graph from now on, since none can '
+                          f'be recorded: {reason} (if memory is short, take fewer or smaller images; cuda_graphs=False '
+                          'records none)')
 
     @staticmethod
     def _fits(x: Any) -> bool:

@@ -1,6 +1,7 @@
 """Exchange between streams of different resolution (HRNet, arXiv 1908.07919, section 3.2)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Optional
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from ..kernels import triton_fusion
 from ..ops import by_kernels
 from .conv import conv_norm
+from .streams import side_by_side
 
 UPSAMPLES = ('nearest', 'bilinear')
 
@@ -55,7 +57,7 @@ class StreamFusion(nn.ModuleList):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Streams (N, C_i, H_i, W_i), all of them, to those of `out_streams`, of the same shapes."""
-        return [self._fuse(maps, i) for i in self.out_streams]
+        return side_by_side([partial(self._fuse, maps, i) for i in self.out_streams])
 
     def _fuse(self, maps: Sequence[Tensor], i: int) -> Tensor:
         size, total = maps[i].shape[2:], None

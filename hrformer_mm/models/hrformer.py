@@ -1,6 +1,7 @@
 """The HRFormer backbone (NeurIPS 2021, arXiv 2110.09408)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Optional, Union
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..arguments import config, flag, one_of, rate, whole
-from ..layers import Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, norm_layer, run_blocks
+from ..layers import (Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, norm_layer, run_blocks,
+                      side_by_side)
 from ..layers.fusion import UPSAMPLES
 from ..registry import MODELS
 from ..weights import load_backbone
@@ -46,7 +48,8 @@ class HRModule(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Streams (N, C_i, H_i, W_i), to those that are computed."""
-        return self.fuse_layers([run_blocks(branch, x, self.with_cp) for branch, x in zip(self.branches, maps)])
+        branches = zip(self.branches, maps)
+        return self.fuse_layers(side_by_side([partial(run_blocks, branch, x, self.with_cp) for branch, x in branches]))
 
 
 @MODELS.register_module()

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ..kernels import DTYPES, usable
+from . import attention
 from .environment import backend_of
 
 BACKENDS = ('auto', 'torch', 'triton')
@@ -31,6 +32,11 @@ def set_block_backend(name: str) -> str:
         raise ValueError(f"block backend is {name!r}, but must be one of {', '.join(BACKENDS)}")
     previous, _backend = _backend, name
     return previous
+
+
+def backends() -> tuple[str, str]:
+    """The names of the backends in force, of attention and of blocks."""
+    return attention._backend, _backend
 
 
 def by_kernels(x: Tensor) -> bool:

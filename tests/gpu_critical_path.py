@@ -1,0 +1,43 @@
+"""The longest row of kernels in a forward pass where independent parts run side by side, counted without a GPU.
+
+    python tests/gpu_critical_path.py
+
+As gpu_estimates.py counts: the form for inference of HRFormer-B on PyTorch's meta device, for 256x192. Of parts side by
+side the one with the most kernels counts alone.
+"""
+
+import torch
+from gpu_estimates import Count
+
+from hrformer_mm import HRFormer, to_deploy
+from hrformer_mm.layers import fusion
+from hrformer_mm.models import hrformer
+from hrformer_mm.ops import attention
+
+
+def main():
+    attention._choose = lambda device, shifted: 'triton'
+    model = to_deploy(HRFormer(arch='base')).to('meta').to(torch.bfloat16)
+    saved = dict(branches=0, fusions=0)
+
+    def forked(part, counted):
+        def run(calls):
+            results, lengths = [], []
+            for call in calls:
+                before = counted.launches
+                results.append(call())
+                lengths.append(counted.launches - before)
+            saved[part] += sum(lengths) - max(lengths)
+            return results
+        return run
+
+    counted = Count()
+    hrformer.side_by_side, fusion.side_by_side = forked('branches', counted), forked('fusions', counted)
+    with torch.no_grad(), counted:
+        model(torch.empty(1, 3, 256, 192, device='meta', dtype=torch.bfloat16))
+    print(f"in a row: {counted.launches}; branches side by side: {counted.launches - saved['branches']}; "
+          f"and the outputs of fusions: {counted.launches - sum(saved.values())}")
+
+
+if __name__ == '__main__':
+    main()
