@@ -125,5 +125,5 @@ class DeployBlock(HRFormerBlock):
     def _fits_kernels(self, x: Tensor) -> bool:
         """Whether the kernels are asked for, and compute this: they cast nothing, and have no gradients."""
         return (by_kernels(x) and isinstance(self.ffn, DeployFFN) and x.dtype == self.norm1.weight.dtype
-                and not torch.is_autocast_enabled(x.device.type)
+                and not torch.is_autocast_enabled('cuda' if x.is_cuda else 'cpu')
                 and not (torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))))

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from .support import DTYPES, LIBRARY, implement, power_of_two, product_options
 
-WHOLE = 256  # channels of a row that a tile of 16 bits holds at most, with a norm; without one a loop is as good
-PROGRAMS = 264  # that a launch should have: two for each multiprocessor of the largest cards
+PROGRAMS = 128  # that a launch should have: about one for each multiprocessor of the largest cards
 
 LIBRARY.define('linear(Tensor x, Tensor weight, Tensor? bias, Tensor? norm_weight, Tensor? norm_bias, float eps, '
                'bool gelu, Tensor? residual) -> Tensor')
@@ -61,26 +60,27 @@ def triton_linear(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None, norm
 def tiles(rows: int, channels: int, outputs: int, dtype: torch.dtype, norm: bool) -> tuple[str, int, dict[str, Any]]:
     """The kernel for rows of so many channels, how many programs it has, and of which tiles; chosen by what the compiler
     reports, see docs/gpu.md."""
-    if dtype == torch.float32:  # without tensor cores, on operands in registers
-        block, largest, columns, warps = 32, 64, 64, 4
-    else:
-        block, largest, columns, warps = 64, 128, 128, 8
     whole = max(power_of_two(channels), 16)
-    columns = min(columns, max(power_of_two(outputs), 16))
-    in_rows = whole <= (32 if dtype == torch.float32 else WHOLE if norm else 128)
-    blocks = -(-outputs // columns)
-    # Fewer rows to a program where there would not be enough of them.
-    height = largest
-    while height > 16 and -(-rows // height) * blocks < PROGRAMS:
-        height //= 2
-    parts = -(-rows // height)
-    options = dict(ROWS=height, COLUMNS=columns, num_warps=warps if height * columns >= 64 * 128 else 4)
+    if dtype == torch.float32:  # without tensor cores, on operands in registers
+        in_rows, height, columns, block = whole <= 32, 64, 64, 32
+    elif whole <= 128:
+        in_rows, height, columns, block = True, 128, 128, whole
+    elif norm and whole <= 256:
+        in_rows, height, columns, block = True, 64, 64, whole
+    else:  # the norm is made anew for each block of outputs
+        in_rows, height, columns, block = False, 64, 256 if norm else 128, 64
+    block, columns = min(block, whole), min(columns, max(power_of_two(outputs), 16))
+    # Smaller tiles where there would not be programs enough.
+    while max(height, columns) > 32 and -(-rows // height) * -(-outputs // columns) < PROGRAMS:
+        height, columns = (height, columns // 2) if columns > height else (height // 2, columns)
+    parts, blocks = -(-rows // height), -(-outputs // columns)
+    options = dict(ROWS=height, COLUMNS=columns, BLOCK=block, num_warps=4, num_stages=2)
     if not in_rows:
-        return 'linear_in_parts', parts * blocks, dict(options, BLOCK=min(block, whole), num_stages=3)
+        return 'linear_in_parts', parts * blocks, options
     share = blocks
     while share > 1 and parts * -(-blocks // share) < PROGRAMS:
         share -= 1
-    return 'linear_of_rows', parts * -(-blocks // share), dict(options, BLOCK=whole, SHARE=share, num_stages=2)
+    return 'linear_of_rows', parts * -(-blocks // share), dict(options, SHARE=share)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Optional[Tensor], norm_weight: Optional[Tensor],
