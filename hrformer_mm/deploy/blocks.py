@@ -13,7 +13,10 @@ from .packed_conv import PackedConv
 ALIGNMENT = 8  # channels of a head: what batched products and attention kernels like
 
 
-def linear(x: Tensor, conv: PackedConv, norm: Optional[nn.LayerNorm] = None, residual: Optional[Tensor] = None) -> Tensor:
+def linear(x: Tensor,
+           conv: PackedConv,
+           norm: Optional[nn.LayerNorm] = None,
+           residual: Optional[Tensor] = None) -> Tensor:
     """`residual + conv(norm(x))` of a 1x1 convolution and its activation, none or GELU, by one kernel.
 
     (N, H, W, C) to (N, H, W, O).
@@ -124,6 +127,8 @@ class DeployBlock(HRFormerBlock):
 
     def _fits_kernels(self, x: Tensor) -> bool:
         """Whether the kernels are asked for, and compute this: they cast nothing, and have no gradients."""
-        return (by_kernels(x) and isinstance(self.ffn, DeployFFN) and x.dtype == self.norm1.weight.dtype
-                and not torch.is_autocast_enabled('cuda' if x.is_cuda else 'cpu')
-                and not (torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))))
+        if not by_kernels(x) or not isinstance(self.ffn, DeployFFN) or x.dtype != self.norm1.weight.dtype:
+            return False
+        if torch.is_autocast_enabled('cuda' if x.is_cuda else 'cpu'):
+            return False
+        return not (torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters())))

@@ -58,8 +58,8 @@ def triton_linear(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None, norm
 
 
 def tiles(rows: int, channels: int, outputs: int, dtype: torch.dtype, norm: bool) -> tuple[str, int, dict[str, Any]]:
-    """The kernel for rows of so many channels, how many programs it has, and of which tiles; chosen by what the compiler
-    reports, see docs/gpu.md."""
+    """The kernel for rows of so many channels, how many programs it has, and of which tiles; chosen by what the
+    compiler reports, see docs/gpu.md."""
     whole = max(power_of_two(channels), 16)
     if dtype == torch.float32:  # without tensor cores, on operands in registers
         in_rows, height, columns, block = whole <= 32, 64, 64, 32
@@ -92,9 +92,10 @@ def _linear(x: Tensor, weight: Tensor, bias: Optional[Tensor], norm_weight: Opti
         return out
     rows = x.numel() // channels
     name, programs, options = tiles(rows, channels, outputs, x.dtype, norm_weight is not None)
-    if programs >= 2**31:
-        raise ValueError(f"block backend 'triton': {rows} rows of {outputs} outputs are more than one launch takes; take "
-                         "'torch'")
+    # A grid ends there, and so do the 32 bits in which places are counted within the weight and a block of rows.
+    if max(programs, outputs * channels, outputs * options['ROWS']) >= 2**31:
+        raise ValueError(f"block backend 'triton': {rows} rows of {outputs} outputs of {channels} channels are more "
+                         "than one launch takes; take 'torch'")
     # All in the first axis of the grid: the others end at 65,535. In place of what is not there anything is given.
     x = x.contiguous()
     others = [x if t is None else t.contiguous() for t in (bias, norm_weight, norm_bias, residual)]

@@ -79,7 +79,8 @@ def error(out, expected):
 
 
 @pytest.mark.parametrize('options', [
-    dict(), dict(with_dwconv=False), dict(with_rpe=False, with_pad_mask=True), dict(shifted=True), dict(recompute=True), dict(norm_cfg=dict(type='GN', num_groups=2))])
+    dict(), dict(with_dwconv=False), dict(with_rpe=False, with_pad_mask=True), dict(shifted=True),
+    dict(recompute=True), dict(norm_cfg=dict(type='GN', num_groups=2))])
 def test_kinds_of_blocks(calls, options):
     block, deployed = make_block(**options)
     x = draw(18, 5, 7, batch=2)

@@ -1,6 +1,6 @@
 """What the compiler makes of the kernel of projections, as resources.py does of those of attention.
 
-    python tests/kernels/linear_resources.py [--capability 90] [--dtype bf16] [--rows 65536] [--tiles ROWS=64 num_warps=4]
+    python tests/kernels/linear_resources.py [--capability 90] [--dtype bf16] [--rows 65536] [--tiles ROWS=64]
 
 It is compiled for the four projections of HRFormer-B's blocks in the deployment form: of each stream, at 512x1024 and
 batch 2, where the first has 65,536 places.
@@ -100,8 +100,7 @@ def main():
     if arguments.json:
         print(json.dumps([asdict(p) for p in found]))
         return
-    print('| projection | rows | kernel and tile | programs x warps | registers | spilled | shared | resident | issue | '
-          'memory |')
+    print('| projection | rows | kernel, tile | programs x warps | registers | spilled | shared | resident | issue | memory |')
     print('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
     for p in found:
         print(f'| {p.name} {p.channels} to {p.outputs}, {p.dtype} | {p.rows} | {p.kernel} | {p.programs} x {p.warps} | '

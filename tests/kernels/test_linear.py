@@ -59,7 +59,8 @@ def check(arguments):
     return out
 
 
-@pytest.mark.parametrize('channels, outputs', [(80, 78), (78, 312), (312, 78), (156, 36), (18, 72), (36, 18), (1, 1), (17, 3)])
+@pytest.mark.parametrize('channels, outputs', [(80, 78), (78, 312), (312, 78), (156, 36), (18, 72), (36, 18),
+                                               (1, 1), (17, 3)])
 @pytest.mark.parametrize('dtype', TOLERANCE)
 def test_with_everything(channels, outputs, dtype):
     check(make((2, 19, channels), outputs, dtype, ALL))
@@ -150,8 +151,9 @@ def test_nan_and_inf_stay_in_their_row():
 @pytest.mark.parametrize('options', [set(), ALL])
 def test_operator_is_well_defined(options):
     a = make((3, 18), 20, torch.float32, options)
-    torch.library.opcheck(torch.ops.hrformer_mm.linear, (
-        a['x'], a['weight'], a.get('bias'), a.get('norm_weight'), a.get('norm_bias'), 1e-6, a['gelu'], a.get('residual')))
+    norm = a.get('norm_weight'), a.get('norm_bias'), 1e-6
+    torch.library.opcheck(torch.ops.hrformer_mm.linear,
+                          (a['x'], a['weight'], a.get('bias'), *norm, a['gelu'], a.get('residual')))
 
 
 def test_there_is_no_gradient():
@@ -176,7 +178,22 @@ def test_what_does_not_go_together(changes, kind, match):
         triton_linear(**{**make((3, 18), 20, torch.float32, ALL), **changes})
 
 
-def test_more_than_one_launch_takes():
-    huge = torch.empty(2**40, 16, device='meta')
-    with pytest.raises(ValueError, match='1099511627776 rows of 16 outputs are more than one launch takes; take'):
-        linear._linear(huge, torch.empty(16, 16, device='meta'), None, None, None, 1e-6, False, None)
+@pytest.mark.parametrize('rows, channels, outputs', [(2**40, 16, 16), (1, 2**16, 2**15), (2**12, 1, 2**25)])
+def test_more_than_one_launch_takes(rows, channels, outputs):
+    x, weight = torch.empty(rows, channels, device='meta'), torch.empty(outputs, channels, device='meta')
+    match = f'{rows} rows of {outputs} outputs of {channels} channels are more than one launch takes; take'
+    with pytest.raises(ValueError, match=match):
+        linear._linear(x, weight, None, None, None, 1e-6, False, None)
+
+
+@pytest.mark.parametrize('rows', [3072, 768, 192, 48])
+def test_small_maps_have_programs_enough(rows, monkeypatch):
+    """One image of 256x192: about one for each multiprocessor, or tiles that are as small as is worth it."""
+    monkeypatch.undo()
+    channels = 78 * int((3072 // rows)**0.5)
+    for dtype in (torch.float32, torch.bfloat16):
+        for k, o, norm in ((channels, 3 * channels, True), (channels, channels, False), (channels, 4 * channels, True),
+                           (4 * channels, channels, False)):
+            _, programs, options = linear.tiles(rows, k, o, dtype, norm)
+            smallest = options['ROWS'] == options['COLUMNS'] == 32
+            assert programs >= linear.PROGRAMS or smallest, (programs, options)
