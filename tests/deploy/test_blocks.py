@@ -103,7 +103,7 @@ def test_each_backend_without_the_other(calls, attention, kernels, count):
 
 
 @pytest.mark.parametrize('dtype, bound', [(torch.bfloat16, 2e-2), (torch.float16, 2e-3)])
-def test_sixteen_bits(calls, dtype, bound):
+def test_sixteen_bits(calls, rounded, dtype, bound):
     block, deployed = make_block(channels=26)
     x = draw(26, 5, 7).to(dtype)
     with torch.no_grad():
