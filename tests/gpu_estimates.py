@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 import hrformer_mm
 from hrformer_mm.models import HRFormer
-from hrformer_mm.ops import attention
+from hrformer_mm.ops import attention, block_backend
 from hrformer_mm.tools.benchmark import Options
 from hrformer_mm.tools.benchmark.backbones import mmpose_extra, mmpose_hrformer
 from hrformer_mm.tools.benchmark.floors import step_bytes
@@ -49,6 +49,7 @@ def count(model, size, batch, train):
 
 def main():
     attention._choose = lambda device, shifted: 'triton'
+    block_backend.usable = lambda device: True
     extra = mmpose_extra('base')
     peer = mmpose_hrformer()
     print('| step | model | launches | bytes | at 4.8 TB/s | launches at 5 us | fused |')
@@ -59,7 +60,9 @@ def main():
         models = {'mmpose': lambda: peer(mmpose_extra('base')), 'hrformer_mm': lambda: HRFormer(extra=extra)}
         if not train:
             models['deployment form'] = lambda: hrformer_mm.to_deploy(HRFormer(extra=extra))
+            models['deployment form, block kernels'] = models['deployment form']
         for name, build in models.items():
+            block_backend.set_block_backend('triton' if 'kernels' in name else 'torch')
             found = count(build(), size, batch, train)
             step = f"{size[0]}x{size[1]}, batch {batch}{', training' if train else ''}"
             print(f'| {step} | {name} | {found.launches} | {found.bytes / 1e9:.2f} GB | '

@@ -21,6 +21,6 @@ def test_the_page_says_what_is_counted(run_python):
     page = (Path(__file__).parents[1] / 'docs/gpu.md').read_text()
     printed = [line for line in run_python(RUN).splitlines() if line.startswith('| ') and line.endswith(' ms |')]
     rows = [line.split(' | ')[1:-1] for line in printed]
-    assert len(rows) == 11
+    assert len(rows) == 14
     for row in rows:
         assert f"| {' | '.join(row)} |" in page

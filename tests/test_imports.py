@@ -18,7 +18,7 @@ ALLOWED = {
     'layers': {'arguments', 'kernels', 'ops'},
     'weights': {'ops'},
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
-    'deploy': {'ops', 'layers', 'models'},
+    'deploy': {'kernels', 'ops', 'layers', 'models'},
     'segfix': {'arguments', 'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights'},
     'data': set(),

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..layers import HRFormerBlock, PointwiseConv
 from ..models import HRFormer
-from .blocks import DeployAttention, DeployFFN
+from .blocks import DeployBlock
 from .compiling import compile_frozen
 from .cuda_graphs import replay_calls
 from .fold import fold_batch_norms
@@ -48,11 +48,9 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_g
     model = copy.deepcopy(model).eval().requires_grad_(False)
     fold_batch_norms(model)
     for module in list(model.modules()):
-        if isinstance(module, HRFormerBlock):
-            norms = (module.ffn.norm1, module.ffn.norm2, module.ffn.norm3)
-            if all(norm is None or isinstance(norm, nn.Identity) for norm in norms):
-                module.ffn = DeployFFN(module.ffn)
-            module.attn['attn'] = DeployAttention(module.attn['attn'])
+        for name, child in module.named_children():
+            if isinstance(child, HRFormerBlock):
+                module._modules[name] = DeployBlock(child).eval()
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros' and not isinstance(child.padding, str):

@@ -2,6 +2,7 @@
 
 from .attention import triton_attention
 from .fusion import triton_fusion
+from .linear import triton_linear
 from .support import DTYPES, usable
 
-__all__ = ['DTYPES', 'triton_attention', 'triton_fusion', 'usable']
+__all__ = ['DTYPES', 'triton_attention', 'triton_fusion', 'triton_linear', 'usable']

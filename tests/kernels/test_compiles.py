@@ -1,6 +1,6 @@
 """The kernels are compiled to machine code for GPUs, which needs none: what the interpreter takes, a compiler may not.
 
-`python tests/kernels/resources.py` prints what is checked here.
+`python tests/kernels/resources.py` and `linear_resources.py` print what is checked here.
 """
 
 import json
@@ -10,19 +10,28 @@ import pytest
 
 pytest.importorskip('triton', minversion='3.2')  # earlier ones have another interface to the compiler
 
-SCRIPT = Path(__file__).with_name('resources.py')
 RUN = """
 import sys
 sys.path.insert(0, {folder!r})
-import resources
-sys.argv = ['resources.py', '--json', *sys.argv[1:]]
-resources.main()
+import {script} as script
+sys.argv = ['{script}.py', '--json', *sys.argv[1:]]
+script.main()
 """
+
+
+def run(run_python, script, options):
+    code = RUN.format(folder=str(Path(__file__).parent), script=script)
+    return json.loads(run_python(code, *options).splitlines()[-1])
 
 
 @pytest.fixture
 def resources(run_python):
-    return lambda *options: json.loads(run_python(RUN.format(folder=str(SCRIPT.parent)), *options).splitlines()[-1])
+    return lambda *options: run(run_python, 'resources', options)
+
+
+@pytest.fixture
+def linear_resources(run_python):
+    return lambda *options: run(run_python, 'linear_resources', options)
 
 
 def test_training_of_hrformer_b(resources):
@@ -53,3 +62,23 @@ def test_all_kernels(resources, capability, shared, dtype, options):
     large = {kernel['name'] for kernel in found if kernel['window'] == 15}
     names = ('whole', ) if capability == 90 else ('queries', 'keys', 'bias')
     assert large == {'forward', *(f'backward_{name}' for name in names)}
+
+
+def test_projections_of_hrformer_b(linear_resources):
+    """Of its first stream: in registers, two programs on a multiprocessor, and no more instructions than docs/gpu.md
+    says."""
+    qkv, fc1 = linear_resources('--channels', 78, '--only', 'qkv', 'fc1')
+    for kernel, executed in ((qkv, 3300), (fc1, 9800)):
+        assert kernel['products'] and kernel['spilled'] == 0
+        assert kernel['shared'] <= 113 * 1024 and kernel['executed'] <= executed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('capability, shared, spilled, dtype, rows', [
+    (80, 163 * 1024, 200, 'fp16', 65536), (80, 163 * 1024, 0, 'fp32', 3072), (90, 227 * 1024, 0, 'bf16', 65536),
+    (90, 227 * 1024, 0, 'fp16', 3072), (120, 99 * 1024, 200, 'bf16', 65536)])
+def test_all_projections(linear_resources, capability, shared, spilled, dtype, rows):
+    found = linear_resources('--capability', capability, '--dtype', dtype, '--rows', rows)
+    assert len(found) == 16 and all(bool(kernel['products']) == (dtype != 'fp32') for kernel in found)
+    assert max(kernel['shared'] for kernel in found) <= shared, 'what a program may have on such a card'
+    assert max(kernel['spilled'] for kernel in found) <= spilled

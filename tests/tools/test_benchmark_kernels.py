@@ -38,7 +38,7 @@ def test_error_of_attention():
     assert 1e-4 < kernels.attention_error(DEVICE, 3) < kernels.BOUND
 
 
-def test_error_of_blocks():
+def test_error_of_blocks(rounded):
     """Kernels round less often than operators do, and are not exact."""
     pytest.importorskip('triton')
     assert 0.1 < kernels.block_error(DEVICE, (32, 40)) < kernels.WORSE
