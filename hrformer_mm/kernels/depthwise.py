@@ -5,13 +5,17 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
+from .launch import launch
 from .support import DTYPES, LIBRARY, implement, power_of_two
 
 COLUMNS = 4  # of a thread
-WARPS = 8192  # of a launch, where the map has as many: three times what a large card holds, to even out its ends
-ROWS = 2  # of a strip at least, which reads two more
+# Warps of a launch, where the map has as many, and the rows of a strip at least, which reads two more: three times the
+# warps that a large card holds, to even out their ends; and half as many where each program writes sums, of more rows.
+WARPS, ROWS = 8192, 2
+WARPS_OF_SUMS, ROWS_OF_SUMS = 4096, 8
 
-LIBRARY.define('depthwise(Tensor x, Tensor weight, Tensor? bias, bool gelu) -> Tensor')
+LIBRARY.define('depthwise(Tensor x, Tensor? stats, Tensor weight, Tensor? bias, bool gelu) -> Tensor')
+LIBRARY.define('depthwise_backward(Tensor x, Tensor grad, Tensor stats, Tensor weight) -> (Tensor, Tensor)')
 
 
 def triton_depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], gelu: bool) -> Tensor:
@@ -33,7 +37,7 @@ def triton_depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], gelu: bo
         RuntimeError: If it is differentiated.
     """
     check(x, weight)
-    return torch.ops.hrformer_mm.depthwise(x, weight, bias, gelu)
+    return torch.ops.hrformer_mm.depthwise(x, None, weight, bias, gelu)
 
 
 def check(x: Tensor, weight: Tensor) -> None:
@@ -49,45 +53,63 @@ def check(x: Tensor, weight: Tensor) -> None:
                          f'for the channels of {tuple(x.shape)}')
 
 
-def tiles(n: int, height: int, width: int, channels: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
-    """Programs, sizes and options of a launch."""
+def tiles(x: Tensor, warps: int, rows: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
+    """Tiles of a map but for its channels, sizes and options of a launch for it."""
+    n, height, width, channels = x.shape
     block = min(power_of_two(channels), 64)
     wide = -(-width // COLUMNS)
     per_program = min(power_of_two(wide), 4)
     groups, blocks = -(-wide // per_program), -(-channels // block)
-    share = max(-(-height * n * groups * blocks * per_program // WARPS), ROWS)
+    share = max(-(-height * n * groups * blocks * per_program // warps), rows)
     strips = -(-height // share)
-    return n * strips * groups * blocks, (height, width, groups, strips, share), dict(
-        C=channels, GROUPS=per_program, CHANNELS=block, num_warps=per_program)
+    options = dict(C=channels, GROUPS=per_program, CHANNELS=block, num_warps=per_program)
+    return n * strips * groups, (height, width, groups, strips, share), options
 
 
-def launch(kernel: Any, x: Tensor, *arguments: Any, **options: Any) -> None:
-    """Run a kernel with a program for each tile of a map (N, H, W, C)."""
-    programs, sizes, own = tiles(*x.shape)
-    if programs >= 2**31:
-        raise ValueError(f"block backend 'triton': the map, {tuple(x.shape)}, is more than one launch takes; take 'torch'")
-    if programs:
-        # All in the first axis of the grid: the others end at 65,535.
-        with torch.cuda.device_of(x):
-            kernel[(programs, )](x, *arguments, *sizes, **own, **options)
+def blocks(options: dict[str, Any]) -> int:
+    """Of channels."""
+    return -(-options['C'] // options['CHANNELS'])
 
 
-def _depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], gelu: bool) -> Tensor:
+def _depthwise(x: Tensor, stats: Optional[Tensor], weight: Tensor, bias: Optional[Tensor], gelu: bool) -> Tensor:
+    """The convolution of x, or, with the `stats` of a batch norm, of GELU of the norm; and GELU."""
     from .depthwise_kernel import depthwise
     x, weight = x.contiguous(), weight.contiguous()
     out = torch.empty_like(x)
+    places, sizes, options = tiles(x, WARPS, ROWS)
     # In place of what there is not anything is given.
-    launch(depthwise, x, x, x, weight, x if bias is None else bias.contiguous(), out, NORM=False,
-           HAS_BIAS=bias is not None, GELU=gelu)
+    launch(depthwise, places * blocks(options), x, x if stats is None else stats, weight,
+           x if bias is None else bias.contiguous(), out, *sizes, NORM=stats is not None, HAS_BIAS=bias is not None,
+           GELU=gelu, **options)
     return out
 
 
+def _backward(x: Tensor, grad: Tensor, stats: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of GELU's input, and sums (12, C): gradients of the nine weights and of the bias, and what
+    `batch_norm_gelu_sums` gives."""
+    from .depthwise_backward import backward
+    x, weight = x.contiguous(), weight.contiguous()
+    grad_norm = torch.empty_like(x)
+    places, sizes, options = tiles(x, WARPS_OF_SUMS, ROWS_OF_SUMS)
+    sums = stats.new_empty(places, 12, x.shape[3])
+    # Three programs of four warps on a multiprocessor.
+    launch(backward, places * blocks(options), x, grad.contiguous(), stats, weight, grad_norm, sums, *sizes,
+           maxnreg=168, **options)
+    return grad_norm, sums.sum(0)
+
+
 implement('depthwise', _depthwise)
+implement('depthwise_backward', _backward)
 
 
 @torch.library.register_fake('hrformer_mm::depthwise')
-def _(x: Tensor, weight: Tensor, bias: Optional[Tensor], gelu: bool):
+def _(x: Tensor, *rest: Any):
     return x.new_empty(x.shape)
+
+
+@torch.library.register_fake('hrformer_mm::depthwise_backward')
+def _(x: Tensor, grad: Tensor, stats: Tensor, weight: Tensor):
+    return x.new_empty(x.shape), stats.new_empty(12, x.shape[3])
 
 
 def _refuse(ctx: Any, *grads: Tensor) -> None:

@@ -81,20 +81,20 @@ def store_column(row, x, column, channel, width, C: tl.constexpr, GELU: tl.const
 
 
 @triton.jit(do_not_specialize=SIZES)
-def depthwise(x, scale, shift, weight, bias, out, height, width, groups, strips, share,
+def depthwise(x, stats, weight, bias, out, height, width, groups, strips, share,
               C: tl.constexpr, NORM: tl.constexpr, HAS_BIAS: tl.constexpr, GELU: tl.constexpr, GROUPS: tl.constexpr,
               CHANNELS: tl.constexpr):
     """Program: (image, strip of `share` rows, GROUPS groups of columns, CHANNELS channels). Writes out (N, H, W, C).
 
-    What is read is x, or where NORM gelu(x * scale + shift).
+    What is read is x, or where NORM GELU of the norm, `stats` being as in :mod:`.batch_norm_kernels`.
     """
     image, first, end, column, channel = locate(height, groups, strips, share, C, GROUPS, CHANNELS)
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = load_taps(weight, channel, C)
     a, b = tl.zeros([1, CHANNELS], tl.float32), tl.zeros([1, CHANNELS], tl.float32)
     empty = tl.zeros([GROUPS, CHANNELS], tl.float32)
     if NORM:
-        a = tl.load(scale + channel, mask=channel < C, other=0.0)
-        b = tl.load(shift + channel, mask=channel < C, other=0.0)
+        a = tl.load(stats + 2 * C + channel, mask=channel < C, other=0.0)
+        b = tl.load(stats + 3 * C + channel, mask=channel < C, other=0.0)
     if HAS_BIAS:
         empty += tl.load(bias + channel, mask=channel < C, other=0.0).to(tl.float32)
     # Sums of the row before `y`, which is the row that is read, and of `y` itself. The first two rows that are read
