@@ -38,7 +38,7 @@ def _vector(stats, index, channel, C: tl.constexpr):
     return tl.load(stats + index * C + channel % C)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def statistics(x, moments, rows, share, C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr,
                CHANNELS: tl.constexpr):
     """Program: (`share` rows, CHANNELS channels). Writes moments (programs, 3, C): means, sums of the squares around
@@ -123,7 +123,8 @@ def activate(x, stats, out, rows, C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.
     """Program: (ROWS rows, CHANNELS channels). Writes GELU of the norm."""
     part, channel = _locate(WIDE, CHANNELS)
     row, i = part.to(tl.int64) * ROWS, tl.arange(0, ROWS)[:, None]
-    value, mask = _load(x + row * WIDE, i, (rows - row).to(tl.int32), channel, WIDE)
+    left = tl.minimum(rows - row, ROWS).to(tl.int32)
+    value, mask = _load(x + row * WIDE, i, left, channel, WIDE)
     value = gelu(value * _vector(stats, 2, channel, C) + _vector(stats, 3, channel, C))
     tl.store(out + row * WIDE + (i * WIDE + channel), value.to(out.dtype.element_ty), mask=mask)
 
@@ -162,7 +163,7 @@ def backward(x, grad, stats, sums, grad_x, rows, C: tl.constexpr, WIDE: tl.const
     of GELU's output, or of its input."""
     part, channel = _locate(WIDE, CHANNELS)
     row, i = part.to(tl.int64) * ROWS, tl.arange(0, ROWS)[:, None]
-    left = (rows - row).to(tl.int32)
+    left = tl.minimum(rows - row, ROWS).to(tl.int32)
     value, mask = _load(x + row * WIDE, i, left, channel, WIDE)
     slope, _ = _load(grad + row * WIDE, i, left, channel, WIDE)
     scale = _vector(stats, 2, channel, C)

@@ -36,18 +36,15 @@ def triton_depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], gelu: bo
         ValueError: If the kernel is not made for the dtype or the sizes.
         RuntimeError: If it is differentiated.
     """
-    check(x, weight)
+    _check(x, weight)
     return torch.ops.hrformer_mm.depthwise(x, None, weight, bias, gelu)
 
 
-def check(x: Tensor, weight: Tensor) -> None:
-    """Raise a ValueError where the kernels are not made for a map and weights."""
+def _check(x: Tensor, weight: Tensor) -> None:
+    """Raise a ValueError where there is no kernel for a map's dtype, or the weights are no such convolution's."""
     if x.dtype not in DTYPES:
         raise ValueError(f"block backend 'triton': the dtype is {x.dtype}, but must be one of "
                          f"{', '.join(map(str, DTYPES))}; take 'torch'")
-    if x.shape[2] * x.shape[3] >= 2**30:
-        raise ValueError(f"block backend 'triton': a row of the map, {tuple(x.shape)}, has 2**30 elements or more; "
-                         "take 'torch'")
     if weight.shape != (x.shape[3], 1, 3, 3):
         raise ValueError(f'weight is {tuple(weight.shape)}, but must be {(x.shape[3], 1, 3, 3)}: 3x3 and depth-wise, '
                          f'for the channels of {tuple(x.shape)}')
@@ -56,6 +53,9 @@ def check(x: Tensor, weight: Tensor) -> None:
 def tiles(x: Tensor, warps: int, rows: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
     """Tiles of a map but for its channels, sizes and options of a launch for it."""
     n, height, width, channels = x.shape
+    if width * channels >= 2**30:
+        raise ValueError(f"block backend 'triton': a row of the map, {tuple(x.shape)}, has 2**30 elements or more; "
+                         "take 'torch'")
     block = min(power_of_two(channels), 64)
     wide = -(-width // COLUMNS)
     per_program = min(power_of_two(wide), 4)

@@ -33,7 +33,7 @@ class DepthwiseFFN(nn.Module):
         hidden_channels (int): Channels between the two 1x1 convolutions.
         norm_cfg (dict): The norm after each convolution.
         recompute (bool): Whether the backward pass makes the outputs of all norms and GELUs anew. Batch norms on the
-            CPU do so in any case.
+            CPU, and by kernels, do so in any case.
         with_dwconv (bool): Whether there is a depth-wise convolution, with its norm and GELU (table 7 goes without).
     """
 

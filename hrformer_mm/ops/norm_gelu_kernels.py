@@ -48,7 +48,7 @@ class _NormGELUConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stats: Tensor, conv_weight: Optional[Tensor],
                 conv_bias: Optional[Tensor], group: Optional[dist.ProcessGroup]) -> Tensor:
         ctx.save_for_backward(x, stats, conv_weight)
-        ctx.group, ctx.dtypes = group, [None if v is None else v.dtype for v in (weight, bias, conv_bias)]
+        ctx.group, ctx.kinds = group, (weight.dtype, None if conv_weight is None else conv_weight.dtype)
         if _is_depthwise(conv_weight):
             return kernels.depthwise(x, stats, conv_weight, conv_bias, False)
         out = kernels.batch_norm_gelu(x, stats)
@@ -60,30 +60,30 @@ class _NormGELUConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Optional[Tensor], ...]:
         x, stats, conv_weight = ctx.saved_tensors
-        kinds, wanted = ctx.dtypes, ctx.needs_input_grad
+        kind, conv_kind = ctx.kinds
+        wanted, grad = ctx.needs_input_grad, grad.contiguous()
         depthwise = _is_depthwise(conv_weight)
         grad_conv = grad_conv_bias = None
         if depthwise:
             grad, sums = kernels.depthwise_backward(x, grad, stats, conv_weight)
-            grad_conv, grad_conv_bias = sums[:9].t().reshape(conv_weight.shape), sums[9]
-            sums = sums[10:]
+            own = sums.to(kind)  # most often all at once
+            grad_conv, grad_conv_bias, sums, own = own[:9].t().reshape(conv_weight.shape), own[9], sums[10:], own[10:]
         else:
             rows = grad.flatten(0, 2)
             if conv_weight is not None:
                 grad = grad @ conv_weight.flatten(1).to(x.dtype)
             sums, out = kernels.batch_norm_gelu_sums(x, grad, stats, wanted[4])
+            own = sums.to(kind)
             if wanted[4]:
                 grad_conv = (rows.t() @ out.flatten(0, 2)).view(conv_weight.shape)
             if wanted[5]:
                 grad_conv_bias = rows.sum(0)
-        grads = sums.unbind(0)[::-1]
         if ctx.group is not None:
             sums = sums.clone()
             dist.all_reduce(sums, group=ctx.group)
         grad_x = kernels.batch_norm_gelu_backward(x, grad, stats, sums, not depthwise) if wanted[0] else None
-        return (grad_x, grads[0].to(kinds[0]), grads[1].to(kinds[1]), None,
-                grad_conv.to(conv_weight.dtype) if wanted[4] else None,
-                grad_conv_bias.to(kinds[2]) if wanted[5] else None, None)
+        return (grad_x, own[1], own[0], None, grad_conv.to(conv_kind) if wanted[4] else None,
+                grad_conv_bias.to(conv_kind) if wanted[5] else None, None)
 
 
 def _is_depthwise(weight: Optional[Tensor]) -> bool:
