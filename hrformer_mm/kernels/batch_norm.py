@@ -17,7 +17,8 @@ LIBRARY.define('batch_norm_finish(Tensor moments, Tensor weight, Tensor bias, Te
                'Tensor(b!) running_var, float momentum, float eps) -> Tensor')
 LIBRARY.define('batch_norm_gelu(Tensor x, Tensor stats) -> Tensor')
 LIBRARY.define('batch_norm_gelu_sums(Tensor x, Tensor grad, Tensor stats, bool with_output) -> (Tensor, Tensor)')
-LIBRARY.define('batch_norm_gelu_backward(Tensor x, Tensor grad, Tensor stats, Tensor sums, bool through_gelu) -> Tensor')
+LIBRARY.define('batch_norm_gelu_backward(Tensor x, Tensor grad, Tensor stats, Tensor sums, bool through_gelu) '
+               '-> Tensor')
 
 
 class _Rows:

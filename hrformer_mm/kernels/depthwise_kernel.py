@@ -25,7 +25,8 @@ def locate(height, groups, strips, share, C: tl.constexpr, GROUPS: tl.constexpr,
     channel = pid % BLOCKS * CHANNELS + tl.arange(0, CHANNELS)
     column = (pid // BLOCKS % groups * GROUPS + tl.arange(0, GROUPS)) * COLUMNS
     first = pid // (BLOCKS * groups) % strips * share
-    return pid // (BLOCKS * groups * strips), first, tl.minimum(first + share, height), column[:, None], channel[None, :]
+    end = tl.minimum(first + share, height)
+    return pid // (BLOCKS * groups * strips), first, end, column[:, None], channel[None, :]
 
 
 @triton.jit

@@ -13,7 +13,8 @@ def launch(kernel: Any, programs: int, x: Tensor, *arguments: Any, **options: An
         ValueError: If there are too many.
     """
     if programs >= 2**31:
-        raise ValueError(f"block backend 'triton': the map, {tuple(x.shape)}, is more than one launch takes; take 'torch'")
+        raise ValueError(f"block backend 'triton': the map, {tuple(x.shape)}, is more than one launch takes; "
+                         "take 'torch'")
     if programs:
         # All in the first axis of the grid: the others end at 65,535.
         with torch.cuda.device_of(x):

@@ -105,6 +105,6 @@ class HRFormerBlock(nn.Module):
 
 
 def _add(branch: Tensor, x: Tensor) -> Tensor:
-    """The sum, on the CPU in the memory of `branch`, which is new and nobody else's: there, fresh memory costs more than
-    a sum. Elsewhere it costs nothing, and autograd would copy the gradient of a view that is overwritten."""
+    """The sum, on the CPU in the memory of `branch`, which is new and nobody else's: there, fresh memory costs more
+    than a sum. Elsewhere it costs nothing, and autograd would copy the gradient of a view that is overwritten."""
     return branch.add_(x) if x.device.type == 'cpu' and not by_kernels(x) else branch + x

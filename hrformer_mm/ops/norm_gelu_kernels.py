@@ -17,7 +17,7 @@ def kernel_norm_gelu_conv(x: Tensor, weight: Tensor, bias: Tensor, running_mean:
                           conv_bias: Optional[Tensor] = None, group: Optional[dist.ProcessGroup] = None) -> Tensor:
     """:class:`BatchNormGELUConv` by Triton's kernels: `conv(gelu(batch_norm(x)))`, or `gelu(batch_norm(x))`.
 
-    Statistics, sums and what is made of them are float32; the gradients are the same at every call with the same inputs.
+    Statistics, sums and what is made of them are float32; the same inputs give the same gradients at every call.
 
     Args:
         x (Tensor): (N, C, H, W), float32, float16 or bfloat16, quickest in channels-last memory.

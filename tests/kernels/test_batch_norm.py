@@ -82,7 +82,8 @@ def test_same_gradients_at_every_call(monkeypatch, kind):
     """Of programs that share a sum, too; and as many as they are, they give the same but for rounding."""
     norm, conv = build(kind, 8)
     monkeypatch.setattr(depthwise, 'ROWS_OF_SUMS', 1)
-    x, grad = torch.randn(1, 8, 4, 3, device=DEVICE), torch.randn(1, 8 if kind == 'depthwise' else 5, 4, 3, device=DEVICE)
+    x = torch.randn(1, 8, 4, 3, device=DEVICE)
+    grad = torch.randn(1, 8 if kind == 'depthwise' else 5, 4, 3, device=DEVICE)
     first, second = (run(x, copy.deepcopy(norm), conv, grad) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second))
     monkeypatch.setattr(batch_norm, 'PROGRAMS', 1)
@@ -93,7 +94,8 @@ def test_same_gradients_at_every_call(monkeypatch, kind):
 def test_a_mean_of_a_thousand_deviations():
     """Float32 knows a mean of 1000 to 6e-5, and the normalised map no better; of sums of squares nothing is left."""
     norm, conv = build('none', 6)
-    x = torch.randn(2, 6, 12, 17, device=DEVICE) + 1000 * torch.tensor([1, -1, 1, 2, 0, 1.], device=DEVICE).view(6, 1, 1)
+    x = torch.randn(2, 6, 12, 17, device=DEVICE)
+    x += 1000 * torch.tensor([1, -1, 1, 2, 0, 1.], device=DEVICE).view(6, 1, 1)
     grad = torch.randn_like(x)
     expected = formula(x, norm, conv, grad)
     *found, running_var = run(x, norm, conv, grad)
@@ -122,7 +124,8 @@ def test_maps_that_are_not_channels_last():
 def test_only_what_is_wanted(kind):
     """A map or parameters without gradients leave the others' as they are."""
     norm, conv = build(kind, 4)
-    x, grad = torch.randn(2, 4, 3, 3, device=DEVICE), torch.randn(2, 5 if kind == 'pointwise' else 4, 3, 3, device=DEVICE)
+    x = torch.randn(2, 4, 3, 3, device=DEVICE)
+    grad = torch.randn(2, 5 if kind == 'pointwise' else 4, 3, 3, device=DEVICE)
     everything = run(x, norm, conv, grad)
     tensors = [x, norm.weight, norm.bias, *(v for v in parameters(conv) if v is not None)]
     for i in range(len(tensors)):
@@ -145,7 +148,8 @@ def test_the_input_alone_is_kept(kind):
 def test_compiles_as_one_graph(kind):
     torch.compiler.reset()
     norm, conv = build(kind, 8)
-    x, grad = torch.randn(1, 8, 3, 4, device=DEVICE), torch.randn(1, 5 if kind == 'pointwise' else 8, 3, 4, device=DEVICE)
+    x = torch.randn(1, 8, 3, 4, device=DEVICE)
+    grad = torch.randn(1, 5 if kind == 'pointwise' else 8, 3, 4, device=DEVICE)
     expected = run(x, copy.deepcopy(norm), conv, grad)
     compiled = torch.compile(kernel_norm_gelu_conv, backend='aot_eager', fullgraph=True)
     x.requires_grad_()

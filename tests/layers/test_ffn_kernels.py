@@ -70,7 +70,8 @@ def test_block(calls, options):
 def test_backbone(calls):
     """With the kernels of attention as well: as far from float64 as PyTorch's operators are, whose error grows from
     norm to norm."""
-    model, x = HRFormer(arch=MICRO, window_sizes=3, drop_path_rate=0.).to(DEVICE), torch.randn(2, 3, 32, 64, device=DEVICE)
+    model = HRFormer(arch=MICRO, window_sizes=3, drop_path_rate=0.).to(DEVICE)
+    x = torch.randn(2, 3, 32, 64, device=DEVICE)
     set_attention_backend('triton')
     found = train(model, x)
     assert len(calls) == 3 * (2 + 3 + 4)
