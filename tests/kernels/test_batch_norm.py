@@ -13,7 +13,6 @@ from hrformer_mm.ops import kernel_norm_gelu_conv
 from hrformer_mm.ops.norm_gelu_kernels import _merge
 
 pytest.importorskip('triton')
-pytestmark = pytest.mark.usefixtures('poisoned', 'rounded')
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 1e-2}
 CONVS = {'depthwise': lambda c: nn.Conv2d(c, c, 3, padding=1, groups=c), 'pointwise': lambda c: nn.Conv2d(c, 5, 1),
