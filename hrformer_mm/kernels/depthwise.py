@@ -85,13 +85,13 @@ def _depthwise(x: Tensor, stats: Optional[Tensor], weight: Tensor, bias: Optiona
 
 
 def _backward(x: Tensor, grad: Tensor, stats: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of GELU's input, and sums (12, C): gradients of the nine weights and of the bias, and what
+    """The gradient of GELU's input, and sums (12 * C,): gradients of the weight (C, 9) and of the bias, and what
     `batch_norm_gelu_sums` gives."""
     from .depthwise_backward import backward
     x, weight = x.contiguous(), weight.contiguous()
     grad_norm = torch.empty_like(x)
     places, sizes, options = tiles(x, WARPS_OF_SUMS, ROWS_OF_SUMS)
-    sums = stats.new_empty(places, 12, x.shape[3])
+    sums = stats.new_empty(places, 12 * x.shape[3])
     # Three programs of four warps on a multiprocessor.
     launch(backward, places * blocks(options), x, grad.contiguous(), stats, weight, grad_norm, sums, *sizes,
            maxnreg=168, **options)
@@ -109,7 +109,7 @@ def _(x: Tensor, *rest: Any):
 
 @torch.library.register_fake('hrformer_mm::depthwise_backward')
 def _(x: Tensor, grad: Tensor, stats: Tensor, weight: Tensor):
-    return x.new_empty(x.shape), stats.new_empty(12, x.shape[3])
+    return x.new_empty(x.shape), stats.new_empty(12 * x.shape[3])
 
 
 def _refuse(ctx: Any, *grads: Tensor) -> None:

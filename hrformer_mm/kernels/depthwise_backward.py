@@ -50,8 +50,8 @@ def _add_products(d0, d1, d2, u0, u1, u2, u3, g0, g1, g2, g3, g4, g5):
 
 
 @triton.jit
-def _store_sum(sums, index, x, channel, C: tl.constexpr):
-    tl.store(sums + index * C + channel, tl.sum(x, 0)[None, :], mask=channel < C)
+def _store_sum(at, x, mask):
+    tl.store(at, tl.sum(x, 0)[None, :], mask=mask)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -59,8 +59,8 @@ def backward(x, grad, stats, weight, grad_norm, sums, height, width, groups, str
              C: tl.constexpr, GROUPS: tl.constexpr, CHANNELS: tl.constexpr):
     """Program: (image, strip of `share` rows, GROUPS groups of columns, CHANNELS channels).
 
-    Writes grad_norm (N, H, W, C), the gradient of GELU's input, and sums (programs / blocks of channels, 12, C): of the
-    weight's gradient, the bias', of grad_norm, and of its products with the normalised map.
+    Writes grad_norm (N, H, W, C), the gradient of GELU's input, and sums (programs / blocks of channels, 12 * C):
+    of the weight's gradient (C, 9), the bias', of grad_norm, and of its products with the normalised map.
     """
     BLOCKS: tl.constexpr = (C + CHANNELS - 1) // CHANNELS
     image, first, end, column, channel = locate(height, groups, strips, share, C, GROUPS, CHANNELS)
@@ -107,15 +107,16 @@ def backward(x, grad, stats, weight, grad_norm, sums, height, width, groups, str
         a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5 = b0, b1, b2, b3, b4, b5, c0, c1, c2, c3, c4, c5
         y += 1
     sums += (tl.program_id(0) // BLOCKS).to(tl.int64) * 12 * C
-    _store_sum(sums, 0, d0, channel, C)
-    _store_sum(sums, 1, d1, channel, C)
-    _store_sum(sums, 2, d2, channel, C)
-    _store_sum(sums, 3, d3, channel, C)
-    _store_sum(sums, 4, d4, channel, C)
-    _store_sum(sums, 5, d5, channel, C)
-    _store_sum(sums, 6, d6, channel, C)
-    _store_sum(sums, 7, d7, channel, C)
-    _store_sum(sums, 8, d8, channel, C)
-    _store_sum(sums, 9, bias, channel, C)
-    _store_sum(sums, 10, total, channel, C)
-    _store_sum(sums, 11, products * tl.load(stats + C + channel, mask=real), channel, C)
+    taps, rest = sums + channel * 9, sums + 9 * C + channel
+    _store_sum(taps, d0, real)
+    _store_sum(taps + 1, d1, real)
+    _store_sum(taps + 2, d2, real)
+    _store_sum(taps + 3, d3, real)
+    _store_sum(taps + 4, d4, real)
+    _store_sum(taps + 5, d5, real)
+    _store_sum(taps + 6, d6, real)
+    _store_sum(taps + 7, d7, real)
+    _store_sum(taps + 8, d8, real)
+    _store_sum(rest, bias, real)
+    _store_sum(rest + C, total, real)
+    _store_sum(rest + 2 * C, products * tl.load(stats + C + channel, mask=real), real)

@@ -66,8 +66,9 @@ class _NormGELUConv(torch.autograd.Function):
         grad_conv = grad_conv_bias = None
         if depthwise:
             grad, sums = kernels.depthwise_backward(x, grad, stats, conv_weight)
-            own = sums.to(kind)  # most often all at once
-            grad_conv, grad_conv_bias, sums, own = own[:9].t().reshape(conv_weight.shape), own[9], sums[10:], own[10:]
+            own, c = sums.to(kind), len(conv_weight)  # most often all at once
+            grad_conv, grad_conv_bias = own[:9 * c].view_as(conv_weight), own[9 * c:10 * c]
+            sums, own = sums[10 * c:].view(2, c), own[10 * c:].view(2, c)
         else:
             rows = grad.flatten(0, 2)
             if conv_weight is not None:
