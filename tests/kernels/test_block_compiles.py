@@ -33,7 +33,7 @@ def check(kernel, registers, instructions):
 
 
 def test_depthwise_convolution_of_hrformer_b(resources):
-    for kernel, limits in zip(resources('--only', 'depthwise'), ((96, 50), (128, 66)), strict=True):
+    for kernel, limits in zip(resources('--only', 'depthwise'), ((96, 50), (128, 66))):
         check(kernel, *limits)
 
 
