@@ -134,7 +134,7 @@ def test_only_what_is_wanted(kind):
         assert torch.equal(torch.autograd.grad(out, tensors[i], grad)[0], everything[1 + i])
 
 
-@pytest.mark.parametrize('kind', ['depthwise', 'pointwise', 'none'])
+@pytest.mark.parametrize('kind', [SLOW_DEPTHWISE, 'pointwise', 'none'])
 def test_the_input_alone_is_kept(kind):
     norm, conv = build(kind, 8)
     x, kept = torch.randn(1, 8, 16, 16, device=DEVICE).to(memory_format=torch.channels_last), []
@@ -144,7 +144,8 @@ def test_the_input_alone_is_kept(kind):
     assert [t.data_ptr() for t in kept if t.numel() >= x.numel()] == [x.data_ptr()]
 
 
-@pytest.mark.parametrize('kind', [SLOW_DEPTHWISE, SLOW_POINTWISE, 'none'])
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['depthwise', 'pointwise', 'none'])
 def test_compiles_as_one_graph(kind):
     torch.compiler.reset()
     norm, conv = build(kind, 8)

@@ -42,6 +42,7 @@ def test_against_the_formula(dtype, size, bias, gelu):
         assert (found - expected).abs().max() <= TOLERANCE[dtype] * expected.abs().max()
 
 
+@pytest.mark.slow
 def test_strips(monkeypatch):
     """One program for all rows, and one for each."""
     x, weight = torch.randn(1, 5, 5, 8, device=DEVICE), torch.randn(8, 1, 3, 3, device=DEVICE)
