@@ -7,7 +7,7 @@ from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..ops import Padding, centred_padding
+from ..ops import Padding, by_kernels, centred_padding
 from .attention import WindowAttention
 from .checkpointing import checkpointed
 from .ffn import DepthwiseFFN
@@ -61,9 +61,8 @@ class HRFormerBlock(nn.Module):
         x = x.permute(0, 2, 3, 1)
         if worth_strips(x, self.hidden_channels) and self._is_local():
             return self._in_strips(x).permute(0, 3, 1, 2)
-        # The sums go into memory that is new and nobody else's: on the CPU, fresh memory costs more than a sum.
-        x = self.drop_path(self._attention(x)).add_(x)
-        return self.drop_path(self._feed_forward(x)).add_(x.permute(0, 3, 1, 2))
+        x = _add(self.drop_path(self._attention(x)), x)
+        return _add(self.drop_path(self._feed_forward(x)), x.permute(0, 3, 1, 2))
 
     def _attention(self, x: Tensor) -> Tensor:
         attention = self.attn['attn']
@@ -103,3 +102,9 @@ class HRFormerBlock(nn.Module):
             part = self.ffn.contract(part).permute(0, 2, 3, 1)
             torch.add(attended[images, rows], part, out=out[images, rows])
         return out
+
+
+def _add(branch: Tensor, x: Tensor) -> Tensor:
+    """The sum, on the CPU in the memory of `branch`, which is new and nobody else's: there, fresh memory costs more
+    than a sum. Elsewhere it costs nothing, and autograd would copy the gradient of a view that is overwritten."""
+    return branch.add_(x) if x.device.type == 'cpu' and not by_kernels(x) else branch + x

@@ -4,10 +4,11 @@ from functools import partial
 from typing import Any, Optional
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import BatchNormGELUConv, pointwise_conv
+from ..ops import BatchNormGELUConv, by_kernels, kernel_norm_gelu_conv, pointwise_conv
 from .checkpointing import checkpointed
 from .norm import norm_layer
 from .norm_project import norm_project
@@ -32,7 +33,7 @@ class DepthwiseFFN(nn.Module):
         hidden_channels (int): Channels between the two 1x1 convolutions.
         norm_cfg (dict): The norm after each convolution.
         recompute (bool): Whether the backward pass makes the outputs of all norms and GELUs anew. Batch norms on the
-            CPU do so in any case.
+            CPU, and by kernels, do so in any case.
         with_dwconv (bool): Whether there is a depth-wise convolution, with its norm and GELU (table 7 goes without).
     """
 
@@ -72,8 +73,15 @@ def norm_gelu_conv(x: Tensor, norm: nn.Module, conv: Optional[nn.Conv2d], recomp
     """conv(GELU(norm(x))), or GELU(norm(x)), (N, C, H, W); without gradients `x` is overwritten.
 
     A batch norm on the CPU goes the short way: in place without gradients, and with them as
-    :class:`~hrformer_mm.ops.BatchNormGELUConv`.
+    :class:`~hrformer_mm.ops.BatchNormGELUConv`; in training by kernels where
+    :func:`~hrformer_mm.ops.set_block_backend` asks for them.
     """
+    if by_kernels(x) and _has_kernels(x, norm):
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
+        following = (None, None) if conv is None else (conv.weight, conv.bias)
+        return kernel_norm_gelu_conv(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.momentum,
+                                     norm.eps, *following, _processes(norm))
     if not _is_simple(x, norm):
         step = partial(_apply, norm, conv)
         return checkpointed(step, x, norm) if recompute else step(x)
@@ -87,6 +95,22 @@ def norm_gelu_conv(x: Tensor, norm: nn.Module, conv: Optional[nn.Conv2d], recomp
     x = torch.addcmul(shift[:, None, None], x, scale[:, None, None], out=x)
     x = torch.ops.aten.gelu_(x)
     return x if conv is None else conv(x)
+
+
+def _has_kernels(x: Tensor, norm: nn.Module) -> bool:
+    return (type(norm) in (nn.BatchNorm2d, nn.SyncBatchNorm) and norm.training and norm.affine
+            and norm.track_running_stats and norm.momentum is not None
+            # torch refuses a batch of one place, and autocast has the convolution round a map of float32.
+            and (x.shape[0] * x.shape[2] * x.shape[3] > 1 or _processes(norm) is not None)
+            and not (x.dtype == torch.float32 and torch.is_autocast_enabled(x.device.type)))
+
+
+def _processes(norm: nn.Module) -> Optional[dist.ProcessGroup]:
+    """Those that a norm has statistics in common with, if there are any."""
+    if type(norm) is not nn.SyncBatchNorm or not (dist.is_available() and dist.is_initialized()):
+        return None
+    group = norm.process_group or dist.group.WORLD
+    return group if dist.get_world_size(group) > 1 else None
 
 
 def _is_simple(x: Tensor, norm: nn.Module) -> bool:

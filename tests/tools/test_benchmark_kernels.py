@@ -38,6 +38,7 @@ def test_error_of_attention():
     assert 1e-4 < kernels.attention_error(DEVICE, 3) < kernels.BOUND
 
 
+@pytest.mark.slow
 def test_error_of_blocks(rounded):
     """Kernels round less often than operators do, and are not exact."""
     pytest.importorskip('triton')

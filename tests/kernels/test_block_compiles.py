@@ -1,0 +1,55 @@
+"""The kernels of norms, GELUs and depth-wise convolutions are compiled for GPUs, which needs none.
+
+`python tests/kernels/block_resources.py` prints what is checked here.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('triton', minversion='3.2')  # earlier ones have another interface to the compiler
+
+RUN = """
+import sys
+sys.path.insert(0, {folder!r})
+import block_resources
+sys.argv = ['block_resources.py', '--json', *sys.argv[1:]]
+block_resources.main()
+"""
+
+
+@pytest.fixture
+def resources(run_python):
+    folder = str(Path(__file__).parent)
+    return lambda *options: json.loads(run_python(RUN.format(folder=folder), *options).splitlines()[-1])
+
+
+def check(kernel, registers, instructions):
+    """Nothing is spilled, so many programs fit a multiprocessor, and of every map's element few instructions are
+    executed by a warp."""
+    assert kernel['spilled'] == 0 and kernel['registers'] <= registers, kernel
+    assert 32 * kernel['executed'] * kernel['warps'] * kernel['programs'] < instructions * 2 * 128 * 256 * 312, kernel
+
+
+def test_depthwise_convolution_of_hrformer_b(resources):
+    for kernel, limits in zip(resources('--only', 'depthwise'), ((96, 50), (128, 66))):
+        check(kernel, *limits)
+
+
+@pytest.mark.slow
+def test_training_of_hrformer_b(resources):
+    found = resources()
+    assert len(found) == 10
+    for kernel in found:
+        convolves = 'depthwise' in kernel['name']
+        check(kernel, 168 if convolves else 96, 78 if convolves else 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('capability, dtype', [(80, 'fp32'), (90, 'fp16'), (120, 'bf16')])
+def test_all_kernels(resources, capability, dtype):
+    """Maps of two channels at a time, and of an odd number; none holds much of a program's memory."""
+    found = resources('--capability', capability, '--dtype', dtype, '--channels', 78, 39)
+    assert len(found) == 20 and max(kernel['shared'] for kernel in found) <= 16 * 1024
+    assert max(kernel['spilled'] for kernel in found) <= 64
