@@ -5,7 +5,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from ..kernels import triton_linear
+from ..kernels import triton_depthwise, triton_linear
 from ..layers import DepthwiseFFN, HRFormerBlock, WindowAttention
 from ..ops import Padding, by_kernels, window_attention
 from .packed_conv import PackedConv
@@ -48,7 +48,8 @@ class DeployFFN(nn.Module):
     def add_by_kernels(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
         """x + FFN(norm(x)) of (N, H, W, C)."""
         y = linear(x, self.fc1, norm)
-        y = self.dw3x3(y.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        if isinstance(self.dw3x3, PackedConv):
+            y = triton_depthwise(y, self.dw3x3.weight, self.dw3x3.bias, True)
         return linear(y, self.fc2, residual=x)
 
 
