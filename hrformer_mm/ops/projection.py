@@ -27,6 +27,19 @@ def project(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
     return pointwise_conv(x.permute(0, 3, 1, 2), weight[:, :, None, None], bias).permute(0, 2, 3, 1)
 
 
+def project_backward(grad: Tensor, x: Tensor, weight: Tensor,
+                     wanted: tuple[bool, ...]) -> tuple[Optional[Tensor], ...]:
+    """Gradients of the map, weight and bias of :func:`project`, those that are `wanted`; (N, H, W, O) for `grad`."""
+    if x.device.type == 'cpu':
+        grad_x, grad_weight, grad_bias = pointwise_conv_backward(
+            grad.permute(0, 3, 1, 2), x.permute(0, 3, 1, 2), weight[:, :, None, None], wanted)
+        return (None if grad_x is None else grad_x.permute(0, 2, 3, 1),
+                None if grad_weight is None else grad_weight.view_as(weight), grad_bias)
+    rows = grad.flatten(0, 2)
+    return (grad @ weight if wanted[0] else None, rows.t() @ x.flatten(0, 2) if wanted[1] else None,
+            rows.sum(0) if wanted[2] else None)
+
+
 def pointwise_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
     """A 1x1 convolution whose gradient is quick on small maps as well.
 
