@@ -10,6 +10,8 @@ tensors that autograd saves for the backward pass beside the parameters, each st
 `set_block_backend('triton')`, each operator one launch; those that sum are two, the second of which is small.
 """
 
+from functools import partial
+
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -90,11 +92,13 @@ def main():
         models = {'mmpose': lambda: peer(mmpose_extra('base')), 'hrformer_mm': lambda: HRFormer(extra=extra)}
         if train:
             models['hrformer_mm, block kernels'] = models['hrformer_mm']
+            for with_cp in ('cheap', True):
+                models[f'the same, with_cp={with_cp!r}'] = partial(HRFormer, extra=extra, with_cp=with_cp)
         else:
             models['deployment form'] = lambda: hrformer_mm.to_deploy(HRFormer(extra=extra))
             models['deployment form, block kernels'] = models['deployment form']
         for name, build in models.items():
-            set_block_backend('triton' if name.endswith('block kernels') else 'torch')
+            set_block_backend('triton' if 'block kernels' in name or 'with_cp' in name else 'torch')
             found, kept = count(build(), size, batch, train)
             step = f"{size[0]}x{size[1]}, batch {batch}{', training' if train else ''}"
             print(f'| {step} | {name} | {found.launches} | {found.bytes / 1e9:.2f} GB | '
@@ -102,7 +106,7 @@ def main():
                   f'{1000 * fused / BANDWIDTH:.2f} ms |', flush=True)
             if train:
                 kept_by[name] = f'{kept / 1e9:.2f} GB'
-    print(f"\n| kept | {' | '.join(kept_by)} |\n| --- | --- | --- | --- |\n| {step} | {' | '.join(kept_by.values())} |")
+    print(f"\n| kept | {' | '.join(kept_by)} |\n{'| --- ' * (1 + len(kept_by))}|\n| {step} | {' | '.join(kept_by.values())} |")
 
 
 if __name__ == '__main__':

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .support import LIBRARY, implement
+from .launch import launch
+from .support import LIBRARY, implement, power_of_two
 
 OTHERS = 3  # maps beside the stream's own: HRFormer has four streams
 LIBRARY.define('fuse_streams(Tensor own, Tensor[] others, bool bilinear) -> Tensor')
@@ -35,20 +36,22 @@ def triton_fusion(own: Tensor, others: Sequence[Tensor], bilinear: bool) -> Tens
     return torch.ops.hrformer_mm.fuse_streams(own, list(others), bilinear)
 
 
+def tiles(width: int, channels: int) -> tuple[int, int]:
+    """Places and channels of a program."""
+    return min(power_of_two(width), 32), min(power_of_two(channels), 32)
+
+
 def _fuse(own: Tensor, others: list[Tensor], bilinear: bool) -> Tensor:
     from .fusion_kernel import fuse
     own, *others = (x.contiguous(memory_format=torch.channels_last) for x in (own, *others))
     out = torch.empty_like(own)
     n, channels, height, width = own.shape
     factors = [height // x.shape[2] for x in others] + [0] * (OTHERS - len(others))
-    # Many small programs: there is nothing to share, and their reads are what takes time.
-    rows, block = 32, 32 if channels < 128 else 64
-    programs = -(-n * height * width // rows) * -(-channels // block)
-    if programs:
-        with torch.cuda.device_of(own):
-            fuse[(programs, )](own, *others, *[own] * (OTHERS - len(others)), out, n * height * width, height, width,
-                               C=channels, FIRST=factors[0], SECOND=factors[1], THIRD=factors[2], BILINEAR=bilinear,
-                               ROWS=rows, BLOCK=block, num_warps=4)
+    places, block = tiles(width, channels)
+    blocks = -(-width // places)
+    launch(fuse, n * height * blocks * -(-channels // block), own, *others, *[own] * (OTHERS - len(others)), out, height,
+           width, blocks, C=channels, FIRST=factors[0], SECOND=factors[1], THIRD=factors[2], BILINEAR=bilinear,
+           PLACES=places, BLOCK=block, num_warps=4)
     return out
 
 

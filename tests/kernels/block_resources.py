@@ -1,9 +1,10 @@
-"""What the compiler makes of the kernels of norms, GELUs and depth-wise convolutions, with no GPU.
+"""What the compiler makes of the kernels of fusions, norms, GELUs and depth-wise convolutions, with no GPU.
 
     python tests/kernels/block_resources.py [--capability 90] [--channels 312] [--size 128 256] [--batch 2]
 
 Each kernel is compiled with the launch parameters that it gets in a training step for a map of so many channels, here
-HRFormer-B's of stride 4 at 512x1024 within the feed-forward network; `depthwise` without a norm is that of inference.
+HRFormer-B's of stride 4 at 512x1024 within the feed-forward network; `depthwise` without a norm and `fuse` are those of
+inference.
 "Bytes" are those of all that it reads and writes, once, and their time is at 4.8 TB/s; "issue" is as in `resources.py`.
 """
 
@@ -18,7 +19,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from hrformer_mm.kernels import batch_norm, depthwise
+from hrformer_mm.kernels import batch_norm, depthwise, fusion
 
 BANDWIDTH = 4.8e12
 TYPES = {torch.float32: 'fp32', torch.float16: 'fp16', torch.bfloat16: 'bf16'}
@@ -57,11 +58,13 @@ def launches(dtype, channels, size, batch):
     def empty(*shape, dtype=torch.float32):
         return torch.empty(shape, dtype=dtype, device='meta')
 
-    originals = batch_norm.launch, depthwise.launch
-    batch_norm.launch = depthwise.launch = record
+    originals = batch_norm.launch, depthwise.launch, fusion.launch
+    batch_norm.launch = depthwise.launch = fusion.launch = record
     try:
         x, stats = empty(batch, *size, channels, dtype=DTYPES[dtype]), empty(5, channels)
         vectors, weight = [empty(channels) for _ in range(4)], empty(channels, 1, 3, 3)
+        own, *coarser = (empty(batch, channels, size[0] // n, size[1] // n, dtype=DTYPES[dtype]) for n in (1, 2, 4, 8))
+        fusion._fuse(own, coarser, True)
         depthwise._depthwise(x, None, weight, vectors[0], True)
         batch_norm._finish(batch_norm._moments(x), *vectors, 0.1, 1e-5)
         depthwise._depthwise(x, stats, weight, vectors[0], False)
@@ -72,7 +75,7 @@ def launches(dtype, channels, size, batch):
         for through_gelu in (True, False):
             batch_norm._gelu_backward(x, x, stats, vectors[0], through_gelu)
     finally:
-        batch_norm.launch, depthwise.launch = originals
+        batch_norm.launch, depthwise.launch, fusion.launch = originals
     return found
 
 

@@ -1,4 +1,4 @@
-"""The kernels of norms, GELUs and depth-wise convolutions are compiled for GPUs, which needs none.
+"""The kernels of fusions, norms, GELUs and depth-wise convolutions are compiled for GPUs, which needs none.
 
 `python tests/kernels/block_resources.py` prints what is checked here.
 """
@@ -40,10 +40,11 @@ def test_depthwise_convolution_of_hrformer_b(resources):
 @pytest.mark.slow
 def test_training_of_hrformer_b(resources):
     found = resources()
-    assert len(found) == 10
+    assert len(found) == 11
     for kernel in found:
-        convolves = 'depthwise' in kernel['name']
-        check(kernel, 168 if convolves else 96, 78 if convolves else 40)
+        # Of a convolution an element takes part in nine products; of a sum of streams thirteen are read.
+        large = 'depthwise' in kernel['name'] or 'fuse' in kernel['name']
+        check(kernel, 168 if large else 96, 80 if large else 40)
 
 
 @pytest.mark.slow
@@ -51,5 +52,5 @@ def test_training_of_hrformer_b(resources):
 def test_all_kernels(resources, capability, dtype):
     """Maps of two channels at a time, and of an odd number; none holds much of a program's memory."""
     found = resources('--capability', capability, '--dtype', dtype, '--channels', 78, 39)
-    assert len(found) == 20 and max(kernel['shared'] for kernel in found) <= 16 * 1024
+    assert len(found) == 22 and max(kernel['shared'] for kernel in found) <= 16 * 1024
     assert max(kernel['spilled'] for kernel in found) <= 64
