@@ -11,7 +11,7 @@ from markdown_it.token import Token
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3.11')
-SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
+SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
 
 
 class Block(NamedTuple):
