@@ -35,7 +35,7 @@ def test_one_graph_for_several_sizes(train, options):
             assert error(compiled(x), model(x)) < (1e-4 if train else 1e-5)
 
 
-@pytest.mark.parametrize('options', [dict(), SHIFTED])
+@pytest.mark.parametrize('options', [dict(), pytest.param(SHIFTED, marks=pytest.mark.slow)])
 def test_deployment_form_is_one_graph(options):
     model = HRFormer(**dict(dict(arch=MICRO), **options)).eval()
     deployed = to_deploy(model, compile=TRACE)
@@ -45,6 +45,7 @@ def test_deployment_form_is_one_graph(options):
             assert error(deployed(x), model(x)) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_copy_computes_with_its_own_weights():
     """As the moving average of the weights does."""
     model = HRFormer(arch=MICRO, compile=dict(backend='eager')).eval()
@@ -56,6 +57,7 @@ def test_a_copy_computes_with_its_own_weights():
         assert all((y == 0).all() for y in other(x)) and error(model(x), before) < 1e-6
 
 
+@pytest.mark.slow
 def test_whole_segmentor_is_one_graph():
     pytest.importorskip('mmseg')
     from mmseg.registry import MODELS

@@ -44,9 +44,10 @@ def converted_model(tmp_path):
     return build
 
 
-@pytest.mark.parametrize('deploy', [False, True])
-@pytest.mark.parametrize('case, config', [('seg_small', 'ocr_hrformer-s_cityscapes'),
-                                          ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes')])
+@pytest.mark.parametrize('case, config, deploy', [
+    ('seg_small', 'ocr_hrformer-s_cityscapes', False), ('seg_small', 'ocr_hrformer-s_cityscapes', True),
+    ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', False),
+    pytest.param('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', True, marks=pytest.mark.slow)])
 def test_segmentation(converted_model, case, config, deploy):
     model, done = converted_model(case, config, deploy)
     assert done.layout.task == 'segmentation' and done.arch == ('small' if case == 'seg_small' else 'base')

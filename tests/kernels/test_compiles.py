@@ -45,6 +45,7 @@ def test_training_of_hrformer_b(resources):
     assert forward['executed'] < 1600 and backward['executed'] < 3 * 2800
 
 
+@pytest.mark.slow
 def test_float32_does_without_tensor_cores(resources):
     found = resources('--window', 3, '--head', 18, '--dtype', 'fp32', '--capability', 80)
     assert len(found) == 2 and not any(kernel['products'] for kernel in found)
@@ -64,6 +65,7 @@ def test_all_kernels(resources, capability, shared, dtype, options):
     assert large == {'forward', *(f'backward_{name}' for name in names)}
 
 
+@pytest.mark.slow
 def test_projections_of_hrformer_b(linear_resources):
     """Of its first stream: in registers, two programs on a multiprocessor, and no more instructions than docs/gpu.md
     says."""

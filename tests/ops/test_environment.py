@@ -2,24 +2,25 @@
 
 import pytest
 
-CODE = """
-import sys
-try:
-    from hrformer_mm.ops import set_attention_backend, set_block_backend
-    print(set_attention_backend('auto'), set_block_backend('auto'))
-except ValueError as error:
-    print(error)
-"""
+from hrformer_mm.ops.environment import backend_of
+
+NAMES = ('auto', 'torch', 'triton')
 
 
-@pytest.mark.parametrize('variables, said', [
-    (dict(), 'auto auto'),
-    (dict(ATTENTION='plain', BLOCK='torch'), 'plain torch'),
-    (dict(ATTENTION='flash'), "environment variable HRFORMER_MM_ATTENTION_BACKEND is 'flash', but must be one of auto, "
-     'batched, fused, plain, triton'),
-    (dict(BLOCK=''), "environment variable HRFORMER_MM_BLOCK_BACKEND is '', but must be one of auto, torch, triton"),
-])
-def test_backends(monkeypatch, run_python, variables, said):
-    for name, value in variables.items():
-        monkeypatch.setenv(f'HRFORMER_MM_{name}_BACKEND', value)
-    assert run_python(CODE).strip() == said
+def test_backends(monkeypatch):
+    monkeypatch.delenv('HRFORMER_MM_TEST', raising=False)
+    assert backend_of('HRFORMER_MM_TEST', NAMES) == 'auto'
+    monkeypatch.setenv('HRFORMER_MM_TEST', 'torch')
+    assert backend_of('HRFORMER_MM_TEST', NAMES) == 'torch'
+    for name in ('flash', ''):
+        monkeypatch.setenv('HRFORMER_MM_TEST', name)
+        with pytest.raises(ValueError, match=f"variable HRFORMER_MM_TEST is '{name}', but must be one of auto, torch, tri"):
+            backend_of('HRFORMER_MM_TEST', NAMES)
+
+
+def test_names_of_the_variables(monkeypatch, run_python):
+    monkeypatch.setenv('HRFORMER_MM_ATTENTION_BACKEND', 'plain')
+    monkeypatch.setenv('HRFORMER_MM_BLOCK_BACKEND', 'torch')
+    said = run_python("from hrformer_mm.ops import set_attention_backend, set_block_backend\n"
+                      "print(set_attention_backend('auto'), set_block_backend('auto'))")
+    assert said.split() == ['plain', 'torch']

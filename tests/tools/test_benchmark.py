@@ -41,7 +41,7 @@ def test_extra_is_the_variant(arch):
     assert theirs.stages == ours.stages and arguments['out_indices'] == (0, 1, 2, 3)
 
 
-@pytest.mark.parametrize('dtype, bound', [('float32', 1e-5), ('bf16', 5e-2)])
+@pytest.mark.parametrize('dtype, bound', [('float32', 1e-5), pytest.param('bf16', 5e-2, marks=pytest.mark.slow)])
 def test_all_forms_compute_the_same(dtype, bound):
     pytest.importorskip('mmpose')
     rows = rows_of(batch=2, dtype=dtype)
@@ -92,6 +92,7 @@ def test_segmentation_is_mmsegs():
     assert all(row.error <= 1e-5 for row in rows.values()) and rows[FORMS[1]].error > 0
 
 
+@pytest.mark.slow
 def test_context_has_no_error_and_its_own_work():
     pytest.importorskip('mmpretrain')
     rows = rows_of(context=True, deploy=False)
@@ -127,7 +128,8 @@ peer(backbones.mmpose_extra('tiny'))
 '''))
 
 
-@pytest.mark.parametrize('train', [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('train', [False, True])
 def test_compiled_contenders(monkeypatch, train):
     """Which there are, and that their first step is timed; the compiler itself would take minutes."""
     pytest.importorskip('mmpose')
