@@ -3,26 +3,16 @@
 `python tests/kernels/block_resources.py` prints what is checked here.
 """
 
-import json
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 pytest.importorskip('triton', minversion='3.2')  # earlier ones have another interface to the compiler
 
-RUN = """
-import sys
-sys.path.insert(0, {folder!r})
-import block_resources
-sys.argv = ['block_resources.py', '--json', *sys.argv[1:]]
-block_resources.main()
-"""
-
 
 @pytest.fixture
-def resources(run_python):
-    folder = str(Path(__file__).parent)
-    return lambda *options: json.loads(run_python(RUN.format(folder=folder), *options).splitlines()[-1])
+def resources(compiled):
+    return partial(compiled, 'block_resources')
 
 
 def check(kernel, registers, instructions):

@@ -3,35 +3,21 @@
 `python tests/kernels/resources.py` and `linear_resources.py` print what is checked here.
 """
 
-import json
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 pytest.importorskip('triton', minversion='3.2')  # earlier ones have another interface to the compiler
 
-RUN = """
-import sys
-sys.path.insert(0, {folder!r})
-import {script} as script
-sys.argv = ['{script}.py', '--json', *sys.argv[1:]]
-script.main()
-"""
 
-
-def run(run_python, script, options):
-    code = RUN.format(folder=str(Path(__file__).parent), script=script)
-    return json.loads(run_python(code, *options).splitlines()[-1])
+@pytest.fixture
+def resources(compiled):
+    return partial(compiled, 'resources')
 
 
 @pytest.fixture
-def resources(run_python):
-    return lambda *options: run(run_python, 'resources', options)
-
-
-@pytest.fixture
-def linear_resources(run_python):
-    return lambda *options: run(run_python, 'linear_resources', options)
+def linear_resources(compiled):
+    return partial(compiled, 'linear_resources')
 
 
 def test_training_of_hrformer_b(resources):
