@@ -35,8 +35,8 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_g
         nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
 
     Raises:
-        TypeError, ValueError: If there is no HRFormer in the model, if `compile` is neither a bool nor a dict, or if
-            the model is both to be compiled and recorded.
+        TypeError, ValueError: If there is no HRFormer in the model, if the model is in this form already, if `compile`
+            is neither a bool nor a dict, or if the model is both to be compiled and recorded.
     """
     if not isinstance(compile, (bool, Mapping)):
         raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
@@ -45,6 +45,9 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_g
                          "(compile=dict(mode='reduce-overhead') does both)")
     if not any(isinstance(module, HRFormer) for module in model.modules()):
         raise ValueError(f'{type(model).__name__} has no hrformer_mm.HRFormer in it')
+    if any(isinstance(module, DeployBlock) for module in model.modules()):
+        raise ValueError(f'{type(model).__name__} is in its form for inference already: take it as it is, or the model '
+                         'that it was made of')
     model = copy.deepcopy(model).eval().requires_grad_(False)
     fold_batch_norms(model)
     for module in list(model.modules()):
@@ -53,7 +56,8 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_g
                 module._modules[name] = DeployBlock(child).eval()
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros' and not isinstance(child.padding, str):
+            if (type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros'
+                    and not isinstance(child.padding, str)):
                 module._modules[name] = PackedConv(child)
     if compile is not False:
         for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):

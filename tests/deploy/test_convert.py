@@ -120,3 +120,9 @@ def test_folds_only_what_follows_directly():
 def test_a_model_without_hrformer():
     with pytest.raises(ValueError, match='Linear has no hrformer_mm.HRFormer in it'):
         to_deploy(nn.Linear(2, 2))
+
+
+def test_a_model_in_this_form_already():
+    deployed = to_deploy(net())
+    with pytest.raises(ValueError, match='HRFormer is in its form for inference already: take it as it is'):
+        to_deploy(deployed)
