@@ -11,7 +11,7 @@ from typing import Any, Optional
 from mmengine.registry import Registry
 
 
-def whole(name: str, value: Any, lowest: Optional[int] = 1) -> int:
+def check_int(name: str, value: Any, lowest: Optional[int] = 1) -> int:
     """A whole number, from `lowest` up if it is given."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         bound = '' if lowest is None else f' of at least {lowest}'
@@ -21,7 +21,7 @@ def whole(name: str, value: Any, lowest: Optional[int] = 1) -> int:
     return int(value)
 
 
-def positive(name: str, value: Any) -> float:
+def check_positive(name: str, value: Any) -> float:
     """A number above 0."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a number above 0, but is {value!r}')
@@ -30,7 +30,7 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
-def factor(name: str, value: Any) -> float:
+def check_non_negative(name: str, value: Any) -> float:
     """A number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a number of at least 0, but is {value!r}')
@@ -39,7 +39,7 @@ def factor(name: str, value: Any) -> float:
     return float(value)
 
 
-def rate(name: str, value: Any) -> float:
+def check_probability(name: str, value: Any) -> float:
     """A probability below 1."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a number in [0, 1), but is {value!r}')
@@ -48,14 +48,14 @@ def rate(name: str, value: Any) -> float:
     return float(value)
 
 
-def flag(name: str, value: Any) -> bool:
+def check_bool(name: str, value: Any) -> bool:
     """True or False, and nothing that is taken for them."""
     if not isinstance(value, bool):
         raise TypeError(f'{name} must be True or False, but is {value!r}')
     return value
 
 
-def entries(name: str, value: Any, length: Optional[int] = None) -> tuple[Any, ...]:
+def check_sequence(name: str, value: Any, length: Optional[int] = None) -> tuple[Any, ...]:
     """A list, of a length if one is given, else of one entry at least. A set has no order, and is none."""
     if isinstance(value, (str, Mapping, set, frozenset)) or not isinstance(value, Iterable):
         raise TypeError(f'{name} must be a list{"" if length is None else f" of {length}"}, but is {value!r}')
@@ -67,17 +67,17 @@ def entries(name: str, value: Any, length: Optional[int] = None) -> tuple[Any, .
     return value
 
 
-def wholes(name: str, value: Any, length: Optional[int] = None, lowest: int = 1) -> tuple[int, ...]:
+def check_ints(name: str, value: Any, length: Optional[int] = None, lowest: int = 1) -> tuple[int, ...]:
     """A list of whole numbers."""
-    return tuple(whole(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(entries(name, value, length)))
+    return tuple(check_int(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(check_sequence(name, value, length)))
 
 
-def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
+def check_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
     if not any(value is option or (type(value) is type(option) and value == option) for option in allowed):
         raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(map(str, allowed))}")
 
 
-def keys(name: str, given: Mapping[str, Any], required: Sequence[str], optional: Sequence[str]) -> None:
+def check_keys(name: str, given: Mapping[str, Any], required: Sequence[str], optional: Sequence[str]) -> None:
     """No key of a dict is missing, and none is unknown."""
     allowed = [*required, *optional]
     unknown = [key for key in given if key not in allowed]
@@ -88,7 +88,7 @@ def keys(name: str, given: Mapping[str, Any], required: Sequence[str], optional:
         raise ValueError(f"{name} lacks the key {missing[0]!r}: it needs {', '.join(required)}")
 
 
-def config(name: str, value: Any, registry: Registry, example: str, given: Sequence[str] = ()) -> None:
+def check_config(name: str, value: Any, registry: Registry, example: str, given: Sequence[str] = ()) -> None:
     """A dict that `registry` can build from: of a class that it knows, with the arguments that the class takes, but
     for those that are `given` elsewhere; `example` is such a dict."""
     if not isinstance(value, Mapping) or 'type' not in value:
@@ -105,4 +105,4 @@ def config(name: str, value: Any, registry: Registry, example: str, given: Seque
     if all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in taken):  # no *args or **kwargs
         required = [p.name for p in taken if p.default is p.empty]
         given_keys = {key: entry for key, entry in value.items() if key != '_scope_'}
-        keys(name, given_keys, ['type', *required], [p.name for p in taken if p.default is not p.empty])
+        check_keys(name, given_keys, ['type', *required], [p.name for p in taken if p.default is not p.empty])

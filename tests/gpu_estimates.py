@@ -19,9 +19,9 @@ from torch.utils._pytree import tree_leaves
 import hrformer_mm
 from hrformer_mm.models import HRFormer
 from hrformer_mm.ops import attention, block_backend, set_block_backend
-from hrformer_mm.tools.benchmark import Options
-from hrformer_mm.tools.benchmark.backbones import mmpose_extra, mmpose_hrformer
-from hrformer_mm.tools.benchmark.floors import step_bytes
+from hrformer_mm.commands.benchmark import Options
+from hrformer_mm.commands.benchmark.backbones import mmpose_extra, mmpose_hrformer
+from hrformer_mm.commands.benchmark.floors import step_bytes
 
 BANDWIDTH, LAUNCH_US = 4.8e12, 5
 VIEWS = ('view', 'reshape', 'permute', 'transpose', 'unsqueeze', 'slice', 'select', 'expand', 'detach', 'alias', 'split',

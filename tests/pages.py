@@ -75,7 +75,7 @@ def files(page: Path) -> dict[str, str]:
     return {match[1]: match.string for match in named if match}
 
 
-# What tests/tools/test_pages.py runs.
+# What tests/commands/test_pages.py runs.
 RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
 # Other commands, by their beginning: the test of the same thing, or why there is none.
 COVERED = {
@@ -83,29 +83,29 @@ COVERED = {
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim download': 'the network',
     'mim run': "a library's own script",
-    'mim search': 'tests/tools/test_zoo.py::test_index_is_read_by_mim',
+    'mim search': 'tests/commands/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
     'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
-    'python examples/run_onnx.py': 'tests/tools/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
+    'python examples/run_onnx.py': 'tests/commands/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
     'python tests/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm.layers.strips': 'tests/layers/test_strips.py::test_strips_change_nothing',
-    'python -c import hrformer_mm, runpy': 'tests/tools/test_pages.py::test_a_tool_of_a_host',
+    'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',
     'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
 }
 
 
 def covered(words: list[str]) -> Optional[str]:
-    """What covers a command; None for what tests/tools/test_pages.py runs, '' for nothing."""
+    """What covers a command; None for what tests/commands/test_pages.py runs, '' for nothing."""
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:
         return 'tests/test_distributed.py::test_two_processes_train_as_one'
     if line.startswith('hrformer-mm benchmark') and not set(re.findall(r'--[a-z]+', line)) <= {'--size', '--threads'}:
-        return 'tests/tools/test_benchmark.py::test_json_and_picture'  # and others there: minutes, or a GPU
+        return 'tests/commands/test_benchmark.py::test_json_and_picture'  # and others there: minutes, or a GPU
     if '--help' in words:
         return 'tests/test_cli.py::test_help_and_version'
     if words[0] == 'hrformer-mm' and words[1] not in RUN:
-        return f'tests/tools/test_{words[1].replace("-", "_")}.py'
+        return f'tests/commands/test_{words[1].replace("-", "_")}.py'
     if words[0] == 'hrformer-mm':
         return None
     script = words[1] if '/' in words[1] else ''

@@ -14,7 +14,7 @@ from mmengine.runner import load_checkpoint
 
 from hrformer_mm import to_deploy
 from hrformer_mm.ops import set_attention_backend, set_block_backend
-from hrformer_mm.tools.convert import convert
+from hrformer_mm.commands.convert import convert
 from hrformer_mm.weights import read_tensors
 
 ROOT = Path(__file__).parents[1]

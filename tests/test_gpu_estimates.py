@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hrformer_mm.tools.benchmark.backbones import mmpose_hrformer
+from hrformer_mm.commands.benchmark.backbones import mmpose_hrformer
 
 RUN = '''
 import sys

@@ -6,7 +6,7 @@ from typing import Any
 from mmcv.cnn import build_norm_layer
 from torch import nn
 
-from ..arguments import positive, rate
+from ..arguments import check_positive, check_probability
 
 EXAMPLES = "dict(type='BN'), dict(type='SyncBN') or dict(type='GN', num_groups=2)"
 # They build, and would fail on the first map, or take its rows for channels.
@@ -22,9 +22,9 @@ def norm_layer(norm_cfg: Mapping[str, Any], channels: int) -> nn.Module:
     if not isinstance(norm_cfg, Mapping) or 'type' not in norm_cfg:
         raise TypeError(f"norm_cfg must be a dict with a 'type', as {EXAMPLES}, but is {norm_cfg!r}")
     if 'eps' in norm_cfg:
-        positive('norm_cfg.eps', norm_cfg['eps'])
+        check_positive('norm_cfg.eps', norm_cfg['eps'])
     if norm_cfg.get('momentum') is not None and norm_cfg['momentum'] != 1:
-        rate('norm_cfg.momentum', norm_cfg['momentum'])
+        check_probability('norm_cfg.momentum', norm_cfg['momentum'])
     refusal = f'norm_cfg is {dict(norm_cfg)!r}, but must be a norm of maps with {channels} channels, as {EXAMPLES}'
     try:
         layer = build_norm_layer(dict(norm_cfg), channels)[1]

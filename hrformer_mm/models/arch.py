@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Union
 
-from ..arguments import entries, flag, keys, one_of, positive, rate, whole, wholes
+from ..arguments import (check_bool, check_choice, check_int, check_ints, check_keys, check_positive, check_probability,
+                         check_sequence)
 from ..layers.fusion import UPSAMPLES
 
 # A variant: modules in stages 1 to 4, channels and heads of the four streams, and the authors' rate of drop path.
@@ -57,23 +58,23 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
         arch = ARCHS[arch]
     if not isinstance(arch, Mapping):
         raise TypeError(f"arch must be one of {', '.join(ARCHS)}, or a dict, but is {arch!r}")
-    keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
+    check_keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
     arch = {**DEFAULTS, **arch}
 
-    modules = wholes('arch.num_modules', arch['num_modules'], 4)
+    modules = check_ints('arch.num_modules', arch['num_modules'], 4)
     if modules[0] != 1:
         raise ValueError(f'arch.num_modules[0] is {modules[0]}, but stage 1 is always 1 module')
-    channels = wholes('arch.channels', arch['channels'], 4)
-    heads = wholes('arch.num_heads', arch['num_heads'], 4)
-    blocks = whole('arch.num_blocks', arch['num_blocks'])
-    ratio = positive('arch.mlp_ratio', arch['mlp_ratio'])
+    channels = check_ints('arch.channels', arch['channels'], 4)
+    heads = check_ints('arch.num_heads', arch['num_heads'], 4)
+    blocks = check_int('arch.num_blocks', arch['num_blocks'])
+    ratio = check_positive('arch.mlp_ratio', arch['mlp_ratio'])
     if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all streams
-        window_sizes = (wholes('window_sizes', window_sizes, 2), ) * 4
+        window_sizes = (check_ints('window_sizes', window_sizes, 2), ) * 4
     windows = _windows('window_sizes', window_sizes, 4)
     stages = tuple(
         _stage('arch', modules[n - 1], (blocks, ) * n, channels[:n], heads[:n], windows[:n], (ratio, ) * n)
         for n in (2, 3, 4))
-    return Arch(2, 64, stages, rate('arch.drop_path_rate', arch['drop_path_rate']))
+    return Arch(2, 64, stages, check_probability('arch.drop_path_rate', arch['drop_path_rate']))
 
 
 def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
@@ -88,7 +89,7 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
     """
     if not isinstance(extra, Mapping):
         raise TypeError(f'extra must be a dict, but is {extra!r}')
-    keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
+    check_keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
                 optional=('drop_path_rate', 'with_rpe', 'with_pad_mask', 'upsample'))
     common = ('num_modules', 'num_branches', 'block', 'num_blocks', 'num_channels')
     for name in ('stage1', 'stage2', 'stage3', 'stage4'):
@@ -100,7 +101,7 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
         # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
         first = name == 'stage1'
-        keys(key, stage, required=common + (() if first else attention),
+        check_keys(key, stage, required=common + (() if first else attention),
              optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) + ('multiscale_output', ))
         _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
@@ -111,23 +112,23 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
     stages = []
     for name, n in (('stage2', 2), ('stage3', 3), ('stage4', 4)):
         stage, key = extra[name], f'extra.{name}'
-        ratios = entries(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
+        ratios = check_sequence(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
         stages.append(
-            _stage(key, whole(f'{key}.num_modules', stage['num_modules']),
-                   wholes(f'{key}.num_blocks', stage['num_blocks'], n),
-                   wholes(f'{key}.num_channels', stage['num_channels'], n),
-                   wholes(f'{key}.num_heads', stage['num_heads'], n),
+            _stage(key, check_int(f'{key}.num_modules', stage['num_modules']),
+                   check_ints(f'{key}.num_blocks', stage['num_blocks'], n),
+                   check_ints(f'{key}.num_channels', stage['num_channels'], n),
+                   check_ints(f'{key}.num_heads', stage['num_heads'], n),
                    _windows(f'{key}.window_sizes', stage['window_sizes'], n),
-                   tuple(positive(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
-    arch = Arch(wholes('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
-                wholes('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
-                rate('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
+                   tuple(check_positive(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
+    arch = Arch(check_ints('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
+                check_ints('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
+                check_probability('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
     arguments = dict(
         fuse_upsample=_upsample(extra.get('upsample', dict(mode='bilinear'))),
-        out_indices=(0, 1, 2, 3) if flag('extra.stage4.multiscale_output',
+        out_indices=(0, 1, 2, 3) if check_bool('extra.stage4.multiscale_output',
                                          extra['stage4'].get('multiscale_output', False)) else (0, ),
-        with_rpe=flag('extra.with_rpe', extra.get('with_rpe', True)),
-        with_pad_mask=flag('extra.with_pad_mask', extra.get('with_pad_mask', False)))
+        with_rpe=check_bool('extra.with_rpe', extra.get('with_rpe', True)),
+        with_pad_mask=check_bool('extra.with_pad_mask', extra.get('with_pad_mask', False)))
     return arch, arguments
 
 
@@ -135,9 +136,9 @@ def _upsample(upsample: Any) -> str:
     key = 'extra.upsample'
     if not isinstance(upsample, Mapping):
         raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
-    keys(key, upsample, required=('mode', ), optional=('align_corners', ))
-    one_of(f'{key}.mode', upsample['mode'], UPSAMPLES)
-    one_of(f'{key}.align_corners', upsample.get('align_corners'), (False, None))
+    check_keys(key, upsample, required=('mode', ), optional=('align_corners', ))
+    check_choice(f'{key}.mode', upsample['mode'], UPSAMPLES)
+    check_choice(f'{key}.align_corners', upsample.get('align_corners'), (False, None))
     return upsample['mode']
 
 
@@ -161,11 +162,11 @@ def _windows(name: str, value: Any, streams: int) -> tuple[tuple[int, int], ...]
         return (_window(name, value), ) * streams
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
         raise TypeError(f'{name} must be a whole number, or a list of {streams}, but is {value!r}')
-    return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(entries(name, value, streams)))
+    return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(check_sequence(name, value, streams)))
 
 
 def _window(name: str, value: Any) -> tuple[int, int]:
-    return (whole(name, value), ) * 2 if isinstance(value, Integral) else wholes(name, value, 2)
+    return (check_int(name, value), ) * 2 if isinstance(value, Integral) else check_ints(name, value, 2)
 
 
 def _check_equal(name: str, value: Any, expected: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..arguments import whole, wholes
+from ..arguments import check_int, check_ints
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
 from .inputs import check_streams
@@ -37,12 +37,12 @@ class ClassificationNeck(BaseModule):
                  norm_cfg: dict[str, Any] = dict(type='BN'),
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        channels, in_channels = wholes('channels', channels), wholes('in_channels', in_channels)
+        channels, in_channels = check_ints('channels', channels), check_ints('in_channels', in_channels)
         if len(in_channels) != len(channels):
             raise ValueError(f'in_channels is {in_channels}, but must have {len(channels)} entries, one per entry of '
                              f'channels, {channels}')
         self.in_channels = in_channels
-        whole('out_channels', out_channels)
+        check_int('out_channels', out_channels)
         widths = [c * Bottleneck.expansion for c in channels]
         self.increase = nn.ModuleList(
             Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..arguments import entries, factor
+from ..arguments import check_non_negative, check_sequence
 from ..registry import MODELS
 
 
@@ -35,7 +35,8 @@ class CrossEntropyLoss(nn.Module):
         super().__init__()
         weight = None
         if class_weight is not None:
-            values = [factor(f'class_weight[{i}]', w) for i, w in enumerate(entries('class_weight', class_weight))]
+            values = [check_non_negative(f'class_weight[{i}]', w)
+                      for i, w in enumerate(check_sequence('class_weight', class_weight))]
             if not any(values):
                 raise ValueError(f'class_weight is {class_weight!r}, but one entry at least must be above 0')
             weight = torch.tensor(values)
@@ -43,7 +44,7 @@ class CrossEntropyLoss(nn.Module):
             raise ValueError(f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
                              'trains on nothing else')
         self.register_buffer('class_weight', weight, persistent=False)
-        self.loss_weight = factor('loss_weight', loss_weight)
+        self.loss_weight = check_non_negative('loss_weight', loss_weight)
         self.loss_name = loss_name
 
     def forward(self, logits: Tensor, labels: Tensor, weight: Optional[Tensor] = None,

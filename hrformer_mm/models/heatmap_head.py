@@ -8,7 +8,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import Tensor
 
-from ..arguments import config, whole
+from ..arguments import check_config, check_int
 from ..registry import MODELS
 from .inputs import check_streams
 
@@ -40,11 +40,11 @@ class TopdownHeatmapHead(HeatmapHead):
                  decoder: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         for name, value in (('in_channels', in_channels), ('out_channels', out_channels)):
-            whole(name, value)
-        config('loss', loss, MMPOSE_MODELS, "dict(type='KeypointMSELoss')")
+            check_int(name, value)
+        check_config('loss', loss, MMPOSE_MODELS, "dict(type='KeypointMSELoss')")
         if decoder is not None:
-            config('decoder', decoder, KEYPOINT_CODECS, "dict(type='MSRAHeatmap', input_size=(192, 256), …)")
-        whole('in_index', in_index, lowest=0)
+            check_config('decoder', decoder, KEYPOINT_CODECS, "dict(type='MSRAHeatmap', input_size=(192, 256), …)")
+        check_int('in_index', in_index, lowest=0)
         super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
                          init_cfg=init_cfg)
         self.in_index = in_index

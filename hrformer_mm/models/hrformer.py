@@ -11,7 +11,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..arguments import config, flag, one_of, rate, whole
+from ..arguments import check_bool, check_choice, check_config, check_int, check_probability
 from ..layers import (Bottleneck, HRFormerBlock, StreamFusion, WindowAttention, conv_norm, norm_layer, run_blocks,
                       side_by_side)
 from ..layers.fusion import UPSAMPLES
@@ -132,29 +132,29 @@ class HRFormer(BaseModule):
         flags = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_dwconv=with_dwconv,
                      shift_windows=shift_windows)
         for name, value in (*flags.items(), ('norm_eval', norm_eval)):
-            flag(name, value)
+            check_bool(name, value)
         if shift_windows and flags['with_pad_mask']:
             raise ValueError('shift_windows is True, but goes not with with_pad_mask=True: a window at the border '
                              'would hold padding alone, with nothing to attend to; leave out one of them')
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
             raise ValueError('shift_windows is True, but a stream has 1 block in a module, and it is the second that '
                              'is shifted: have num_blocks=2 or more')
-        one_of('with_cp', with_cp, (False, True, 'cheap'))
+        check_choice('with_cp', with_cp, (False, True, 'cheap'))
         if not isinstance(compile, (bool, Mapping)):
             raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
         if compile is not False and with_cp:
             raise ValueError(f'with_cp is {with_cp!r}, but goes not with compile, which chooses for itself what the '
                              'backward pass makes anew: leave out one of them')
-        one_of('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
-        one_of('frozen_stages', frozen_stages, range(-1, 5))
+        check_choice('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
+        check_choice('frozen_stages', frozen_stages, range(-1, 5))
         _check_initialisation(init_cfg)
 
-        self.in_channels = whole('in_channels', in_channels)
+        self.in_channels = check_int('in_channels', in_channels)
         self.out_indices = _check_indices(settings['out_indices'])
         self.with_cp = with_cp is True
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self._build(variant, rate('drop_path_rate', settings['drop_path_rate']), norm_cfg,
+        self._build(variant, check_probability('drop_path_rate', settings['drop_path_rate']), norm_cfg,
                     fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, **flags)
         self._freeze()
         if compile is not False:
@@ -284,10 +284,10 @@ def _check_indices(indices: Any) -> tuple[int, ...]:
 def _check_initialisation(init_cfg: Any) -> None:
     if not isinstance(init_cfg, (list, tuple)):
         if init_cfg is not None:
-            config('init_cfg', init_cfg, WEIGHT_INITIALIZERS, "dict(type='Pretrained', checkpoint=FILE)")
+            check_config('init_cfg', init_cfg, WEIGHT_INITIALIZERS, "dict(type='Pretrained', checkpoint=FILE)")
         return
     for i, step in enumerate(init_cfg):
-        config(f'init_cfg[{i}]', step, WEIGHT_INITIALIZERS, "dict(type='Constant', val=0)")
+        check_config(f'init_cfg[{i}]', step, WEIGHT_INITIALIZERS, "dict(type='Constant', val=0)")
         if step['type'] == 'Pretrained':
             raise ValueError(f'init_cfg[{i}] is {dict(step)!r}, but a checkpoint holds all weights: give this dict '
                              'alone, without a list')

@@ -11,7 +11,7 @@ from mmseg.registry import MODELS as MMSEG_MODELS
 from mmseg.registry import TASK_UTILS
 from torch import Tensor, nn
 
-from ..arguments import config, flag, one_of, rate, whole, wholes
+from ..arguments import check_bool, check_choice, check_config, check_int, check_ints, check_probability
 from ..layers import conv_norm
 from ..ops import product, upsampled_conv
 from ..registry import MODELS
@@ -91,17 +91,17 @@ class OCRHead(BaseDecodeHead):
                  dropout_ratio: float = 0.05,
                  align_corners: bool = True,
                  **kwargs: Any) -> None:
-        one_of('version', version, VERSIONS)
-        in_channels = wholes('in_channels', in_channels)
-        in_index = tuple(range(len(in_channels))) if in_index is None else wholes('in_index', in_index, lowest=0)
+        check_choice('version', version, VERSIONS)
+        in_channels = check_ints('in_channels', in_channels)
+        in_index = tuple(range(len(in_channels))) if in_index is None else check_ints('in_index', in_index, lowest=0)
         if len(in_index) != len(in_channels):
             raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
         if list(in_index) != sorted(set(in_index)):
             raise ValueError(f'in_index is {in_index}, but must name streams in rising order, each once')
         for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
-            whole(name, value)
-        rate('dropout_ratio', dropout_ratio)
-        flag('align_corners', align_corners)
+            check_int(name, value)
+        check_probability('dropout_ratio', dropout_ratio)
+        check_bool('align_corners', align_corners)
         _check_loss('loss_auxiliary', loss_auxiliary, kwargs.get('out_channels') or num_classes)
         _check_host(kwargs.get('out_channels') or num_classes, **kwargs)
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
@@ -168,17 +168,17 @@ def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), 
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
         _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)
     if ignore_index is not None:
-        whole('ignore_index', ignore_index, lowest=None)
+        check_int('ignore_index', ignore_index, lowest=None)
     if sampler is not None:
-        config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
+        check_config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
         if sampler['type'] == 'OHEMPixelSampler':
             if sampler.get('thresh') is not None:
-                rate('sampler.thresh', sampler['thresh'])
-            whole('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
+                check_probability('sampler.thresh', sampler['thresh'])
+            check_int('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 
 
 def _check_loss(name: str, loss: Any, classes: int) -> None:
-    config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
+    check_config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
     weight = loss.get('class_weight')
     if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also takes the name of a file
         raise ValueError(f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not '

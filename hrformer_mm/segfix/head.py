@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
-from ..arguments import flag, whole, wholes
+from ..arguments import check_bool, check_int, check_ints
 from ..layers import conv_norm
 from ..registry import MODELS
 from .offsets import DIRECTIONS
@@ -33,9 +33,9 @@ class SegFixHead(BaseDecodeHead):
 
     def __init__(self, in_channels: list[int], channels: int = 256, norm_cfg: dict[str, Any] = dict(type='BN'),
                  align_corners: bool = True, **kwargs: Any) -> None:
-        in_channels = list(wholes('in_channels', in_channels))
-        whole('channels', channels)
-        flag('align_corners', align_corners)
+        in_channels = list(check_ints('in_channels', in_channels))
+        check_int('channels', channels)
+        check_bool('align_corners', align_corners)
         super().__init__(in_channels, channels, num_classes=2 + len(DIRECTIONS), norm_cfg=norm_cfg,
                          align_corners=align_corners, input_transform='resize_concat', dropout_ratio=0, **kwargs)
         del self.conv_seg  # each part has a classifier of its own

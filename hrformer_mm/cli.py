@@ -1,0 +1,46 @@
+"""The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
+
+from importlib import import_module
+from typing import Optional
+
+import click
+
+from . import __version__
+
+# Name: (module below `commands` that holds the click command `command`, what `--help` shows). The modules import torch,
+# so each is imported when its command runs.
+COMMANDS = {
+    'check-data': ('check_data.command', 'Find faults in the data sets of a config before training.'),
+    'complexity': ('complexity', 'Count parameters and multiply-adds of models.'),
+    'convert': ('convert', 'Convert released weights to the layout of this package.'),
+    'doctor': ('doctor', 'Check the installation, and print the command that cures each problem.'),
+    'explain': ('explain.command', 'Draw features, attention and receptive fields of a model on an image.'),
+    'export': ('export.command', 'Export a model to ONNX, torch.export or AOTInductor.'),
+    'predict': ('predict.command', 'Run a model on images, videos or a camera.'),
+    'report': ('report.command', 'Write an HTML page about a training or a test.'),
+    'segfix': ('segfix', 'Refine label maps near boundaries.'),
+    'synthesize': ('synthesize', 'Generate small data sets in the layouts of the real ones.'),
+    'zoo': ('zoo', 'List all models: counted and published figures.'),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is run, so that `--help` starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f'hrformer_mm.commands.{COMMANDS[cmd_name][0]}').command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
+@click.version_option(__version__, prog_name='hrformer-mm')
+def main() -> None:
+    """HRFormer for OpenMMLab. To train and test: mim train hrformer_mm NAME.py"""

@@ -1,0 +1,48 @@
+"""`hrformer-mm check-data`."""
+
+import json
+import sys
+from typing import Optional
+
+import click
+
+from ..common import bar, errors
+
+
+@click.command('check-data')
+@click.argument('config')
+@click.option('--split', 'splits', type=click.Choice(['train', 'val', 'test']), multiple=True,
+              help='May be repeated. Default: all that the config has.')
+@click.option('--limit', type=click.IntRange(min=1), help='Samples of each data set, evenly spread. Default: all.')
+@click.option('--cfg-options', 'options', multiple=True, metavar='KEY=VALUE',
+              help='A change of the config, as for mim train; may be repeated.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+def command(config: str, splits: tuple[str, ...], limit: Optional[int], options: tuple[str, ...],
+               as_json: bool) -> None:
+    """Find what is wrong with the data sets of CONFIG (a file or a name in the zoo) before training on them.
+
+    Reads every image and label map as the config's pipelines do, and annotation files whole. Prints each problem with
+    its file and a remedy. The exit code is 0 if there is none.
+    """
+    from mmengine.config import DictAction
+
+    from .checking import check_data as run
+    with errors():
+        wrong = next((option for option in options if '=' not in option), None)
+        if wrong:
+            raise ValueError(f'--cfg-options {wrong}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
+        changes = {key: DictAction._parse_iterable(value) for key, value in (o.split('=', 1) for o in options)}
+        report = run(config, splits, limit, changes, bar)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        for dataset in report.datasets:
+            click.echo(f'{dataset.splits}: {dataset.dataset}: {dataset.samples} samples, {dataset.files} files')
+            for note in dataset.notes:
+                click.echo(f'    Note: {note}.')
+            for problem in dataset.problems:
+                click.echo(f'    {problem}')
+        counts = ', '.join(f'{kind}: {count}' for kind, count in report.counts().most_common())
+        total = len(report.problems)
+        click.echo(f'{total} problem{"s" if total > 1 else ""} ({counts}).' if total else 'No problem found.')
+    sys.exit(1 if report.problems else 0)

@@ -1,0 +1,5 @@
+"""Models as files that run without this package."""
+
+from .exporting import FORMATS, Exported, export
+
+__all__ = ['FORMATS', 'Exported', 'export']

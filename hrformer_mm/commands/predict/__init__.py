@@ -1,0 +1,5 @@
+"""From pictures to pictures and JSON."""
+
+from .predicting import Prediction, predict
+
+__all__ = ['Prediction', 'predict']

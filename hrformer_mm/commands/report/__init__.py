@@ -1,0 +1,5 @@
+"""A page about a training or a test, from the folder that mmengine leaves."""
+
+from .reporting import Report, report
+
+__all__ = ['Report', 'report']

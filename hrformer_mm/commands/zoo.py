@@ -1,0 +1,162 @@
+"""All configs, and the models that the paper compares with, in one table: what is published beside what is counted."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import click
+import yaml
+
+from ..zoo import published
+from .common import bar, errors
+from .complexity import complexity
+
+PEERS = Path(__file__).with_name('peers.yml')
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model. Counted, on an image of `size`: its parameters, its multiply-adds, and these in the paper's convention.
+    Published: `where` (tables and scripts), parameters and operations as they are printed, and scores with their
+    `origin`, 'published', 'converted' or 'ours'."""
+    name: str
+    config: str
+    data: str
+    size: tuple[int, int]
+    parameters: int
+    everything: int
+    paper_convention: int
+    where: str = ''
+    paper_parameters: str = ''
+    paper_operations: str = ''
+    scores: str = ''
+    origin: str = ''
+    note: str = ''
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Progress = Callable[[Iterable, str], Iterable]
+
+
+def zoo(root: Optional[str] = None, progress: Optional[Progress] = None) -> list[Row]:
+    """Count every config of the metafiles.
+
+    Args:
+        root (str, optional): A folder with a model index; by default this checkout.
+        progress (callable, optional): Goes around the iteration over configs.
+    """
+    rows = []
+    for model in (progress or _plain)(published(root), 'configs'):
+        about = model['Metadata']
+        paper = about.get('Paper', {})
+        scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
+                                                                 result['Metrics'].items())
+                           for result in model.get('Results', ()))
+        rows.append(_row(model['Name'], model['Config'], model['Path'], about['Training Data'], None, paper, scores,
+                         about.get('Origin', ''), about.get('Note', '')))
+    return rows
+
+
+def peers(progress: Optional[Progress] = None) -> list[Row]:
+    """Count the paper's peers from the installed libraries' own configs.
+
+    Raises:
+        ImportError: If a library is not installed.
+    """
+    rows = []
+    for peer in (progress or _plain)(yaml.safe_load(PEERS.read_text(encoding='utf-8')), 'peers'):
+        paper = {**peer, 'Where': f'table {peer["Table"]}'}
+        rows.append(_row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'), paper,
+                         note=peer.get('Note', '')))
+    return rows
+
+
+def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
+         scores: str = '', origin: str = '', note: str = '') -> Row:
+    count = complexity(path, size)
+    total = count.total
+    return Row(name, config, data, count.size, total.parameters, total.everything, count.paper(total),
+               str(paper.get('Where', '')), str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores,
+               origin, note)
+
+
+HEADER = ('model', 'size', 'parameters', 'published', 'multiply-adds', "paper's convention", 'published', 'where',
+          'score')
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row of the table, as text."""
+    score = f'{row.scores} ({row.origin})' if row.scores else ''
+    return (row.name, f'{row.size[0]}x{row.size[1]}', f'{row.parameters:,}', row.paper_parameters,
+            f'{row.everything / 1e9:.2f} G', f'{row.paper_convention / 1e9:.2f} G', row.paper_operations, row.where,
+            score)
+
+
+def table(rows: list[Row]) -> str:
+    """Rows as columns of text, for a terminal."""
+    lines = [HEADER, *map(cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    text = ['  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    return '\n'.join([*text, *_notes(rows)])
+
+
+def markdown(rows: list[Row]) -> str:
+    """Rows as a page: one table for each data set, the names leading to the configs; then the notes."""
+    page = [PAGE]
+    for data in dict.fromkeys(row.data for row in rows):
+        page += [f'\n## {data[0].upper()}{data[1:]}\n', f'| {" | ".join(HEADER)} |', '| --- ' * len(HEADER) + '|']
+        for row in rows:
+            if row.data == data:
+                name, *rest = cells(row)
+                link = name if '::' in row.config else f'[{name}](../{row.config})'
+                page.append(f'| {link} | {" | ".join(rest)} |')
+    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), ''])
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(f'- {row.name}: {row.note}.' for row in rows if row.note))
+
+
+PAGE = '''# Model zoo
+
+Made by `hrformer-mm zoo --markdown`. Parameters and multiply-adds of one image are counted from the config files;
+scores are of the origin that they state, and nothing that is published was reproduced here. "Paper's convention" is
+convolutions and projections alone for poses (table 3), and the authors' counter for the rest (tables 5 and 6): it pads
+maps before the projections, and counts batch norm (4 for each element), softmax (5), ReLU and additions; for
+segmentation at 1024x1024.
+
+    mim train mmseg configs/ocr_hrformer-b_cityscapes.py                        # likewise mmpose, mmpretrain, mmdet
+    mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth          # one scale
+    mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth --tta    # several scales and flips
+    mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth     # on the detections of AP 56.4
+    mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth \\
+        --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations'''
+
+
+def _plain(items: Iterable, description: str) -> Iterable:
+    return items
+
+
+@click.command('zoo')
+@click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+@click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
+              help='Write a page, by default docs/model_zoo.md.')
+@click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
+def command(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str]) -> None:
+    """All configs in one table: parameters and multiply-adds as counted, beside what is published."""
+    with errors():
+        rows = zoo(root, bar)
+        if with_peers:
+            rows += peers(bar)
+        if page:
+            Path(page).write_text(markdown(rows), encoding='utf-8')
+    if as_json:
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+    elif page:
+        click.echo(f'Wrote {page}.')
+    else:
+        click.echo(table(rows))

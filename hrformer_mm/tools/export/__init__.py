@@ -1,5 +1,0 @@
-"""Models as files that run without this package."""
-
-from .run import FORMATS, Exported, export
-
-__all__ = ['FORMATS', 'Exported', 'export']

@@ -1,5 +1,0 @@
-"""From pictures to pictures and JSON."""
-
-from .run import Prediction, predict
-
-__all__ = ['Prediction', 'predict']

@@ -1,5 +1,0 @@
-"""A page about a training or a test, from the folder that mmengine leaves."""
-
-from .run import Report, report
-
-__all__ = ['Report', 'report']

@@ -1,0 +1,181 @@
+"""Every fault is found, as what it is, and nothing else is."""
+import gc
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner
+from mmengine.config import Config
+
+from hrformer_mm.cli import main
+from hrformer_mm.data import synthesize
+from hrformer_mm.commands.check_data import check_data
+
+_spec = importlib.util.spec_from_file_location('faults', Path(__file__).parents[1] / 'checks/faults.py')
+faults = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(faults)
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
+               detection='fcos_hrformer-s_coco')
+LAYOUTS = ('custom', 'coco', 'imagenet')
+
+
+@pytest.fixture(scope='module')
+def pristine(tmp_path_factory):
+    """Good data, and each config in one file, which is quicker to read."""
+    root = tmp_path_factory.mktemp('pristine')
+    synthesize(root / 'data', LAYOUTS, train=5, val=2, size=(64, 64))
+    for name, source in SOURCES.items():
+        Config.fromfile(CONFIGS / f'{source}.py').dump(root / f'{name}.py')
+    gc.freeze()  # mmengine collects garbage for each data set: not all of the libraries' again
+    yield root
+    gc.unfreeze()
+
+
+@pytest.fixture
+def data(pristine, tmp_path):
+    shutil.copytree(pristine / 'data', tmp_path / 'data')
+    return tmp_path / 'data'
+
+
+@pytest.fixture
+def run(pristine, data):
+
+    def run(layout, config=None, splits=('train', ), changes={}, **kwargs):
+        options = {f'{split}_dataloader.dataset.data_root': f'{data / layout}/' for split in splits}
+        options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
+        if layout == 'coco' and config is None:
+            boxes = str(data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
+            options.update({f'{split}_dataloader.dataset.bbox_file': boxes for split in splits if split != 'train'})
+        return check_data(str(pristine / f'{config or layout}.py'), splits, options=options, **kwargs)
+
+    return run
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_good_data(run, layout):
+    report = run(layout, splits=('train', 'val', 'test'))
+    assert report.problems == [] and not report.counts()
+    train, val = report.datasets  # the test set is the validation set
+    assert (train.splits, val.splits) == ('train', 'val, test')
+    assert train.files == dict(custom=10, coco=6, imagenet=5)[layout] and train.samples >= 5 and not train.notes
+
+
+@pytest.mark.parametrize('fault', faults.FAULTS, ids=lambda fault: fault.name)
+def test_fault(run, data, fault):
+    fault.spoil(data / fault.layout)
+    problems = run(fault.layout).problems
+    assert {problem.kind for problem in problems} == {fault.kind}, problems
+    assert len(problems) == 1 and problems[0].path.endswith(fault.culprit) and problems[0].remedy, problems
+
+
+def test_a_broken_annotation_file_does_not_hide_the_others(run, data):
+    """Problems of several kinds, in several files, of one run."""
+    faults.empty(data / 'coco' / faults.COCO_IMAGE)
+    faults.first('annotations', bbox=[5, 5, 0, 9])(data / 'coco' / faults.PERSONS)
+    (data / 'coco/annotations/person_keypoints_val2017.json').unlink()
+    report = run('coco', splits=('train', 'val'))
+    assert report.counts() == {'empty image': 1, 'box without area': 1, 'unreadable data set': 1}
+    assert [dataset.splits for dataset in report.datasets] == ['train', 'val']
+
+
+@pytest.mark.parametrize('spoil, kind', [
+    (lambda root: faults.halve(root / faults.COCO_IMAGE), 'cut image'),
+    (lambda root: faults.same_id('images')(root / faults.BOXES), 'duplicate image id'),
+    (lambda root: faults.first('images', width=200)(root / faults.BOXES), 'image size'),
+])
+def test_detection(run, data, spoil, kind):
+    spoil(data / 'coco')
+    assert {problem.kind for problem in run('coco', 'detection').problems} == {kind}
+
+
+def test_wrappers(run, data, pristine):
+    """Data sets inside of others are each checked, with the transforms that load for them."""
+    faults.halve(data / 'coco' / faults.COCO_IMAGE)
+    inner = Config.fromfile(pristine / 'coco.py').train_dataloader.dataset.to_dict()
+    steps, inner = inner['pipeline'], {**inner, 'data_root': f'{data}/coco/', 'pipeline': []}
+    combined = dict(type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'), pipeline=steps,
+                    datasets=[inner, {**inner, 'data_mode': 'bottomup', 'pipeline': steps[:1]}], _delete_=True)
+    report = run('coco', changes={'train_dataloader.dataset': combined})
+    assert report.counts() == {'cut image': 2} and len(report.datasets) == 2
+    repeated = dict(type='RepeatDataset', times=3, dataset={**inner, 'pipeline': steps}, _delete_=True)
+    assert run('coco', changes={'train_dataloader.dataset': repeated}).counts() == {'cut image': 1}
+
+
+def test_an_image_that_lies_on_its_side(run, data):
+    """OpenCV turns a picture as its EXIF says, and annotations of the file as it lies are then of another one."""
+    from PIL import Image
+    path = data / 'custom' / faults.SEG_IMAGE
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif[0x0112] = 6  # a quarter turn
+        image.crop((0, 0, 64, 48)).save(path, exif=exif)
+    faults.relabel(lambda labels: labels[:48])(data / 'custom' / faults.SEG_LABELS)
+    problem, = run('custom').problems
+    assert problem.kind == 'label map size' and 'is 64x48, but its image' in problem.what and '48x64' in problem.what
+
+
+def test_notes_are_no_problems(run, data):
+    faults.first('annotations', keypoints=[0] * 51, num_keypoints=0)(data / 'coco' / faults.PERSONS)
+    report = run('coco')
+    assert not report.problems
+    assert report.datasets[0].notes[0].startswith('1 of') and 'no keypoints' in report.datasets[0].notes[0]
+    cv2.imwrite(str(data / 'custom/images/train/z.png'), cv2.imread(str(data / 'custom' / faults.SEG_IMAGE)))
+    report = run('custom')
+    assert not report.problems and len(report.datasets[0].notes) == 1
+    assert report.datasets[0].notes[0].startswith('1 pictures in') and 'z.png' in report.datasets[0].notes[0]
+
+
+def test_labels_that_the_head_has_no_class_for(run, data):
+    """The data set has the class and the model does not: the loss would end in an obscure error."""
+    faults.relabel(lambda labels: labels * 0 + 1)(data / 'custom' / faults.SEG_LABELS)
+    problems = run('custom', changes={'model.decode_head.num_classes': 1}).problems
+    named = next(problem for problem in problems if problem.path.endswith(faults.SEG_LABELS))
+    assert named.kind == 'label beyond classes' and 'label 1, but its 1 classes are 0 to 0' in named.what
+    assert not run('custom').problems
+
+
+def test_limit(run, data):
+    faults.empty(data / 'custom' / faults.SEG_IMAGE)  # the third of five
+    assert not run('custom', limit=2).problems and len(run('custom', limit=3).problems) == 1
+    assert run('custom', limit=2).datasets[0].files == 4
+
+
+def test_a_transform_that_fails(run, data):
+    """What no check foresees is found as well, by one sample that goes through all of the pipeline."""
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=3)]
+    problem, = run('custom', changes={'train_dataloader.dataset.pipeline': steps}).problems
+    assert problem.kind == 'pipeline' and problem.path.endswith('.png') and 'TypeError' in problem.what
+
+
+def test_command(pristine, data):
+    def invoke(*args):
+        return CliRunner().invoke(main, ['check-data', *map(str, args), '--cfg-options',
+                                         f'train_dataloader.dataset.data_root={data}/coco/'])
+    good = invoke(pristine / 'coco.py', '--split', 'train')
+    assert good.exit_code == 0 and good.stdout.splitlines()[-1] == 'No problem found.', good.output
+    assert good.stdout.splitlines()[0].startswith('train: CocoDataset (') and 'loading' not in good.stdout
+    faults.halve(data / 'coco' / faults.COCO_IMAGE)
+    bad = invoke(pristine / 'coco.py', '--split', 'train')
+    assert bad.exit_code == 1 and bad.stdout.splitlines()[-1] == '1 problem (cut image: 1).'
+    assert f'{data}/coco/{faults.COCO_IMAGE} is a JPEG file of ' in bad.stdout
+    assert 'Copy or download it again' in bad.stdout
+    report = json.loads(invoke(pristine / 'coco.py', '--split', 'train', '--json').stdout)
+    assert report['counts'] == {'cut image': 1} and report['datasets'][0]['problems'][0]['kind'] == 'cut image'
+
+
+@pytest.mark.parametrize('args, message', [
+    (['none.py'], 'no config file none.py'),
+    (['CONFIG', '--cfg-options', 'a'], 'write KEY=VALUE'),
+    (['CONFIG', '--cfg-options', 'train_dataloader=None', '--split', 'train'], 'no train_dataloader'),
+    (['CONFIG', '--cfg-options', 'train_dataloader.dataset.type=NoSuch', '--split', 'train'], 'NoSuch'),
+])
+def test_wrong_arguments(pristine, args, message):
+    args = [str(pristine / 'custom.py') if arg == 'CONFIG' else arg for arg in args]
+    result = CliRunner().invoke(main, ['check-data', *args])
+    assert result.exit_code == 1 and message in result.output, result.output
+    assert result.output.startswith('Error: ')

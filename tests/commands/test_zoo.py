@@ -1,0 +1,105 @@
+"""The table of all models: every config is in it, and what is counted agrees with what is published."""
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from hrformer_mm.cli import main
+from hrformer_mm.commands import zoo
+
+ROOT = Path(__file__).parents[2]
+ENTRIES = zoo.published()
+# Why these are not within 3 %; the notes of the metafile say it to readers.
+MISPRINTS = ('td-hm_hrformer-t_coco-384x288', )
+
+
+def digits(number: int, printed: str) -> str:
+    """A number as another is printed: 8035820 as '8.0 M'."""
+    if not printed.endswith((' M', ' G')):
+        return str(number)
+    figure, unit = printed.split()
+    return f'{number / dict(M=1e6, G=1e9)[unit]:.{len(figure.partition(".")[2])}f} {unit}'
+
+
+def test_every_config_has_an_entry():
+    configs = {str(path.relative_to(ROOT)) for folder in ('.', 'ablations')
+               for path in (ROOT / 'configs' / folder).glob('*.py')}
+    assert {entry['Config'] for entry in ENTRIES} == configs and len(ENTRIES) == len(configs)
+    assert {entry['Name'] for entry in ENTRIES} == {Path(config).stem for config in configs}
+
+
+@pytest.mark.parametrize('entry', ENTRIES, ids=lambda entry: entry['Name'])
+def test_entry(entry):
+    """In the form of model-index, and what the config's own words say."""
+    about = entry['Metadata']
+    text = Path(entry['Path']).read_text()
+    assert f'{about["Parameters"]:,} parameters' in text
+    assert ('Results' in entry) == ('Origin' in about) and about.get('Origin', 'published') == 'published'
+    for result in entry.get('Results', ()):
+        assert set(result) == {'Task', 'Dataset', 'Metrics'}
+        assert all(str(score) in text for score in result['Metrics'].values())
+    if 'Parameters' in about.get('Paper', {}):
+        printed = str(about['Paper']['Parameters'])
+        assert digits(about['Parameters'], printed) == printed
+
+
+def test_index_is_read_by_mim():
+    from mim.utils.utils import get_installed_path  # noqa: F401  (mim is there, and with it its reader)
+    from modelindex.load_model_index import load
+    index = load(str(ROOT / 'model-index.yml'))
+    index.build_models_with_collections()
+    assert len(index.models) == len(ENTRIES) and all(model.in_collection == 'HRFormer' for model in index.models)
+
+
+@pytest.mark.slow
+def test_counts_agree_with_what_is_published():
+    rows = zoo.zoo()
+    assert len(rows) == len(ENTRIES)
+    for row, entry in zip(rows, ENTRIES):
+        assert row.parameters == entry['Metadata']['Parameters'], row.name
+        if row.paper_operations:
+            printed = float(row.paper_operations.split()[0]) * 1e9
+            close = abs(row.paper_convention - printed) <= 0.03 * printed
+            assert close != (row.name in MISPRINTS) and (close or row.note), row.name
+    assert zoo.markdown(rows) == (ROOT / 'docs/model_zoo.md').read_text(), 'make it anew: hrformer-mm zoo --markdown'
+
+
+@pytest.mark.slow
+def test_peers_agree_with_what_is_published():
+    rows = zoo.peers()
+    assert len(rows) == len(yaml.safe_load(zoo.PEERS.read_text()))
+    for row in rows:
+        if row.paper_operations:
+            giga = 2**30 if '2^30' in row.note else 1e9
+            assert abs(row.everything / giga - float(row.paper_operations.split()[0])) < 0.06, row
+            assert digits(row.parameters, row.paper_parameters) == row.paper_parameters or row.note, row
+
+
+def test_tables(tmp_path, monkeypatch):
+    """On one config of another root; the whole table is in the slow tests."""
+    monkeypatch.setattr(zoo, 'PEERS', tmp_path / 'peers.yml')
+    config = ROOT / 'configs/td-hm_hrformer-t_coco-256x192.py'
+    (tmp_path / 'model-index.yml').write_text('Import: [metafile.yml]')
+    (tmp_path / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=[dict(
+        Name='tiny', Config=str(config), Results=[dict(Task='t', Dataset='d', Metrics=dict(AP=70.9))],
+        Metadata={'Training Data': 'COCO', 'Origin': 'published', 'Note': 'a note',
+                  'Paper': {'Where': 'table 3', 'Operations': '1.3 G'}})])))
+    (tmp_path / 'peers.yml').write_text(
+        '[{Name: ResNet-18, Config: "mmpretrain::resnet/resnet18_8xb32_in1k.py", Table: 6, Parameters: 11.7 M}]')
+    run = CliRunner()
+    table = run.invoke(main, ['zoo', '--root', str(tmp_path), '--peers'])
+    assert table.exit_code == 0, table.output
+    for line in (r'tiny +256x192 +2,518,071 +1\.48 G +1\.29 G +1\.3 G +table 3 +d: AP 70\.9 \(published\)',
+                 r'ResNet-18 +224x224 +11,689,512 +11\.7 M +1\.81 G', 'tiny: a note'):
+        assert re.search(line, table.output)
+    first, = json.loads(run.invoke(main, ['zoo', '--root', str(tmp_path), '--json']).stdout)
+    assert first['paper_convention'] == 1_288_437_792 and first['size'] == [256, 192]
+    page = tmp_path / 'page.md'
+    assert run.invoke(main, ['zoo', '--root', str(tmp_path), '--markdown', str(page)]).exit_code == 0
+    assert '## COCO' in page.read_text() and f'| [tiny](../{config}) | 256x192 | 2,518,071' in page.read_text()
+    (tmp_path / 'model-index.yml').unlink()
+    missing = run.invoke(main, ['zoo', '--root', str(tmp_path)])
+    assert missing.exit_code == 1 and 'there is no model-index.yml' in missing.output
