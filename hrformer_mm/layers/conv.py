@@ -29,7 +29,7 @@ class PointwiseConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, O, H, W)."""
-        if x.device.type == 'cpu' or (x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)):
+        if x.device.type == 'cpu' or (x.dtype == torch.float32 and not torch.is_autocast_enabled('cuda')):
             return super().forward(x)
         # A matrix product adds the bias in its epilogue, which cuDNN does in a pass of its own. In float32 cuDNN may use
         # TF32 by default, and matrix products may not.
