@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_values_are_the_records_joined(work):
     # `Rising` scores the iteration at which it was called; the validations' own step is the epoch, 0.
     assert page.rows['Scores'][1][0] == 'score' and page.rows['Scores'][1][2::2] == ['1', '4', '4']
     assert page.rows['Scores'][3] == ['score', '0']
-    assert '2 records that a resumed run replaced are not shown.' in page.notes
+    assert 'Records that a resumed run replaced, not shown: 1.' in page.notes
     for title in ('Losses', 'Learning rate', 'Seconds per iteration'):
         assert '20260101_000002 resumed' in page.svg(title)
 
@@ -200,6 +201,8 @@ def test_classes(tmp_path):
         ['Class', 'IoU', 'Acc'], ['road', '85.20', '90.00'], ['car', 'nan', '100.0'], ['category', 'mAP'],
         ['person', '0.5'], ['Class', 'single-label/precision'], ['0', '25'], ['1', '75']]
     assert page.rows['Scores'] == [['Score', 'Value'], ['accuracy/top1', '50']]
+    shutil.rmtree(tmp_path / 'work/20260101_120000')
+    assert 'There is no training in this folder.' in page_of(tmp_path / 'work')[1]
 
 
 @pytest.mark.parametrize('change, note', [

@@ -1,6 +1,7 @@
 """Read the runs of a work folder, WORK_DIR/<time>/. Files are parsed as JSON and text; nothing is executed."""
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,8 @@ def _read_records(run: Run, text: str) -> None:
     broken, last = 0, {'iter': run.log.resumed or 0}
     for line in text.splitlines():
         record = _parse(line)
-        if record is None or not all(is_number(record.get(key, 0)) for key in ('iter', 'step')):
+        counters = [record.get(key, 0) for key in ('iter', 'step')] if record else [None]
+        if not all(isinstance(value, int) and 0 <= value < 2**53 for value in counters):
             broken += 1
         elif 'iter' in record:
             last = record
@@ -105,5 +107,5 @@ def _read_records(run: Run, text: str) -> None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of a JSON file is a number that fits a float."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+    """Whether a value of a JSON file is a number that is not too large to be drawn; NaN and infinity are numbers."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not 1e100 <= abs(value) < math.inf

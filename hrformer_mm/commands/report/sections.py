@@ -58,7 +58,7 @@ def runs_table(runs: Sequence[Run], training: Optional[Training], older: Sequenc
         section.notes.append('The page is about the newest training. It did not resume these: '
                              f'{", ".join(run.name for run in older)}.')
     if training and training.dropped:
-        section.notes.append(f'{training.dropped} records that a resumed run replaced are not shown.')
+        section.notes.append(f'Records that a resumed run replaced, not shown: {training.dropped}.')
     return section
 
 
@@ -68,8 +68,8 @@ def scores(training: Optional[Training], tests: Sequence[Run]) -> Section:
     found = [curve for curve in curves(training.val, 'x') if not curve.name.endswith('time')] if training else []
     unit = training.runs[-1].unit if training else ''
     # Scores in percent and those of at most 1 have plots of their own.
-    for title, small in (('Validations, scores up to 1', True), ('Validations, scores above 1', False)):
-        if group := [curve for curve in found if (max(curve.y) <= 1) == small]:
+    for title, large in (('Validations, scores up to 1', False), ('Validations, scores above 1', True)):
+        if group := [curve for curve in found if any(y > 1 for y in curve.y) == large]:
             starts = training.starts if unit == 'iteration' else ()
             section.images.append((title, plot(group, unit.capitalize(), starts)))
     if found:
@@ -104,7 +104,10 @@ def classes(training: Sequence[Run], tests: Sequence[Run]) -> Section:
 def training_curves(training: Optional[Training]) -> Section:
     """Plots and a table of everything that was logged in training iterations."""
     section = Section('Training')
-    found = curves(training.train, 'iter') if training else []
+    if training is None:
+        section.notes.append('There is no training in this folder.')
+        return section
+    found = curves(training.train, 'iter')
     groups: dict[str, list] = {title: [] for title, _ in _PLOTS}
     for curve in found:
         title = next((title for title, pattern in _PLOTS if re.search(pattern, curve.name)), curve.name)
