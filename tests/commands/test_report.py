@@ -258,7 +258,7 @@ def test_nothing_is_executed(tmp_path):
             file.write(broken)
     (run / 'vis_data/config.py').write_text(text)
     (run.parent / 'last_checkpoint').write_text(code)
-    # Pillow starts Ghostscript for such a file.
+    # Without a limit to PNG and JPEG, Pillow starts Ghostscript for this file.
     (run.parent / 'a.png').write_text(f'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n({marker}) (w) file\n')
     page, notes = page_of(tmp_path / 'work')
     assert not marker.exists()

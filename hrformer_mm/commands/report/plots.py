@@ -47,7 +47,7 @@ def plot(curves: Sequence[Curve], x_label: str, starts: Sequence[tuple[str, int]
 def picture(path: Path) -> str:
     """Return a PNG or JPEG file as a data URL of a picture of at most 960x720 pixels."""
     file = io.BytesIO()
-    # Of other formats Pillow runs programs: Ghostscript for EPS, whatever the file's name.
+    # Pillow goes by the content of a file, and would start Ghostscript for EPS.
     with Image.open(path, formats=('PNG', 'JPEG')) as image:
         image = image.convert('RGB')
         image.thumbnail((960, 720))

@@ -92,7 +92,7 @@ def _read_records(run: Run, text: str) -> None:
     for line in text.splitlines():
         record = _parse(line)
         counters = [record.get(key, 0) for key in ('iter', 'step')] if record else [None]
-        if not all(isinstance(value, int) and 0 <= value < 2**53 for value in counters):
+        if not all(isinstance(counter, int) and 0 <= counter < 2**53 for counter in counters):
             broken += 1
         elif 'iter' in record:
             last = record
