@@ -1,5 +1,4 @@
 """What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
-import os
 import random
 import subprocess
 import sys
@@ -13,9 +12,6 @@ from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).resolve().parent.parent
 
-if not torch.cuda.is_available():
-    # Triton's kernels run in its interpreter, on the CPU; it is read when triton is imported, for all of the process.
-    os.environ.setdefault('TRITON_INTERPRET', '1')
 torch.set_num_threads(2)  # the tests' tensors are small: more threads only get in each other's way
 
 
@@ -31,25 +27,6 @@ def own_scope() -> Iterator[None]:
     """A runner sets mmengine's default scope for good: for the tests that follow as well."""
     yield
     DefaultScope._instance_dict.clear()
-
-
-@pytest.fixture
-def rounded(monkeypatch):
-    """The interpreter cuts float32 off where it makes bfloat16; GPUs round to the nearest, and to even."""
-    if torch.cuda.is_available():
-        return
-    pytest.importorskip('triton')
-    from triton import language as tl
-    from triton.runtime import interpreter
-    convert = interpreter._convert_float
-
-    def convert_float(x, source, target, mode):
-        if (source, target) != (tl.float32, tl.bfloat16):
-            return convert(x, source, target, mode)
-        bits = np.ascontiguousarray(x).view(np.uint32)
-        return ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-
-    monkeypatch.setattr(interpreter, '_convert_float', convert_float)
 
 
 _FIGURES = pytest.StashKey[dict]()

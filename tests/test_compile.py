@@ -72,7 +72,7 @@ def test_whole_segmentor_is_one_graph():
 
 @pytest.mark.parametrize('options, kind, match', [
     (dict(compile='yes'), TypeError, "compile must be True, False or a dict .* 'yes'"),
-    (dict(compile=True, with_cp=True), ValueError, 'with_cp is True, but goes not with compile'),
+    (dict(compile=True, with_cp=True), ValueError, 'with_cp is True, but is incompatible with compile'),
 ])
 def test_wrong_options(options, kind, match):
     with pytest.raises(kind, match=match):

@@ -9,16 +9,16 @@ from torch import nn
 
 import hrformer_mm  # noqa: F401  (its repairs come before the host libraries)
 from hrformer_mm import HRFormer, to_deploy
-from hrformer_mm.layers import DepthwiseFFN, HRFormerBlock, WindowAttention
-from hrformer_mm.ops import set_attention_backend
+from hrformer_mm.layers import DepthwiseFFN, HRFormerBlock, LocalWindowAttention
+from hrformer_mm.ops.attention import IMPLEMENTATIONS
 
 SCALE = 1e3
 BN = dict(type='BN')
-ARCH = dict(num_modules=(1, 1, 1, 1), channels=(32, 64, 96, 128), num_heads=(1, 2, 3, 4), num_blocks=1)
+ARCH = dict(num_modules=(1, 1, 1, 1), channels=(16, 32, 48, 64), num_heads=(1, 2, 3, 4), num_blocks=1)
 
 
 class Maps(nn.Module):
-    """A head, called with one argument per stream."""
+    """A head, called with one argument per branch."""
 
     def __init__(self, head):
         super().__init__()
@@ -37,16 +37,17 @@ def object_attention():
 def ocr_head():
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import OCRHead
-    head = OCRHead(ARCH['channels'], num_classes=19, channels=128, key_channels=128)
+    head = OCRHead(ARCH['channels'], num_classes=19, channels=64, key_channels=64)
     return Maps(head), [torch.randn(2, c, 8 // 2**i, 8 // 2**i).relu() for i, c in enumerate(ARCH['channels'])]
 
 
 def attention(**options):
-    return lambda: (WindowAttention(64, 2, (7, 7), **options), [torch.randn(2, 16, 12, 64)])
+    return lambda: (LocalWindowAttention(64, 2, (7, 7), **options), [torch.randn(2, 16, 12, 64)])
 
 
 PARTS = {
     'attention': attention(),
+    'attention, sdpa': attention(implementation='sdpa'),
     'attention, pad mask': attention(with_pad_mask=True),
     'attention, shifted windows': attention(shifted=True),
     'FFN': lambda: (DepthwiseFFN(64, 256, BN), [torch.randn(2, 64, 12, 12)]),
@@ -85,34 +86,18 @@ def test_finite(name, dtype, autocast, figure):
             assert all(y.isfinite().all() for y in (out if isinstance(out, tuple) else (out, )))
 
 
-@pytest.mark.parametrize('backend', ['plain', 'fused', 'batched'])
-@pytest.mark.parametrize('options', [dict(), dict(with_pad_mask=True)])
-def test_every_backend_of_attention(backend, options):
-    model, inputs = attention(**options)()
-    previous = set_attention_backend(backend)
-    try:
-        for autocast in (False, True):
-            assert all(value.isfinite().all() for value in run(model, inputs, torch.float16, autocast))
-    finally:
-        set_attention_backend(previous)
-
-
-@pytest.mark.parametrize('backend', ['plain', 'batched'])
-def test_float16_attention_is_as_exact_as_its_inputs(backend, figure):
-    """At the usual scale, with the products in float32: rounding of inputs and outputs is what is left."""
-    model = WindowAttention(64, 2, (7, 7)).half()
+@pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
+def test_float16_attention_is_as_exact_as_its_inputs(implementation, figure):
+    """At the usual scale, with the products in float32: only the rounding of inputs and outputs remains."""
+    model = LocalWindowAttention(64, 2, (7, 7), implementation=implementation).half()
     x = torch.randn(2, 16, 12, 64).half()
     exact, weight = deepcopy(model).double(), torch.randn(2, 16, 12, 64).half()
-    previous = set_attention_backend(backend)
-    try:
-        results = []
-        for net, y in ((model, x), (exact, x.double())):
-            y = y.clone().requires_grad_()
-            out = net(y)
-            out.backward(weight.to(out.dtype))
-            results.append({'out': out.detach(), 'x': y.grad, **{n: p.grad for n, p in net.named_parameters()}})
-    finally:
-        set_attention_backend(previous)
+    results = []
+    for net, y in ((model, x), (exact, x.double())):
+        y = y.clone().requires_grad_()
+        out = net(y)
+        out.backward(weight.to(out.dtype))
+        results.append({'out': out.detach(), 'x': y.grad, **{n: p.grad for n, p in net.named_parameters()}})
     for name, b in results[1].items():
         deviation = (results[0][name].double() - b).norm() / b.norm()
-        figure(f'float16 attention and its gradients against float64, {backend}', deviation.item(), 2e-3)
+        figure(f'float16 attention and its gradients against float64, {implementation}', deviation.item(), 2e-3)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import DepthwiseFFN, HRFormerBlock, LocalWindowAttention
-from ..ops import (Padding, attention, centred_padding, merge_windows, padding_mask, partition_windows, shift_mask)
+from ..ops import Padding, attention, centred_padding, merge_windows, padding_mask, partition_windows, shift_mask
 from ..ops.attention import HEAD_MULTIPLE
 from .attention import batched_attention
 from .packed_conv import PackedConv
@@ -32,8 +32,8 @@ class DeployFFN(nn.Module):
 
 
 class DeployAttention(nn.Module):
-    """A :class:`LocalWindowAttention` whose projections contain the scale and heads padded with zeros, and whose bias is
-    looked up. The map is padded after the projection, with its bias.
+    """A :class:`LocalWindowAttention` whose projections contain the scale and heads padded with zeros, and whose bias
+    is looked up. The map is padded after the projection, with its bias.
 
     Args:
         attention (LocalWindowAttention): Its weights are copied.

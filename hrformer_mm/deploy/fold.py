@@ -12,10 +12,10 @@ from ..models import HRFormer
 
 
 def fold_batch_norms(model: nn.Module) -> None:
-    """Replace every batch norm that directly follows its convolution by `nn.Identity`, and fold it into the convolution.
+    """Fold every batch norm that directly follows a convolution into it, and replace the norm by `nn.Identity`.
 
-    This covers `nn.Sequential`, mmcv's `ConvModule` and the parts of HRFormer. The order of the children of other modules
-    says nothing about the order of computation, so they are unchanged.
+    This covers `nn.Sequential`, mmcv's `ConvModule` and the parts of HRFormer. The order of the children of other
+    modules says nothing about the order of computation, so they are unchanged.
     """
     for module in list(model.modules()):
         for conv, norm in list(_pairs(module)):

@@ -13,8 +13,8 @@ class PackedConv(nn.Module):
     """`activation(conv(x))` for inference.
 
     On the CPU, in float32 and bfloat16, it is one call of oneDNN on a weight in oneDNN's own layout, to which a plain
-    call reorders it each time. Elsewhere, while a graph is traced, and where a gradient is needed, it is the convolution
-    and then the activation.
+    call reorders it each time. Elsewhere, while a graph is traced, and where a gradient is needed, it is the
+    convolution and then the activation.
 
     Args:
         conv (nn.Conv2d): The convolution; the weight and bias are copied.

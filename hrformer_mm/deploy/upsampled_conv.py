@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-
 def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Optional[Tensor], align_corners: bool) -> Tensor:
     """A convolution with padding over the concatenation of maps, all brought to the first one's size.
 

@@ -6,8 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import (attention, centred_padding, merge_windows, padding_mask, partition_windows, relative_position_index,
-                   shift_mask)
+from ..ops import (
+    attention,
+    centred_padding,
+    merge_windows,
+    padding_mask,
+    partition_windows,
+    relative_position_index,
+    shift_mask,
+)
 from ..ops.attention import HEAD_MULTIPLE
 from .conv import PointwiseLinear
 

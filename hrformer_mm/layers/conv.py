@@ -31,8 +31,8 @@ class PointwiseConv(nn.Conv2d):
         """(N, C, H, W) to (N, O, H, W)."""
         if x.device.type == 'cpu' or (x.dtype == torch.float32 and not torch.is_autocast_enabled('cuda')):
             return super().forward(x)
-        # A matrix product adds the bias in its epilogue, which cuDNN does in a pass of its own. In float32 cuDNN may use
-        # TF32 by default, and matrix products may not.
+        # A matrix product adds the bias in its epilogue, which cuDNN does in a pass of its own. In float32 cuDNN uses
+        # TF32 by default, and matrix products do not.
         return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 

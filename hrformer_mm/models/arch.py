@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Union
 
-from ..arguments import (check_bool, check_choice, check_int, check_ints, check_keys, check_positive, check_probability,
-                         check_sequence)
+from ..arguments import (
+    check_bool,
+    check_choice,
+    check_int,
+    check_ints,
+    check_keys,
+    check_positive,
+    check_probability,
+    check_sequence,
+)
 from ..layers.fusion import UPSAMPLES
 
 # A variant: modules in stages 1 to 4, channels and heads of the four branches, and the authors' rate of drop path.

@@ -11,8 +11,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..arguments import check_bool, check_choice, check_config, check_int, check_probability
-from ..layers import (CHECKPOINTING, UPSAMPLES, Bottleneck, BranchFusion, HRFormerBlock, WindowAttention, conv_norm,
-                      norm_layer, run_checkpointed)
+from ..layers import (
+    CHECKPOINTING,
+    UPSAMPLES,
+    Bottleneck,
+    BranchFusion,
+    HRFormerBlock,
+    WindowAttention,
+    conv_norm,
+    norm_layer,
+    run_checkpointed,
+)
 from ..ops.attention import IMPLEMENTATIONS
 from ..registry import MODELS
 from ..weights import load_backbone
@@ -54,8 +63,8 @@ class HRFormer(BaseModule):
     """High-Resolution Transformer: up to four branches at strides 4, 8, 16 and 32, in parallel.
 
     Args:
-        arch (str | dict, optional): 'tiny', 'small' or 'base', or a dict of the same form: `num_modules` (four numbers),
-            `channels` and `num_heads` (one per branch), and optionally `num_blocks`, `mlp_ratio` and
+        arch (str | dict, optional): 'tiny', 'small' or 'base', or a dict of the same form: `num_modules` (four
+            numbers), `channels` and `num_heads` (one per branch), and optionally `num_blocks`, `mlp_ratio` and
             `drop_path_rate`. Default: 'base'.
         window_sizes (int | Sequence, optional): One attention window for all branches, or four, one per branch; each
             a number or a (height, width) pair. Default: 7.
@@ -134,8 +143,8 @@ class HRFormer(BaseModule):
         for name, value in (*options.items(), ('norm_eval', norm_eval)):
             check_bool(name, value)
         if shift_windows and options['with_pad_mask']:
-            raise ValueError('shift_windows is True, but is incompatible with with_pad_mask=True: a window at the border '
-                             'would hold nothing but padding, with nothing to attend to; leave out one of them')
+            raise ValueError('shift_windows is True, but is incompatible with with_pad_mask=True: a window at the '
+                             'border would hold nothing but padding, with nothing to attend to; leave out one of them')
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
             raise ValueError('shift_windows is True, but a branch has 1 block in a module, and only the second is '
                              'shifted: set num_blocks=2 or more')

@@ -54,5 +54,5 @@ def _check_map(name: str, x: Any, channels: int, module: nn.Module, remedy: str)
                         'example (x.float() - mean) / std')
     dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype)
     if x.dtype != dtype and not (x.dtype in _CAST and dtype in _CAST and torch.is_autocast_enabled(x.device.type)):
-        raise TypeError(f'{name} is of {x.dtype}, but the weights are of {dtype}: convert one of them, for example with '
-                        f'x.to({dtype})')
+        raise TypeError(f'{name} is of {x.dtype}, but the weights are of {dtype}: convert one of them, for example '
+                        f'with x.to({dtype})')

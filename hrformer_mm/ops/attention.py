@@ -38,8 +38,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: fl
 
 def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     if q.dtype == torch.float16:  # the sum of a few products exceeds 65504, its largest number
-        q, k = q.float(), k.float()
-    scores = (q * scale) @ k.transpose(-2, -1)
+        with torch.autocast(q.device.type, enabled=False):
+            scores = (q.float() * scale) @ k.float().transpose(-2, -1)
+    else:
+        scores = (q * scale) @ k.transpose(-2, -1)
     if bias is not None:
         scores = scores + bias
     return scores.softmax(-1).to(v.dtype) @ v

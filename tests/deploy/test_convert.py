@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from hrformer_mm import HRFormer, to_deploy
+from hrformer_mm.deploy import row_tiles
 
-MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2))
+MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 16, 26), num_heads=(1, 2, 2, 2), num_blocks=1)
 
 
 def net(**kwargs):
@@ -29,17 +30,17 @@ def error(out, expected):
 
 @pytest.mark.parametrize('options', [
     dict(), dict(fuse_upsample='bilinear', out_indices=(0, )), dict(with_rpe=False), dict(with_pad_mask=True),
-    dict(norm_cfg=dict(type='GN', num_groups=2)), dict(arch=dict(MICRO, num_heads=(1, 1, 1, 3))),
-    dict(with_dwconv=False), dict(shift_windows=True), dict(with_dwconv=False, norm_cfg=dict(type='GN', num_groups=2)),
+    dict(norm_cfg=dict(type='GN', num_groups=2)), 
+    dict(with_dwconv=False), dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
+    dict(with_dwconv=False, norm_cfg=dict(type='GN', num_groups=2)),
 ])
 def test_computes_the_same(options):
     model = net(**options)
     deployed = to_deploy(model)
     with torch.no_grad():
-        for size in ((64, 64), (45, 70), (1, 1), (64, 64), (130, 33)):
-            for n in (1, 3):
-                x = torch.randn(n, 3, *size)
-                assert error(deployed(x), model(x)) < 1e-5
+        for n, *size in ((1, 64, 64), (3, 45, 70), (2, 1, 1), (1, 130, 33)):
+            x = torch.randn(n, 3, *size)
+            assert error(deployed(x), model(x)) < 1e-5
 
 
 def test_has_no_norm_of_batches_left():
@@ -61,7 +62,7 @@ def test_other_dtypes_and_an_empty_batch():
     deployed, x = to_deploy(model), torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         expected = model(x)
-        deployed(x)  # weights are packed now, and have to be packed anew for another dtype
+        deployed(x)  # weights are packed now, and must be packed again for another dtype
         assert error(copy.deepcopy(deployed).bfloat16()(x.bfloat16()), expected) < 3e-2
         assert error(copy.deepcopy(deployed).double()(x.double()), expected) < 1e-5
         with torch.autocast('cpu', dtype=torch.bfloat16):
@@ -77,9 +78,42 @@ def test_copies_and_files():
         expected = deployed(x)
         for other in (copy.deepcopy(deployed), pickle.loads(pickle.dumps(deployed))):
             assert error(other(x), expected) < 1e-6
-        fresh = to_deploy(net())
-        fresh.load_state_dict(deployed.state_dict())
-        assert error(fresh(x), expected) < 1e-6
+
+
+@pytest.mark.parametrize('edit', ['load', 'in place', 'data'])
+def test_weights_that_change_after_a_call_are_used(edit):
+    """The packed copies of the weights follow them."""
+    deployed, other, x = to_deploy(net()), to_deploy(net()), torch.randn(1, 3, 40, 40)
+    with torch.no_grad():
+        expected = other(x)
+        assert error(deployed(x), expected) > 0.1
+        if edit == 'load':
+            deployed.load_state_dict(other.state_dict())
+        else:
+            for own, new in zip([*deployed.parameters(), *deployed.buffers()], [*other.parameters(), *other.buffers()]):
+                if edit == 'data':
+                    own.data = new.data.clone()
+                else:
+                    own.copy_(new)
+        assert error(deployed(x), expected) < 1e-6
+
+
+def test_made_in_inference_mode():
+    model, x = net(), torch.randn(1, 3, 40, 40)
+    with torch.inference_mode():
+        assert error(to_deploy(model)(x), model(x)) < 1e-5
+
+
+@pytest.mark.parametrize('size', [(8, 32), (19, 11)])
+def test_row_tiles(monkeypatch, size):
+    """Tiles of a few rows, and of several images, against the whole map."""
+    model = net()
+    deployed, x = to_deploy(model), torch.randn(3, 3, 4 * size[0], 4 * size[1])
+    with torch.no_grad():
+        expected = model(x)
+        for limit in (2**10, 2**13, 2**16):
+            monkeypatch.setattr(row_tiles, 'TILE_BYTES', limit)
+            assert error(deployed(x), expected) < 1e-5
 
 
 def test_a_gradient_of_the_input_is_right():
@@ -89,6 +123,21 @@ def test_a_gradient_of_the_input_is_right():
     assert torch.allclose(*grads, rtol=1e-3, atol=1e-6)
 
 
+def test_ocr_head():
+    """Of both versions: the first convolutions of 'v2' run as one."""
+    registry = pytest.importorskip('mmseg.registry')
+    for version in ('v2', 'v3'):
+        head = dict(type='hrformer_mm.OCRHead', in_channels=MICRO['channels'], channels=16, key_channels=8,
+                    num_classes=5, version=version)
+        model = registry.MODELS.build(dict(type='EncoderDecoder', decode_head=head,
+                                           backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))).eval()
+        deployed, x = to_deploy(model), torch.randn(2, 3, 64, 96)
+        with torch.no_grad():
+            both = [m.decode_head.forward_both(m.extract_feat(x)) for m in (deployed, model)]
+        assert error(*both) < 1e-5
+        assert hasattr(deployed.decode_head, 'pixels') == (version == 'v3')
+
+
 def test_folds_only_what_follows_directly():
     """A head in which something stands between convolution and norm, or whose children are not in their order."""
 
@@ -96,14 +145,14 @@ def test_folds_only_what_follows_directly():
 
         def __init__(self):
             super().__init__()
-            self.conv, self.norm = nn.Conv2d(64, 64, 1), nn.BatchNorm2d(64)
+            self.conv, self.norm = nn.Conv2d(16, 16, 1), nn.BatchNorm2d(16)
 
         def forward(self, x):
             return self.conv(self.norm(x))
 
     model = nn.Sequential()
     model.backbone = net(out_indices=(2, ))
-    model.head = nn.Sequential(nn.Conv2d(64, 64, 1), nn.ReLU(), nn.BatchNorm2d(64), Odd(), nn.Conv2d(64, 8, 1),
+    model.head = nn.Sequential(nn.Conv2d(16, 16, 1), nn.ReLU(), nn.BatchNorm2d(16), Odd(), nn.Conv2d(16, 8, 1),
                                nn.BatchNorm2d(8))
     for m in model.head.modules():
         if isinstance(m, nn.BatchNorm2d):
@@ -118,11 +167,11 @@ def test_folds_only_what_follows_directly():
 
 
 def test_a_model_without_hrformer():
-    with pytest.raises(ValueError, match='Linear has no hrformer_mm.HRFormer in it'):
+    with pytest.raises(ValueError, match='Linear contains no hrformer_mm.HRFormer'):
         to_deploy(nn.Linear(2, 2))
 
 
 def test_a_model_in_this_form_already():
     deployed = to_deploy(net())
-    with pytest.raises(ValueError, match='HRFormer is in its form for inference already: take it as it is'):
+    with pytest.raises(ValueError, match='HRFormer is in the deployment form already: use it as it is'):
         to_deploy(deployed)

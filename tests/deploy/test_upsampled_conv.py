@@ -2,8 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hrformer_mm.ops import upsampled_conv
-from hrformer_mm.ops.upsampled_conv import _is_worthwhile
+from hrformer_mm.deploy.upsampled_conv import _is_worthwhile, upsampled_conv
 
 CHANNELS = (3, 4, 24, 40)
 
@@ -32,8 +31,8 @@ def test_equals_convolution_of_the_concatenation(size, align_corners, k):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-def test_the_short_way_is_taken_where_it_is_shorter():
-    """For HRFormer-B at 512x1024 pixels the streams of strides 16 and 32."""
+def test_the_shorter_of_both_orders_is_chosen():
+    """For HRFormer-B at 512x1024 pixels the branches of strides 16 and 32."""
     maps, out = [torch.empty(1, c, 128 // 2**i, 256 // 2**i) for i, c in enumerate((78, 156, 312, 624))], 1024
     taken = [_is_worthwhile(x, torch.empty(out, x.shape[1], 3, 3), (128, 256)) for x in maps[1:]]
     assert taken == [False, True, True]

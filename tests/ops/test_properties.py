@@ -6,8 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrformer_mm.ops import (Padding, centred_padding, merge_windows, partition_windows, relative_position_index,
-                             resize_bias_table, shift_mask, square_window)
+from hrformer_mm.ops import (
+    Padding,
+    centred_padding,
+    merge_windows,
+    partition_windows,
+    relative_position_index,
+    resize_bias_table,
+    shift_mask,
+    square_window,
+)
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 windows = st.tuples(st.integers(1, 6), st.integers(1, 6))
