@@ -18,7 +18,7 @@ STYLE = {'font.size': 7.5, 'axes.titlesize': 7.5, 'axes.facecolor': 'silver', 'x
          'ytick.labelsize': 6.5, 'image.interpolation': 'nearest'}
 WIDTH, DPI = 12, 150  # inches, and dots per inch: 1800 pixels
 PIXEL, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'
-STROKE = [withStroke(linewidth=2.5, foreground='black')]  # around lines, so that they stand out on any image
+STROKE = [withStroke(linewidth=2, foreground='black')]  # around lines, so that they stand out on any image
 FOOT = ('Axes in pixels. Blue: the pixel (+) and its position in the map. Red: its window. Dashed: the map, which '
         'padding surrounds.\nBranches: three principal components of the channels as red, green and blue. Yellow: '
         'squares that hold 50% and 95% of the gradient.\ndwconv: the 3x3 depth-wise convolution of the FFN.')
@@ -40,8 +40,9 @@ def write(result: Explanation, folder: Path) -> dict[str, list[int]]:
     heading = (f'{Path(about["config"]).name}, {weights}, on {Path(about["image"]["path"]).name}: pixel '
                f'{about["image"]["pixel"]}, stage {about["stage"]}, module {about["module"]}, block {about["block"]}, '
                f'branch {about["branch"]}')
-    heights = {features: 2.3 * ratio + 0.5, windows: 3 * ratio + 0.5,  # in inches
-               attention: 4.8 if about['attention']['bias'] else 1.6, receptive_field: 2.7 * max(ratio, 1) + 0.6}
+    rows, columns = (3 if about['attention']['bias'] else 1), max(len(about['attention']['probabilities']) + 2, 8)
+    heights = {features: 2.3 * ratio + 0.5, windows: 3 * ratio + 0.5, attention: rows * (11 / columns + 0.3),
+               receptive_field: 2.7 * max(ratio, 1) + 0.6}  # in inches
     sizes = {}
     for name, draws in dict(overview=list(heights), **{draw.__name__: [draw] for draw in heights}).items():
         height = round(sum(heights[draw] for draw in draws) + 0.9, 1)
@@ -89,7 +90,7 @@ def attention(figure: FigureBase, result: Explanation) -> None:
     maps = {'attention': (found['probabilities'], dict(norm=Normalize(0)))}
     if found['bias'] is not None:
         maps['without the bias'] = found['without_bias'], dict(norm=Normalize(0))
-        maps['relative position bias'] = found['bias'], dict(norm=CenteredNorm(), cmap='RdBu_r')
+        maps['position bias'] = found['bias'], dict(norm=CenteredNorm(), cmap='RdBu_r')
     window, (row, column), s = Window(**found['window']), found['position'], grid.stride
     count = len(found['probabilities']) + 2  # panels in a row
     axes = figure.subplots(len(maps), max(count, 8), squeeze=False)
@@ -102,7 +103,7 @@ def attention(figure: FigureBase, result: Explanation) -> None:
         for i, (at, value) in enumerate(zip(panels[1:], [values.mean(0), *values])):
             shown = show(at, value, f'head {i - 1}' if i else 'mean', s, window, **options)
         for at in panels:
-            outline(at, Window(0, grid.size[0], 0, grid.size[1]).times(s), 'white', linestyle='--', path_effects=STROKE)
+            outline(at, Window(0, grid.size[0], 0, grid.size[1]).times(s), 'white', linestyle=':', path_effects=STROKE)
             outline(at, Window(row, row + 1, column, column + 1).times(s), PIXEL, path_effects=STROKE)
             at.set(xlim=(window.left * s, window.right * s), ylim=(window.bottom * s, window.top * s), xticks=[],
                    yticks=[])
