@@ -1,4 +1,4 @@
-"""The command on micro models of each library: what is written, what is refused, and what goes in."""
+"""The command on micro models, attention against the module, gradients and components that are known."""
 
 import json
 
@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from mmengine.config import Config
 
+from hrformer_mm import HRFormer
 from hrformer_mm.cli import main
-from hrformer_mm.commands.explain import MAX_SIDE, explain
-from hrformer_mm.commands.explain.capture import find_blocks
-from hrformer_mm.commands.explain.network import load_network, read_picture
-from hrformer_mm.commands.explain.pictures import PICTURES
+from hrformer_mm.commands.explain.attention import attention_of
+from hrformer_mm.commands.explain.explanation import explain, principal_components
+from hrformer_mm.commands.explain.network import load_network, preprocess, run
+from hrformer_mm.commands.explain.receptive_field import describe_field, receptive_field, with_and_without_dwconv
+from hrformer_mm.commands.explain.windows import Window, windows_of
+
+MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4))
 
 
 @pytest.fixture(scope='module')
@@ -23,112 +28,152 @@ def image(tmp_path_factory):
     return str(path)
 
 
-def check_pictures(folder, about):
-    assert set(about['pictures']) == {'overview.png', 'features.png', 'windows.png', 'attention.png',
-                                      'receptive_field.png'}
-    for name, (width, height) in about['pictures'].items():
-        assert cv2.imread(str(folder / name)).shape[:2] == (height, width) and width == 1800
+def make_block(window=(3, 5), **options):
+    torch.manual_seed(0)
+    block = HRFormer(MICRO, (window, ) * 4, **options).eval().stage2[0].branches[1][1]
+    for value in block.parameters():
+        torch.nn.init.normal_(value, std=0.4)
+    return block
 
 
 def test_command(micro, image, tmp_path):
-    command = ['explain', *micro['pose'], image, '-o', str(tmp_path), '--pixel', '70', '40', '--max-side', '96',
-               '--stage', '4', '--stream', '1', '--device', 'cpu', '--json']
-    result = CliRunner().invoke(main, command)
+    result = CliRunner().invoke(main, ['explain', *micro['pose'], image, '-o', str(tmp_path), '--pixel', '70', '40',
+                                       '--max-side', '96', '--stream', '1', '--device', 'cpu', '--json'])
     assert result.exit_code == 0, result.output
     about = json.loads(result.stdout)
     assert about == json.loads((tmp_path / 'explanation.json').read_text()) and about['trained']
-    check_pictures(tmp_path, about)
-    assert about['image']['size'] == [128, 96] and about['image']['seen'] == [96, 72]
-    assert about['image']['pixel'] == [70, 40] and about['image']['pixel_seen'] == [52, 30]
-    assert [s['map'] for s in about['streams']] == [[18, 24], [9, 12], [5, 6], [3, 3]]
-    assert [s['is_output'] for s in about['streams']] == [True, False, False, False]
-    found, windows = about['attention'], about['windows'][1]
-    assert found['place'] == [3, 6] and windows['window'] == [7, 7] and windows['windows'] == [2, 2]
-    assert windows['padding'] == dict(top=2, bottom=3, left=1, right=1)
-    assert found['window'] == dict(top=-2, bottom=5, left=6, right=13)
-    probabilities = np.array(found['probabilities'])
-    assert probabilities.shape == (2, 7, 7) and found['difference'] <= 1e-5
-    np.testing.assert_allclose(probabilities.sum((1, 2)), 1, atol=1e-4)
-    np.testing.assert_allclose(found['on_padding'], (probabilities * found['padded']).sum((1, 2)), atol=1e-4)
-    field = about['receptive_field']
-    assert field['block']['without_dwconv']['outside_window'] == 0 < field['block']['with_dwconv']['outside_window']
-    assert field['block']['place'] == [4, 6] and field['backbone']['place'] == [3, 6]
+    assert list(about['pictures']) == ['overview.png', 'features.png', 'windows.png', 'attention.png',
+                                       'receptive_field.png']
+    for name, (width, height) in about['pictures'].items():
+        assert cv2.imread(str(tmp_path / name)).shape[:2] == (height, width) and width == 1800
+    assert about['image'] == dict(path=image, size=[128, 96], seen=[96, 72], pixel=[70, 40], pixel_seen=[52, 30])
+    assert [branch['map'] for branch in about['branches']] == [[18, 24], [9, 12], [5, 6], [3, 3]]
+    assert [branch['is_output'] for branch in about['branches']] == [True, False, False, False]
+    assert about['windows'][1]['padding'] == dict(top=2, bottom=3, left=1, right=1)
+    assert about['attention']['window'] == dict(top=-2, bottom=5, left=6, right=13)
+    assert about['attention']['position'] == about['receptive_field']['backbone']['position'] == [3, 6]
+    block = about['receptive_field']['block']
+    assert block['without_dwconv']['outside_window'] == 0 < block['with_dwconv']['outside_window'] < 1
 
 
-def test_without_bias_and_convolution(micro, tmp_path):
-    """Shifted windows, two blocks, no bias, no convolution, no checkpoint, and a picture high and narrow."""
-    cfg = Config.fromfile(micro['cls'][0])
+def test_padded_image_shifted_windows_no_bias_no_convolution_no_checkpoint(micro, tmp_path, monkeypatch):
+    cfg = Config.fromfile(micro['seg'][0])
     cfg.model.backbone.update(with_rpe=False, with_dwconv=False, shift_windows=True)
     cfg.model.backbone.arch.num_blocks = 2
+    cfg.model.data_preprocessor.test_cfg = dict(size_divisor=32)
     cfg.dump(tmp_path / 'a.py')
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((200, 40, 3), np.uint8))
-    done = explain(str(tmp_path / 'a.py'), 'none', str(tmp_path / 'a.png'), str(tmp_path / 'out'), (0, 0), block=1,
-                   device='cpu')
-    about = json.loads((tmp_path / 'out/explanation.json').read_text())
-    assert not about['trained'] and about['windows'][0]['shift'] == [3, 3]
-    check_pictures(tmp_path / 'out', about)
-    assert any('UNTRAINED WEIGHTS' in text.get_text() for text in PICTURES['windows.png'](done).texts)
-    # The map of 10x50 has 2 and 3 places of padding before it; windows begin 3 places after the padded map does.
-    assert about['attention']['window'] == dict(top=0, bottom=7, left=-2, right=1)
-    assert about['attention']['bias'] is None and done.attention.difference <= 1e-5
-    assert set(about['receptive_field']['block']) == {'place', 'cell', 'without_dwconv'}
+    titles = []
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, path: titles.append(figure.get_suptitle()))
+    about = explain(str(tmp_path / 'a.py'), 'none', str(tmp_path / 'a.png'), str(tmp_path), (0, 0), block=1)
+    assert not about['trained'] and ['UNTRAINED WEIGHTS' in title for title in titles] == [True] * 5
+    assert about['input_size'] == (64, 224) and about['windows'][0]['shift'] == (3, 3)
+    # The map of 16x56 has 2 positions of padding on the left; windows begin 3 positions after the padded map does.
+    assert about['attention']['window'] == dict(top=0, bottom=3, left=-2, right=1)
+    assert about['attention']['bias'] is None and about['attention']['difference'] <= 1e-5
+    assert set(about['receptive_field']['block']) == {'position', 'cell', 'without_dwconv'}
 
 
 @pytest.mark.parametrize('change, message', [
     (dict(pixel=(128, 0)), 'the pixel is 128 0, but .*a.png has 128 x 96 pixels: x must be 0 to 127, and y 0 to 95'),
-    (dict(pixel=(0, -1)), 'the pixel is 0 -1'),
-    (dict(stage=5), 'the stage is 5, but must be 2, 3 or 4'),
-    (dict(stage=1), 'the stage is 1'),
-    (dict(module=1), 'the module is 1, but must be 0: stage 4 has 1'),
-    (dict(block=-1), 'the block is -1, but must be 0'),
-    (dict(stage=3, stream=3), 'the stream is 3, but must be 0 to 2: stage 3 has 3'),
+    (dict(stage=5), 'the stage is 5, but must be one of 2, 3, 4'),
+    (dict(block=-1), 'the block is -1, but must be one of 0'),
+    (dict(stage=3, branch=3), 'the branch is 3, but must be one of 0, 1, 2'),
     (dict(image='none.png'), 'there is no picture none.png'),
-    (dict(max_side=0), 'the longest side is 0'),
-    (dict(config='none'), 'no config file none'),
-    (dict(checkpoint='none.pth'), 'no checkpoint at none.pth'),
-    (dict(device='cuda:99'), 'the device cuda:99 cannot be used'),
-    (dict(folder='file/out'), 'file/out cannot be written to'),
+    (dict(max_side=0), 'max_side is 0'),
+    (dict(config='lenet.py', checkpoint='none'), 'model.backbone is a LeNet5 of mmpretrain, but must be of type'),
+    (dict(folder='lenet.py/out'), 'lenet.py/out cannot be written to'),
 ])
-def test_bad_arguments(micro, image, tmp_path, monkeypatch, change, message):
+def test_invalid_arguments(micro, image, tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'file').touch()
-    config, checkpoint = micro['cls']
-    arguments = dict(config=config, checkpoint=checkpoint, image=image, folder='out', max_side=32, device='cpu')
+    (tmp_path / 'lenet.py').write_text("default_scope = 'mmpretrain'\nmodel = dict(type='ImageClassifier', "
+                                       "backbone=dict(type='LeNet5'))")
+    arguments = dict(zip(('config', 'checkpoint'), micro['cls']), image=image, folder='out', device='cpu')
     with pytest.raises((ValueError, OSError), match=message):
-        explain(**{**arguments, **change})
+        explain(**dict(arguments, **change))
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_model_without_hrformer(image, tmp_path):
-    model = "dict(type='ImageClassifier', backbone=dict(type='LeNet5', num_classes=9))"
-    (tmp_path / 'a.py').write_text(f"default_scope = 'mmpretrain'\nmodel = {model}\n")
-    message = "a.py: model.backbone is a LeNet5 of mmpretrain, but must be of type 'hrformer_mm.HRFormer'"
-    with pytest.raises(ValueError, match=message):
-        explain(str(tmp_path / 'a.py'), 'none', image, str(tmp_path / 'out'))
+@pytest.mark.parametrize('task', ['seg', 'pose', 'cls', 'det'])
+def test_images_are_normalised_as_the_model_does(micro, image, task):
+    config = 'configs/fcos_hrformer-s_coco.py' if task == 'det' else micro[task][0]
+    _, preprocessor = load_network(config, 'none', 'cpu')
+    expected = (cv2.imread(image)[..., ::-1] - np.array([123.675, 116.28, 103.53])) / [58.395, 57.12, 57.375]
+    np.testing.assert_allclose(preprocess(cv2.imread(image), preprocessor)[0].permute(1, 2, 0), expected, atol=1e-4)
 
 
-def test_untrained_weights_are_the_same_every_time(micro):
-    a, b = (load_network(micro['cls'][0], 'none', 'cpu')[0].state_dict() for _ in range(2))
-    assert all(torch.equal(a[name], b[name]) for name in a)
+@pytest.mark.parametrize('options', [dict(), dict(shift_windows=True), dict(with_rpe=False), dict(with_pad_mask=True)])
+def test_attention_is_that_of_the_module(options):
+    block, bare = make_block(**options), make_block(**options)
+    if options.get('with_rpe', True):
+        torch.nn.init.zeros_(bare.attn['attn'].relative_position_bias_table)
+    for size, position in (((8, 14), (4, 7)), ((7, 11), (0, 10)), ((7, 11), (6, 0)), ((2, 3), (1, 1))):
+        x, grid = torch.randn(1, 12, *size), windows_of(block, size, 4)
+        found, without_bias = attention_of(block, x, grid, position), attention_of(bare, x, grid, position)
+        assert max(found['difference'], without_bias['difference']) <= 1e-5
+        assert found['without_bias'] == without_bias['probabilities']
+        assert (found['probabilities'] != found['without_bias']) == options.get('with_rpe', True)
+        assert not (options.get('with_pad_mask') and np.any(found['on_padding']))
 
 
-def test_images_go_in_as_the_model_wants_them(micro, image):
-    """As the runner of each library feeds them: normalised by the config's numbers, in its order of channels."""
-    picture = read_picture(image, MAX_SIDE)
-    pixels = cv2.imread(image)[..., ::-1].astype(np.float32)
-    expected = (pixels - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
-    for task in ('seg', 'pose', 'cls'):
-        backbone, preprocessor = load_network(micro[task][0], 'none', 'cpu')
-        found = picture.inputs(preprocessor)
-        np.testing.assert_allclose(found[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
-        assert find_blocks(backbone, 3, 0, 0)[2] is backbone.stage3[0].branches[2][0]
+@pytest.mark.parametrize('size, shift_windows, rows, columns, corner', [
+    ((6, 10), False, [0, 3, 6], [0, 5, 10], (2, 4)),
+    ((7, 10), False, [-1, 2, 5, 8], [0, 5, 10], (1, 4)),
+    ((7, 10), True, [-1, 0, 3, 6, 8], [0, 2, 7, 10], (2, 6)),
+    ((2, 3), True, [0, 3], [-1, 4], (0, 2)),
+])
+def test_windows(size, shift_windows, rows, columns, corner):
+    grid = windows_of(make_block(shift_windows=shift_windows), size, 8)
+    assert grid.edges == (rows, columns) and grid.corner_of(grid.window_of((1, 2))) == corner
 
 
-@pytest.mark.slow
-def test_detection(image, tmp_path):
-    """mmdet's preprocessor pads to multiples of 32, which the maps cover, and the picture does not."""
-    cv2.imwrite(str(tmp_path / 'b.png'), cv2.imread(image)[:90, :100])
-    explain('configs/fcos_hrformer-s_coco.py', 'none', str(tmp_path / 'b.png'), str(tmp_path), stage=2, device='cpu')
-    about = json.loads((tmp_path / 'explanation.json').read_text())
-    assert about['input_size'] == [128, 96] and about['windows'][0]['map'] == [24, 32]
-    check_pictures(tmp_path, about)
+def test_receptive_field():
+    conv = torch.nn.Conv2d(2, 3, 3, padding=1)
+    field = receptive_field(conv, torch.randn(1, 2, 6, 7), (2, 4))
+    np.testing.assert_allclose(field[1:4, 3:6], conv.weight.detach().sum(0).abs().mean(0), rtol=1e-5)
+    assert (field > 0).sum() == 9
+    field = np.diag([1., 0, 6, 0, 3])
+    assert describe_field(field, (2, 2), Window(-1, 4, 1, 4), 8) == dict(
+        inputs=3, of=25, squares={'50%': 8, '95%': 40}, outside_window=0.4)
+
+
+def test_receptive_field_of_a_block():
+    """From a corner of a window the convolution reaches the windows that meet there, and from its centre none."""
+    block, x = make_block((7, 7)), torch.randn(1, 12, 21, 21)
+    inside, met = np.zeros((21, 21), bool), np.zeros((21, 21), bool)
+    inside[7:14, 7:14] = met[0:14, 7:21] = True
+    networks = with_and_without_dwconv(block)
+    assert ((receptive_field(networks['without_dwconv'], x, (7, 13)) > 0) == inside).all()
+    assert ((receptive_field(networks['with_dwconv'], x, (7, 13)) > 0) == met).all()
+    assert ((receptive_field(block, x, (10, 10)) > 0) == inside).all()
+
+
+def test_without_the_convolution_is_what_the_argument_builds():
+    model, x = HRFormer(MICRO).eval(), torch.randn(1, 3, 32, 48)
+    networks, built = with_and_without_dwconv(model), HRFormer(MICRO, with_dwconv=False).eval()
+    built.load_state_dict(networks['without_dwconv'].state_dict())
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(built(x), networks['without_dwconv'](x)))
+        assert networks['with_dwconv'] is model and not torch.equal(model(x)[0], built(x)[0])
+
+
+def test_principal_components():
+    x = np.random.default_rng(0).normal(size=(8, 30)) * 2.0**np.arange(8)[:, None]
+    colours, variance = principal_components(torch.from_numpy(x).view(8, 5, 6))
+    _, s, v = np.linalg.svd(x - x.mean(1, keepdims=True), full_matrices=False)
+    np.testing.assert_allclose(variance, (s**2 / (s**2).sum())[:3])
+    for found, expected in zip(colours.reshape(30, 3).T, v):
+        expected *= np.sign(np.corrcoef(found, expected)[0, 1])
+        low, high = np.percentile(expected, [1, 99])
+        np.testing.assert_allclose(found, ((expected - low) / (high - low)).clip(0, 1), atol=1e-9)
+
+
+@torch.no_grad()
+def test_maps_and_inputs_of_a_compiled_model_with_one_output():
+    model, x = HRFormer(MICRO, out_indices=(1, ), compile=True).eval(), torch.randn(1, 3, 70, 50)
+    maps, inputs = run(model, x)
+    torch.testing.assert_close(maps[1], model.forward(x)[0])
+    for i in (0, 2, 3):
+        block = model.stage4[-1].branches[i][-1]
+        torch.testing.assert_close(maps[i], block(inputs[block]))
+    assert not any(module._forward_hooks for module in model.modules())

@@ -1,6 +1,1 @@
-"""Pictures of what an HRFormer does on an image."""
-
-from .explaining import MAX_SIDE, explain
-from .explanation import Explanation
-
-__all__ = ['MAX_SIDE', 'Explanation', 'explain']
+"""Pictures of what an HRFormer computes on an image."""

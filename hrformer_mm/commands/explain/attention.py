@@ -1,111 +1,58 @@
-"""The attention of one place, made anew by the formula."""
+"""The attention of one position, computed by the formula."""
 
-from dataclasses import dataclass
-from typing import Optional
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ...layers import HRFormerBlock, WindowAttention
-from ...ops import merge_windows, partition_windows, shift_mask
-from .grid import Window, WindowGrid
+from ...layers import HRFormerBlock
+from .windows import WindowGrid
 
 
-@dataclass
-class PlaceAttention:
-    """How one place of a map attends to those of its window.
-
-    Args:
-        place (tuple[int, int]): Row and column of the map.
-        window (Window): Its window, h x w places.
-        probabilities (Tensor): (heads, h, w); of each head they sum to 1.
-        without_bias (Tensor): The same, the relative position bias left out.
-        bias (Tensor, optional): (heads, h, w), what was left out, if the model has it.
-        padded (Tensor): bool, (h, w), the places that pad the map.
-        difference (float): The largest difference between the block's attention and what `probabilities` give in its
-            place, of all places of the map, as a part of the largest value.
-    """
-    place: tuple[int, int]
-    window: Window
-    probabilities: Tensor
-    without_bias: Tensor
-    bias: Optional[Tensor]
-    padded: Tensor
-    difference: float
-
-
-def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, place: tuple[int, int]) -> PlaceAttention:
-    """How a place attends in a block.
+@torch.no_grad()
+def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tuple[int, int]) -> dict[str, Any]:
+    """Compute how one position of a block attends to the h x w positions of its window.
 
     Args:
         block (HRFormerBlock): The block.
         x (Tensor): Its input, (1, C, H, W).
         grid (WindowGrid): Its windows.
-        place (tuple[int, int]): Row and column.
-    """
-    attention = block.attn['attn']
-    with torch.no_grad():
-        x = x.permute(0, 2, 3, 1)
-        expected = attention(x, block.norm1)
-        x = block.norm1(x)
-        probabilities, output = attend(attention, x, grid)
-        without_bias, _ = attend(attention, x, grid, with_bias=False)
-        difference = ((output - expected).abs().max() / expected.abs().max().clamp(min=1e-30)).item()
-        bias = attention.relative_position_bias()
-
-    size = [h + before + after for h, before, after in zip(grid.size, grid.padding[::2], grid.padding[1::2])]
-    # Of every window the places in their order, as numbers of the padded map.
-    numbers = torch.arange(size[0] * size[1]).view(1, *size, 1).roll((-grid.shift[0], -grid.shift[1]), (1, 2))
-    numbers = partition_windows(numbers, grid.window)[0, :, 0, :, 0]
-    own = (place[0] + grid.padding.top) * size[1] + place[1] + grid.padding.left
-    index, query = (numbers == own).nonzero()[0].tolist()
-    window = grid.window_of(place)
-
-    def on_map(values: Tensor) -> Tensor:
-        """Values of the window's places (heads, L), to (heads, h, w): a shifted window may lie in parts on the map."""
-        heads = values.shape[0]
-        windows = values.new_zeros(1, len(numbers), heads, values.shape[1], 1)
-        windows[0, index, :, :, 0] = values
-        padded = merge_windows(windows, grid.window, size)[0].roll(grid.shift, (0, 1))
-        rows = slice(window.top + grid.padding.top, window.bottom + grid.padding.top)
-        columns = slice(window.left + grid.padding.left, window.right + grid.padding.left)
-        return padded[rows, columns].permute(2, 0, 1).cpu()
-
-    rows, columns = torch.arange(window.top, window.bottom), torch.arange(window.left, window.right)
-    real = ((rows >= 0) & (rows < grid.size[0]))[:, None] & ((columns >= 0) & (columns < grid.size[1]))
-    return PlaceAttention(place, window, on_map(probabilities[index, :, query]), on_map(without_bias[index, :, query]),
-                          None if bias is None else on_map(bias[:, query].detach()), ~real, difference)
-
-
-def attend(attention: WindowAttention, x: Tensor, grid: WindowGrid, with_bias: bool = True) -> tuple[Tensor, Tensor]:
-    """Attention by its formula, on purpose without the quick ways of :func:`hrformer_mm.ops.window_attention`.
-
-    Args:
-        attention (WindowAttention): The weights.
-        x (Tensor): The map after the norm, (1, H, W, C).
-        grid (WindowGrid): Its windows.
-        with_bias (bool): Whether the relative position bias is added, if there is one.
+        position (tuple[int, int]): Row and column.
 
     Returns:
-        tuple[Tensor, Tensor]: The probabilities of all windows, (windows, heads, L, L), query by key, in the order of
-        the map after the shift; and the map that follows from them, (1, H, W, C).
+        dict: Of plain types: `probabilities` (heads, h, w), of which those of a head sum to 1; the same `without_bias`;
+        the relative position `bias` (heads, h, w), None if the model has none; `padded` (h, w), the positions that pad
+        the map; `on_padding` (heads,), the sum of the probabilities there; `difference`, how much the output that
+        follows from them differs at most from that of the attention module, relative to its largest value; and the
+        `position` and its `window`.
     """
-    heads, padding, shift = attention.num_heads, grid.padding, grid.shift
-    qkv = F.linear(x, attention.qkv.weight, attention.qkv.bias)
-    # Padded places were zero before the projections.
-    padded = padding.pad(qkv, attention.qkv.bias).roll((-shift[0], -shift[1]), (1, 2))
-    q, k, v = partition_windows(padded, grid.window, 3, heads)
-    products = (q * q.shape[3]**-0.5) @ k.transpose(2, 3)
-    if with_bias and attention.relative_position_bias_table is not None:
-        products = products + attention.relative_position_bias()
+    attention, window = block.attn['attn'], grid.window_of(position)
+    rows = torch.arange(window.top, window.bottom, device=x.device)
+    columns = torch.arange(window.left, window.right, device=x.device)
+    row, column = position[0] - window.top, position[1] - window.left  # within the window
+    padded = ~((rows >= 0) & (rows < grid.size[0]))[:, None] | ~((columns >= 0) & (columns < grid.size[1]))
+
+    x = block.norm1(x.permute(0, 2, 3, 1))
+    tokens = attention.qkv(x)[0, rows.clamp(0, grid.size[0] - 1)][:, columns.clamp(0, grid.size[1] - 1)]
+    # The padding is zero before the projection.
+    tokens = torch.where(padded[:, :, None], attention.qkv.bias, tokens)
+    q, k, v = tokens.unflatten(2, (3, attention.num_heads, -1)).permute(2, 3, 0, 1, 4)  # (heads, h, w, head size)
+    products = (q[:, row, column, None, None] * k).sum(3) * q.shape[3]**-0.5
     if attention.with_pad_mask:
-        mask = padding.pad(x.new_zeros(1, *grid.size, 1), x.new_ones(1))
-        mask = partition_windows(mask, grid.window)[0].transpose(2, 3).bool()
-        products = products.masked_fill(mask, float('-inf'))
-    if any(shift):
-        mask = shift_mask(padded.shape[1:3], grid.window, shift, x.device)
-        products = products.masked_fill(mask, float('-inf'))
-    probabilities = products.softmax(dim=3)
-    out = merge_windows((probabilities @ v)[None], grid.window, padded.shape[1:3]).roll(shift, (1, 2))
-    return probabilities, attention.proj(padding.crop(out))
+        products = products.masked_fill(padded, float('-inf'))
+    bias = None
+    if attention.relative_position_bias_table is not None:
+        numbers = ((rows + grid.padding.top - grid.shift[0]) % grid.window_size[0])[:, None] * grid.window_size[1]
+        numbers = numbers + (columns + grid.padding.left - grid.shift[1]) % grid.window_size[1]
+        index = attention.relative_position_index[numbers[row, column], numbers]
+        bias = attention.relative_position_bias_table[index].permute(2, 0, 1)
+    both = torch.stack((products, products if bias is None else products + bias))
+    without_bias, probabilities = both.flatten(2).softmax(2).view_as(both)
+
+    expected = attention(x)[0, position[0], position[1]]
+    found = attention.proj((probabilities[..., None] * v).sum((1, 2)).view(1, 1, 1, -1))
+    difference = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)
+    arrays = dict(probabilities=probabilities, without_bias=without_bias, bias=bias,
+                  on_padding=(probabilities * padded).sum((1, 2)))
+    return dict({name: None if x is None else x.double().cpu().numpy().round(6).tolist() for name, x in arrays.items()},
+                position=position, window=window._asdict(), padded=padded.tolist(), difference=difference.item())

@@ -1,143 +1,89 @@
-"""What is computed of an image: the numbers that the pictures show."""
+"""Everything that is computed of an image, and the files that show it."""
 
-from dataclasses import dataclass, field
+import json
 from typing import Any, Optional
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from .attention import PlaceAttention
-from .grid import WindowGrid
-from .network import UNTRAINED, Picture
-from .receptive_field import sides
-
-SHARES = (0.5, 0.95)  # of the gradient, for which squares are given
-
-
-@dataclass
-class Stream:
-    """A stream at the end of the backbone.
-
-    Args:
-        channels (int): Of its map.
-        size (tuple[int, int]): H and W of its map.
-        stride (int): In pixels.
-        is_output (bool): Whether the backbone gives it; else it is before the last exchange between streams.
-        colours (np.ndarray): (H, W, 3), the three first principal components.
-        variance (list[float]): The part of the variance in each.
-        mean (np.ndarray): (H, W), over the channels.
-    """
-    channels: int
-    size: tuple[int, int]
-    stride: int
-    is_output: bool
-    colours: np.ndarray
-    variance: list[float]
-    mean: np.ndarray
-
-    def as_dict(self) -> dict[str, Any]:
-        return dict(stride=self.stride, channels=self.channels, map=list(self.size), is_output=self.is_output,
-                    variance_of_components=self.variance, mean=float(self.mean.mean()), lowest=float(self.mean.min()),
-                    highest=float(self.mean.max()))
+from ..folder import make_folder
+from .attention import attention_of
+from .network import check_number, find_blocks, load_network, preprocess, run
+from .picture import read_picture
+from .pictures import Explanation, write
+from .receptive_field import describe_field, receptive_field, with_and_without_dwconv
+from .windows import windows_of
 
 
-@dataclass
-class Field:
-    """An effective receptive field, with the depth-wise convolution and without.
+def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Optional[tuple[int, int]] = None,
+            stage: int = 4, module: int = 0, block: int = 0, branch: int = 0, max_side: int = 512,
+            device: Optional[str] = None) -> dict[str, Any]:
+    """Write pictures of what an HRFormer computes on an image into a folder, and the numbers behind them.
 
     Args:
-        place (tuple[int, int]): Row and column of the output.
-        stride (int): Height and width of one value, in pixels of the image.
-        centre (tuple[int, int]): The input that the output lies on, row and column of the values.
-        values (dict[bool, np.ndarray]): (H, W), with the convolution (True) and without (False); only without, if the
-            model has none.
+        config, checkpoint, device: See :func:`~hrformer_mm.commands.explain.network.load_network`.
+        image, max_side, pixel: See :func:`~hrformer_mm.commands.explain.picture.read_picture`.
+        folder (str): Folder to write to, which is made if it does not exist.
+        stage, module, block, branch (int): The block to look into: stage 2 to 4, the others from 0.
+
+    Returns:
+        dict: The content of explanation.json. Lengths are in pixels of the image as the network sees it, positions and
+        windows in rows and columns of a map.
+
+    Raises:
+        FileNotFoundError, ValueError: If an argument is invalid.
+        OSError: If the folder cannot be written to.
     """
-    place: tuple[int, int]
-    stride: int
-    centre: tuple[int, int]
-    values: dict[bool, np.ndarray]
+    seen, about_image = read_picture(image, max_side, pixel)
+    backbone, preprocessor = load_network(config, checkpoint, device)
+    blocks = find_blocks(backbone, stage, module, block)
+    check_number('branch', branch, range(len(blocks)))
+    images = preprocess(seen, preprocessor)
+    target = make_folder(folder, 'explanation.json')
 
-    def as_dict(self, grid: Optional[WindowGrid] = None) -> dict[str, Any]:
-        """With the windows of a block: how much of the gradient is outside of the place's own."""
-        result: dict[str, Any] = dict(place=list(self.place), cell=self.stride)
-        for with_dwconv, values in self.values.items():
-            about: dict[str, Any] = dict(inputs=int((values > 0).sum()), of=values.size)
-            about['squares'] = {f'{share:.0%}': side * self.stride
-                                for share, side in zip(SHARES, sides(values, self.centre, SHARES))}
-            if grid is not None:
-                about['outside_window'] = self.outside(with_dwconv, grid)
-            result['with_dwconv' if with_dwconv else 'without_dwconv'] = about
-        return result
+    with torch.no_grad():
+        maps, inputs = run(backbone, images)
+    grids = [windows_of(one, inputs[one].shape[2:], 4 * 2**i) for i, one in enumerate(blocks)]
+    x, grid, stride = inputs[blocks[branch]], grids[branch], 4 * 2**branch
+    column, row = (at // stride for at in about_image['pixel_seen'])
+    window = grid.window_of((row, column))
+    corner = grid.corner_of(window)  # a 3x3 convolution reaches other windows only from the border of a window
 
-    def outside(self, with_dwconv: bool, grid: WindowGrid) -> float:
-        """The part of the gradient that is outside of the place's window."""
-        window, values = grid.window_of(self.place), self.values[with_dwconv].copy()
-        whole = values.sum()
-        values[max(window.top, 0):window.bottom, max(window.left, 0):window.right] = 0
-        return float(values.sum() / whole) if whole > 0 else 0.0
+    fields: dict[str, dict[str, np.ndarray]] = dict(block={}, backbone={})
+    for name, network in with_and_without_dwconv(backbone).items():
+        fields['block'][name] = receptive_field(find_blocks(network, stage, module, block)[branch], x, corner)
+        fields['backbone'][name] = receptive_field(lambda y: run(network, y)[0][branch], images, (row, column))
+    components, variances = zip(*(principal_components(x[0]) for x in maps))
+    about = dict(
+        config=config, checkpoint=checkpoint, trained=checkpoint != 'none', image=about_image,
+        input_size=images.shape[:1:-1], stage=stage, module=module, block=block, branch=branch,
+        branches=[dict(stride=4 * 2**i, channels=x.shape[1], map=x.shape[2:], is_output=i in backbone.out_indices,
+                       variance_of_components=variances[i]) for i, x in enumerate(maps)],
+        windows=[one.as_dict() for one in grids],
+        attention=attention_of(blocks[branch], x, grid, (row, column)),
+        receptive_field=dict(
+            block=dict({name: describe_field(field, corner, window, stride) for name, field in fields['block'].items()},
+                       position=corner, cell=stride),
+            backbone=dict({name: describe_field(field, (row * stride, column * stride), window.times(stride))
+                           for name, field in fields['backbone'].items()}, position=(row, column), cell=1)))
+    about['pictures'] = write(Explanation(about, seen[..., ::-1], grids, components, fields), target)
+    (target / 'explanation.json').write_text(json.dumps(about), encoding='utf-8')
+    return about
 
 
-@dataclass
-class Explanation:
-    """Everything about one image.
+def principal_components(x: Tensor) -> tuple[np.ndarray, list[float]]:
+    """Compute the first three principal components of a map's channels, over its positions.
 
-    Args:
-        config, checkpoint (str): As given.
-        picture (Picture): The image.
-        input_size (tuple[int, int]): Width and height of what goes in, with what the model pads.
-        stage, module, block, stream (int): The block that is looked into.
-        streams (list[Stream]): All four, at the end of the backbone.
-        grids (list[WindowGrid]): The windows of the block, for each stream of its stage.
-        attention (PlaceAttention): Of the pixel's place.
-        block_field (Field): Of the block; its output is the corner of the window next to the pixel's place, since
-            places within a window see no other through one 3x3 convolution.
-        field (Field): Of the whole backbone, at the pixel's place of the stream.
-        pictures (dict[str, list[int]]): The files that were written, with width and height.
+    Returns:
+        tuple[np.ndarray, list[float]]: The components of a map (C, H, W) as colours (H, W, 3) in [0, 1], each from its
+        1st to its 99th percentile; and the share of the variance in each.
     """
-    config: str
-    checkpoint: str
-    picture: Picture
-    input_size: tuple[int, int]
-    stage: int
-    module: int
-    block: int
-    stream: int
-    streams: list[Stream]
-    grids: list[WindowGrid]
-    attention: PlaceAttention
-    block_field: Field
-    field: Field
-    pictures: dict[str, list[int]] = field(default_factory=dict)
-
-    @property
-    def grid(self) -> WindowGrid:
-        """The windows of the block's own stream."""
-        return self.grids[self.stream]
-
-    @property
-    def trained(self) -> bool:
-        return self.checkpoint != UNTRAINED
-
-    @property
-    def where(self) -> str:
-        return f'stage {self.stage}, module {self.module}, block {self.block}, stream {self.stream}'
-
-    def as_dict(self) -> dict[str, Any]:
-        """Of plain types; lengths in pixels of the image as it is seen, places and windows in places of the map."""
-        attention = self.attention
-
-        def rounded(values: Any) -> Any:
-            return None if values is None else np.round(values.double().numpy(), 6).tolist()
-
-        return dict(
-            config=self.config, checkpoint=self.checkpoint, trained=self.trained, image=self.picture.as_dict(),
-            input_size=list(self.input_size), stage=self.stage, module=self.module, block=self.block,
-            stream=self.stream, streams=[stream.as_dict() for stream in self.streams],
-            windows=[grid.as_dict() for grid in self.grids],
-            attention=dict(
-                place=list(attention.place), window=attention.window._asdict(),
-                probabilities=rounded(attention.probabilities), without_bias=rounded(attention.without_bias),
-                bias=rounded(attention.bias), padded=attention.padded.tolist(),
-                on_padding=rounded((attention.probabilities * attention.padded).sum((1, 2))),
-                difference=attention.difference),
-            receptive_field=dict(block=self.block_field.as_dict(self.grid), backbone=self.field.as_dict()),
-            pictures=self.pictures)
+    values = x.double().flatten(1).cpu().numpy()
+    values = values - values.mean(1, keepdims=True)
+    _, directions = np.linalg.eigh(values @ values.T)  # in ascending order
+    components = directions[:, :-4:-1].T @ values
+    low, high = np.percentile(components, [1, 99], axis=1, keepdims=True)
+    colours = ((components - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    variances = (components**2).sum(1) / max((values**2).sum(), 1e-300)
+    return colours.T.reshape(*x.shape[1:], 3), variances.tolist()

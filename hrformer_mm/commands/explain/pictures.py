@@ -1,187 +1,149 @@
-"""The pictures, each one file."""
+"""The pictures. Axes are in pixels of the image as the network sees it: x to the right, y down."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from matplotlib.colors import Normalize, TwoSlopeNorm
-from matplotlib.figure import Figure
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import CenteredNorm, LogNorm, Normalize
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
-from .explanation import Explanation
-from .panels import (
-    TEXT,
-    draw_backbone_field,
-    draw_block_field,
-    draw_components,
-    draw_crop,
-    draw_image,
-    draw_mean,
-    draw_pixel,
-    draw_shares,
-    draw_weights,
-    draw_windows,
-    frame,
-)
-from .sheet import BAR, DPI, LEFT, RIGHT, TICKS, WIDTH, Sheet, colour_bar, explain_in, panel_width
+from .windows import Window, WindowGrid
 
-HEADS = 8  # in a row
-COMPONENTS = ('Above: the three first principal components of the channels as red, green and blue, each from its 1st '
-              'to its 99th percentile.\nBelow: the mean of the channels.')
-CROSSING = ('Attention stays within a window. The 3x3 depth-wise convolution after it looks one place further: the '
-            'output at the corner of a window then depends on all windows that meet there.\nWithout the convolution it '
-            'depends on its own window alone, whatever the weights are. In the whole backbone the stem and the '
-            'exchange between streams cross borders, too.')
-SIGNS = 'Blue: the pixel (+) and its place in the map. Red: its window. Hatched: what pads the map to whole windows.'
-GRADIENT = 'gradient, part of its largest'
-LABELS = {'attention': 'probability', 'without the bias': 'probability', 'bias': 'added before softmax'}
+STYLE = {'font.size': 7.5, 'axes.titlesize': 7.5, 'axes.facecolor': 'silver', 'xtick.labelsize': 6.5,
+         'ytick.labelsize': 6.5, 'image.interpolation': 'nearest'}
+WIDTH, DPI = 12, 150  # inches, and dots per inch: 1800 pixels
+PIXEL, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'
+STROKE = [withStroke(linewidth=2, foreground='black')]  # around lines, so that they stand out on any image
+FOOT = ('Axes in pixels. Blue: the pixel (+) and its position in the map. Red: its window. Dashed: the map, which '
+        'padding surrounds.\nBranches: three principal components of the channels as red, green and blue. Yellow: '
+        'squares that hold 50% and 95% of the gradient.\ndwconv: the 3x3 depth-wise convolution of the FFN.')
 
 
-def write(result: Explanation, path: Path) -> list[int]:
-    """Draw the picture of this file's name; returns its width and height in pixels."""
-    figure = PICTURES[path.name](result)
-    figure.savefig(path, dpi=DPI)
-    return [round(side * DPI) for side in figure.get_size_inches()]
+class Explanation(NamedTuple):
+    """What the pictures show."""
+    about: dict[str, Any]  # explanation.json
+    image: np.ndarray  # (H, W, 3), RGB, uint8
+    grids: list[WindowGrid]  # of the block, for each branch of its stage
+    components: list[np.ndarray]  # (H, W, 3), principal components of the last map of each branch
+    fields: dict[str, dict[str, np.ndarray]]  # (H, W), of the block and the backbone, with and without convolution
 
 
-def overview(result: Explanation) -> Figure:
-    """A part of each of the others."""
-    width = panel_width(5)
-    sheet = Sheet(result, 'HRFormer on an image', [(width * _form(result), TICKS), (width, BAR), (width, BAR)],
-                  f'{SIGNS}\nYellow: squares that hold 50% and 95% of the gradient. dw. conv.: the 3x3 depth-wise '
-                  'convolution of the FFN. Axes in pixels.')
-    _features(result, sheet.row(0, 5, 'feature maps'))
+def write(result: Explanation, folder: Path) -> dict[str, list[int]]:
+    """Write all pictures into a folder, and return the width and height of each in pixels by its file name."""
+    about, ratio = result.about, min(max(result.image.shape[0] / result.image.shape[1], 0.5), 1.5)
+    weights = Path(about['checkpoint']).name if about['trained'] else 'UNTRAINED WEIGHTS'
+    heading = (f'{Path(about["config"]).name}, {weights}, on {Path(about["image"]["path"]).name}: pixel '
+               f'{about["image"]["pixel"]}, stage {about["stage"]}, module {about["module"]}, block {about["block"]}, '
+               f'branch {about["branch"]}')
+    rows, columns = (3 if about['attention']['bias'] else 1), max(len(about['attention']['probabilities']) + 2, 8)
+    heights = {features: 2.3 * ratio + 0.5, windows: 3 * ratio + 0.5, attention: rows * (11 / columns + 0.3),
+               receptive_field: 2.7 * max(ratio, 1) + 0.6}  # in inches
+    sizes = {}
+    for name, draws in dict(overview=list(heights), **{draw.__name__: [draw] for draw in heights}).items():
+        height = round(sum(heights[draw] for draw in draws) + 0.9, 1)
+        with rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout='constrained')
+            figure.suptitle(heading, fontsize=9)
+            figure.supxlabel(FOOT, fontsize=7)
+            parts = figure.subfigures(len(draws), 1, height_ratios=[heights[draw] for draw in draws], squeeze=False)
+            for draw, part in zip(draws, parts.flat):
+                draw(part, result)
+            figure.savefig(folder / f'{name}.png')
+        sizes[f'{name}.png'] = [WIDTH * DPI, round(height * DPI)]
+    return sizes
 
-    axes = sheet.row(1, 5, 'attention')
-    draw_windows(axes[0], result, result.stream)
-    draw_crop(axes[1], result)
-    heads = len(result.attention.probabilities)
-    maps = _attention_maps(result, mean=True)
-    titles = ('attention', 'attention without the bias', 'relative position bias')
-    for at, title, (name, (values, norm, cmap)) in zip(axes[2:], titles, maps.items()):
-        title += f',\nmean of {heads} heads' if heads > 1 else ',\nits one head'
-        colour_bar(at, draw_weights(at, result, values[0], title, norm, cmap), LABELS[name], below=True)
-    for unused in axes[2 + len(maps):]:
+
+def features(figure: FigureBase, result: Explanation) -> None:
+    """The maps of the four branches at the end of the backbone."""
+    axes = figure.subplots(1, 5)
+    show(axes[0], result.image, 'the image as the network sees it')
+    for at, (i, branch) in zip(axes[1:], enumerate(result.about['branches'])):
+        before = '' if branch['is_output'] else '\nbefore the last exchange of branches'
+        show(at, result.components[i], f'branch {i}: {branch["map"][1]}x{branch["map"][0]} positions, '
+             f'{branch["channels"]} channels\n{sum(branch["variance_of_components"]):.0%} of variance shown{before}',
+             branch['stride'])
+
+
+def windows(figure: FigureBase, result: Explanation) -> None:
+    """The windows of the block on each branch of its stage."""
+    x, y = result.about['image']['pixel_seen']
+    for i, (at, grid) in enumerate(zip(figure.subplots(1, len(result.grids)), result.grids)):
+        (rows, columns), (height, width), s = grid.edges, grid.window_size, grid.stride
+        show(at, result.image, f'branch {i}: {len(columns) - 1}x{len(rows) - 1} windows of {width}x{height} positions'
+             f'{", shifted" if any(grid.shift) else ""}')
+        at.hlines([row * s for row in rows], columns[0] * s, columns[-1] * s, color='white', linewidth=0.6)
+        at.vlines([column * s for column in columns], rows[0] * s, rows[-1] * s, color='white', linewidth=0.6)
+        outline(at, Window(0, grid.size[0], 0, grid.size[1]).times(s), 'black', linestyle='--')
+        outline(at, grid.window_of((y // s, x // s)).times(s), WINDOW, linewidth=1.8)
+        at.plot(x + 0.5, y + 0.5, '+', color=PIXEL, path_effects=STROKE)
+        at.set(xlim=(columns[0] * s, columns[-1] * s), ylim=(rows[-1] * s, rows[0] * s))
+
+
+def attention(figure: FigureBase, result: Explanation) -> None:
+    """The attention of the pixel's position: the mean and each head, with and without the bias, and the bias."""
+    found, grid = result.about['attention'], result.grids[result.about['branch']]
+    maps = {'attention': (found['probabilities'], dict(norm=Normalize(0)))}
+    if found['bias'] is not None:
+        maps['without the bias'] = found['without_bias'], dict(norm=Normalize(0))
+        maps['position bias'] = found['bias'], dict(norm=CenteredNorm(), cmap='RdBu_r')
+    window, (row, column), s = Window(**found['window']), found['position'], grid.stride
+    count = len(found['probabilities']) + 2  # panels in a row
+    axes = figure.subplots(len(maps), max(count, 8), squeeze=False)
+    for unused in axes[:, count:].flat:
         unused.remove()
-
-    axes = sheet.row(2, 5, 'receptive field')
-    kinds = list(result.field.values)
-    for number, with_dwconv in enumerate(kinds):
-        colour_bar(axes[number], draw_block_field(axes[number], result, with_dwconv), GRADIENT, below=True)
-        at = axes[len(kinds) + number]
-        colour_bar(at, draw_backbone_field(at, result, with_dwconv), GRADIENT, below=True)
-    draw_shares(axes[2 * len(kinds)], result)
-    for unused in axes[2 * len(kinds) + 1:]:
-        unused.remove()
-    return sheet.figure
-
-
-def features(result: Explanation) -> Figure:
-    """The four streams at the end of the backbone: principal components above, means below."""
-    height = panel_width(5) * _form(result)
-    before = [i for i, stream in enumerate(result.streams) if not stream.is_output]
-    note = f'\nNo outputs of this model, shown before the last exchange: streams {str(before)[1:-1]}.' if before else ''
-    sheet = Sheet(result, 'Feature maps at the end of the backbone', [(height, TICKS), (height, BAR)],
-                  'Axes in pixels.')
-    _features(result, sheet.row(0, 5, 'components'))
-    words, *axes = sheet.row(1, 5, 'mean')
-    explain_in(words, COMPONENTS + note)
-    for at, stream in zip(axes, result.streams):
-        colour_bar(at, draw_mean(at, stream, result.picture), 'mean of the channels', below=True)
-    return sheet.figure
+    for panels, (name, (values, options)) in zip(axes[:, :count], maps.items()):
+        values = np.array(values)
+        options['norm'].autoscale_None(values)
+        show(panels[0], result.image, 'the window')
+        for i, (at, value) in enumerate(zip(panels[1:], [values.mean(0), *values])):
+            shown = show(at, value, f'head {i - 1}' if i else 'mean', s, window, **options)
+        for at in panels:
+            outline(at, Window(0, grid.size[0], 0, grid.size[1]).times(s), 'white', linestyle=':', path_effects=STROKE)
+            outline(at, Window(row, row + 1, column, column + 1).times(s), PIXEL, path_effects=STROKE)
+            at.set(xlim=(window.left * s, window.right * s), ylim=(window.bottom * s, window.top * s), xticks=[],
+                   yticks=[])
+        figure.colorbar(shown, ax=panels, label=name)
 
 
-def windows(result: Explanation) -> Figure:
-    """The windows of the block in each stream of its stage."""
-    columns = 2
-    rows = -(-len(result.grids) // columns)
-    sheet = Sheet(result, f'Attention windows of stage {result.stage}',
-                  [(panel_width(columns) * min(_form(result) * 1.1, 1), TICKS)] * rows,
-                  f'{SIGNS} Dashed: the map. Axes in pixels.')
-    axes = [one for row in range(rows) for one in sheet.row(row, columns)]
-    for number in range(len(result.grids)):
-        draw_windows(axes[number], result, number)
-    for unused in axes[len(result.grids):]:
-        unused.remove()
-    return sheet.figure
+def receptive_field(figure: FigureBase, result: Explanation) -> None:
+    """The effective receptive field of the block around its window, and of the whole backbone."""
+    grid, (height, width) = result.grids[result.about['branch']], result.grids[result.about['branch']].window_size
+    cases = [(kind, name) for kind, fields in result.fields.items() for name in fields]
+    axes, s = figure.subplots(1, len(cases)), grid.stride
+    for at, (kind, name) in zip(axes, cases):
+        field, about = result.fields[kind][name], result.about['receptive_field'][kind]
+        (row, column), cell, squares = about['position'], about['cell'], about[name]['squares']
+        show(at, result.image, alpha=0.3)
+        shown = show(at, np.ma.masked_equal(field / max(field.max(), 1e-300), 0),
+                     f'{kind} {name}\n{about[name]["outside_window"]:.1%} outside of the window\n' + ', '.join(
+                         f'{share} in {side}x{side} pixels' for share, side in squares.items()),
+                     cell, cmap='inferno', norm=LogNorm(1e-4, 1, clip=True))
+        x, y = column * s + cell / 2, row * s + cell / 2
+        for half in (side / 2 for side in squares.values()):
+            outline(at, Window(y - half, y + half, x - half, x + half), SQUARE)
+        window = grid.window_of((row, column))
+        outline(at, window.times(s), WINDOW, linewidth=1.8)
+        outline(at, Window(row, row + 1, column, column + 1).times(s), PIXEL, path_effects=STROKE)
+        if kind == 'block':
+            at.set(xlim=((window.left - width) * s, (window.right + width) * s),
+                   ylim=((window.bottom + height) * s, (window.top - height) * s))
+    figure.colorbar(shown, ax=axes, label='gradient / its maximum')
 
 
-def attention(result: Explanation) -> Figure:
-    """The mean and every head: probabilities with and without the bias, and the bias."""
-    maps, heads = _attention_maps(result), len(result.attention.probabilities)
-    bands = [range(first, min(first + HEADS, heads)) for first in range(0, heads, HEADS)]
-    image, gap = 2.2, 0.1  # inches: the width of what stands left of the heads, and what is between them
-    left, columns = LEFT + image + 0.6, len(bands[0]) + (heads > 1)
-    side = min(1.9, (WIDTH - left - RIGHT - 0.25) / columns - gap)
-    height = (side + gap) * len(maps) - gap
-    if len(bands) == 1:  # what stands left may be higher
-        height = max(height, image * _form(result) + 2.4)
-    sheet = Sheet(result, 'Attention of one place', [(height, TICKS)] * len(bands),
-                  f'{SIGNS} Probabilities of a head sum to 1; the bias is added before softmax.')
-    draw_windows(sheet.add(0, LEFT, image, image * _form(result)), result, result.stream)
-    draw_crop(sheet.add(0, LEFT + 0.2, image - 0.4, 1.8, image * _form(result) + 0.6), result)
-
-    for band, numbers in enumerate(bands):
-        cells = [('mean', None)] if heads > 1 and band == 0 else []
-        cells += [(f'head {i}', i) for i in numbers]
-        for row, (name, (values, norm, cmap)) in enumerate(maps.items()):
-            for column, (title, head) in enumerate(cells):
-                at = sheet.add(band, left + column * (side + gap), side, side, row * (side + gap))
-                shown = values.mean(0) if head is None else values[head]
-                drawn = draw_weights(at, result, shown, title if row == 0 else '', norm, cmap)
-                if column == 0:
-                    at.set_ylabel(name.replace(' the', '\nthe'), fontsize=TEXT)
-            colour_bar(at, drawn, LABELS[name] if side > 1.3 else '')
-    return sheet.figure
+def show(axes: Axes, values: np.ndarray, title: str = '', stride: int = 1, window: Optional[Window] = None,
+         **options: Any) -> AxesImage:
+    """Show values of a window of a map of this stride; by default, of the whole map."""
+    top, bottom, left, right = (window or Window(0, values.shape[0], 0, values.shape[1])).times(stride)
+    axes.set_title(title)
+    return axes.imshow(values, extent=(left, right, bottom, top), **options)
 
 
-def receptive_field(result: Explanation) -> Figure:
-    """Of the block above, of the whole backbone below."""
-    columns = len(result.field.values) + 1
-    width = panel_width(3, 0.9)
-    sheet = Sheet(result, 'Effective receptive field: the gradient of one output to the inputs',
-                  [(width * 0.9, TICKS), (width * min(_form(result), 1), TICKS)],
-                  f'One output: the blue square above, the pixel below; its channels are summed. Colours: {GRADIENT}; '
-                  'clear where it is zero.\nRed: its window. Yellow: squares that hold 50% and 95%. dw. conv.: the 3x3 '
-                  'depth-wise convolution of the FFN. Axes in pixels.')
-    above, below = sheet.row(0, 3, 'one block', 0.9), sheet.row(1, 3, 'whole backbone', 0.9)
-    for number, with_dwconv in enumerate(result.field.values):
-        colour_bar(above[number], draw_block_field(above[number], result, with_dwconv), '')
-        colour_bar(below[number], draw_backbone_field(below[number], result, with_dwconv), '')
-    draw_shares(below[columns - 1], result)
-    explain_in(above[columns - 1], CROSSING)
-    for unused in (*above[columns:], *below[columns:]):
-        unused.remove()
-    return sheet.figure
-
-
-PICTURES: dict[str, Callable[[Explanation], Figure]] = {
-    'overview.png': overview, 'features.png': features, 'windows.png': windows, 'attention.png': attention,
-    'receptive_field.png': receptive_field}
-
-
-def _features(result: Explanation, axes: list) -> None:
-    draw_image(axes[0], result.picture)
-    draw_pixel(axes[0], result.picture)
-    frame(axes[0], 'the image as it is seen,\nand the chosen pixel')
-    for number, (at, stream) in enumerate(zip(axes[1:], result.streams)):
-        draw_components(at, stream, number, result.picture)
-
-
-def _attention_maps(result: Explanation, mean: bool = False) -> dict[str, tuple[np.ndarray, Normalize, str]]:
-    """By their name: values (heads, h, w), or (1, h, w) if their mean is wanted, and how they are coloured."""
-    found = result.attention
-    values = [None if x is None else (x.mean(0, keepdim=True) if mean else x).numpy()
-              for x in (found.probabilities, found.without_bias, found.bias)]
-    norm = Normalize(0, max(values[0].max(), values[1].max()))
-    maps = {'attention': (values[0], norm, 'magma')}
-    if values[2] is not None:
-        largest = max(abs(values[2]).max(), 1e-6)
-        maps['without the bias'] = (values[1], norm, 'magma')
-        maps['bias'] = (values[2], TwoSlopeNorm(0, -largest, largest), 'RdBu_r')
-    return maps
-
-
-def _form(result: Explanation) -> float:
-    """Height of a panel by its width."""
-    width, height = result.picture.size
-    return min(max(height / width, 0.4), 1.4)
+def outline(axes: Axes, window: Window, color: str, **options: Any) -> None:
+    """Draw a line around a window, in pixels."""
+    axes.add_patch(Rectangle((window.left, window.top), window.right - window.left, window.bottom - window.top,
+                             fill=False, edgecolor=color, **options))

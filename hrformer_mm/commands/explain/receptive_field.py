@@ -1,63 +1,46 @@
-"""The effective receptive field: which inputs an output depends on, and how much (Luo et al., arXiv 1701.04128)."""
+"""The effective receptive field: how much an output depends on each input (Luo et al., arXiv 1701.04128)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...layers import DepthwiseFFN
-
-M = TypeVar('M', bound=nn.Module)
-
-
-def has_dwconv(module: nn.Module) -> bool:
-    """Whether it has an FFN with a depth-wise convolution."""
-    return any(isinstance(m, DepthwiseFFN) and m.dw3x3 is not None for m in module.modules())
+from ...layers import HRFormerBlock
+from ...models import HRFormer
+from .windows import Window
 
 
-def without_dwconv(module: M) -> M:
-    """A copy as `with_dwconv=False` builds it, without the convolutions and the norms and GELUs that follow them; all
-    other weights are the same."""
-    module = deepcopy(module)
-    for ffn in module.modules():
-        if isinstance(ffn, DepthwiseFFN):
-            ffn.dw3x3 = ffn.norm2 = None
-    return module
+def with_and_without_dwconv(backbone: HRFormer) -> dict[str, HRFormer]:
+    """Return the backbone, and a copy without the depth-wise convolutions and the norms and GELUs that follow them, as
+    `with_dwconv=False` builds it, with all other weights unchanged; only the backbone if it has no such convolution."""
+    bare = deepcopy(backbone)
+    ffns = [module.ffn for module in bare.modules() if isinstance(module, HRFormerBlock)]
+    if all(ffn.dw3x3 is None for ffn in ffns):
+        return dict(without_dwconv=backbone)
+    for ffn in ffns:
+        ffn.dw3x3 = ffn.norm2 = None
+    return dict(with_dwconv=backbone, without_dwconv=bare)
 
 
-def receptive_field(function: Callable[[Tensor], Tensor], x: Tensor, place: tuple[int, int]) -> np.ndarray:
-    """The gradient of one place of a map to the input.
-
-    Args:
-        function (callable): (1, C, H, W) to (1, C', H', W').
-        x (Tensor): The input.
-        place (tuple[int, int]): Row and column of the output; its channels are summed.
-
-    Returns:
-        np.ndarray: (H, W), float64: the mean over the input's channels of the gradient's magnitude.
-    """
-    with torch.enable_grad():
-        x = x.detach().clone().requires_grad_()
-        function(x)[0, :, place[0], place[1]].sum().backward()
-    return x.grad[0].abs().double().mean(0).cpu().numpy()
+def receptive_field(function: Callable[[Tensor], Tensor], x: Tensor, position: tuple[int, int]) -> np.ndarray:
+    """Compute the gradient of one position (row, column) of a function's output (1, C', H', W'), its channels summed,
+    with respect to the input (1, C, H, W); returns the mean over C of its magnitude, (H, W), float64."""
+    x = x.detach().requires_grad_()
+    gradient, = torch.autograd.grad(function(x)[0, :, position[0], position[1]].sum(), x)
+    return gradient[0].abs().double().mean(0).cpu().numpy()
 
 
-def shares_of_squares(field: np.ndarray, centre: tuple[int, int]) -> np.ndarray:
-    """The parts of the whole that lie in squares of 1, 3, 5, … pixels a side around a pixel (row, column).
-
-    Returns:
-        np.ndarray: (squares, ), the last of them 1, or 0 if the field is 0 all over.
-    """
+def describe_field(field: np.ndarray, centre: tuple[int, int], window: Window, stride: int = 1) -> dict[str, Any]:
+    """Return how many `inputs` of a field (H, W), `of` all, have a gradient, the sides in pixels of the smallest
+    `squares` around the centre (row, column) that hold 50% and 95% of it, and the share of it `outside_window`; each
+    value is `stride` pixels high and wide."""
     rows, columns = np.indices(field.shape)
     distance = np.maximum(abs(rows - centre[0]), abs(columns - centre[1]))
     sums = np.bincount(distance.ravel(), weights=field.ravel()).cumsum()
-    return sums / sums[-1] if sums[-1] > 0 else sums
-
-
-def sides(field: np.ndarray, centre: tuple[int, int], shares: Sequence[float]) -> list[int]:
-    """The sides of the least squares around a pixel (row, column) that hold these parts of the whole, in pixels."""
-    parts = shares_of_squares(field, centre)
-    return [2 * int(np.searchsorted(parts, share * parts[-1])) + 1 for share in shares]
+    squares = {f'{share:.0%}': (2 * int(np.searchsorted(sums, share * sums[-1])) + 1) * stride for share in (0.5, 0.95)}
+    outside = (rows < window.top) | (rows >= window.bottom) | (columns < window.left) | (columns >= window.right)
+    return dict(inputs=int((field > 0).sum()), of=field.size, squares=squares,
+                outside_window=float(field[outside].sum() / max(sums[-1], 1e-300)))

@@ -1,0 +1,42 @@
+"""The image that is explained."""
+
+from pathlib import Path
+from typing import Any, Optional
+
+import cv2
+import numpy as np
+
+from ..predict.sources import read_image
+
+
+def read_picture(path: str, max_side: int,
+                 pixel: Optional[tuple[int, int]] = None) -> tuple[np.ndarray, dict[str, Any]]:
+    """Read an image, and shrink it by averaging if its longer side exceeds `max_side` pixels.
+
+    Args:
+        path (str): File of the image.
+        max_side (int): Longest side that is not shrunk, in pixels.
+        pixel (tuple[int, int], optional): x and y in the file. Default: its centre.
+
+    Returns:
+        tuple[np.ndarray, dict]: The possibly smaller image, (H, W, 3), BGR, uint8; and the `size` (width and height)
+        and the `pixel` (x and y) in the file, and in the smaller image (`seen`, `pixel_seen`).
+
+    Raises:
+        FileNotFoundError, ValueError: If the file is missing or not an image, or if it has no such pixel.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no picture {path}')
+    if max_side < 1:
+        raise ValueError(f'max_side is {max_side}, but must be at least 1 pixel')
+    image = read_image(path)
+    height, width = image.shape[:2]
+    x, y = pixel or (width // 2, height // 2)
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f'the pixel is {x} {y}, but {path} has {width} x {height} pixels: x must be 0 to {width - 1}, '
+                         f'and y 0 to {height - 1}')
+    factor = min(1.0, max_side / max(width, height))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), dict(
+        path=path, size=(width, height), seen=size, pixel=(x, y),
+        pixel_seen=(x * size[0] // width, y * size[1] // height))
