@@ -1,27 +1,21 @@
 """From a released checkpoint to a plain file of tensors that loads strictly."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
 import click
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models import ClassificationNeck, HRFormer
 from ..models.arch import ARCHS
-from ..weights import (
-    Layout,
-    check_state,
-    convert_names,
-    describe_backbone,
-    ocr_shapes,
-    read_tensors,
-    recognise,
-    write_tensors,
-)
+from ..weights import (Layout, check_state, convert_names, describe_backbone, ocr_shapes, read_tensors, recognise,
+                       write_tensors)
 from .common import errors
+
+_BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_position_index')
 
 
 @dataclass(frozen=True)
@@ -42,11 +36,8 @@ class Conversion:
 
 
 def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike]) -> Conversion:
-    """Recognise, rename, check against a model of the same shape, and write.
-
-    Args:
-        source (str | PathLike): A released file or its URL.
-        destination (str | PathLike): What to write. An existing file is replaced once the new one is complete.
+    """Read released weights, a file or its URL, adapt their layout, check them against a model of the same shape, and
+    write them. An existing file is replaced once the new one is complete.
 
     Raises:
         FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete. Nothing is written.
@@ -54,53 +45,36 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
     state = read_tensors(source)
     try:
         layout = recognise(state)
-        converted = convert_names(state, layout)
-        arguments = describe_backbone(_part(converted, 'backbone.'))
-        backbone = _shapes(HRFormer, **arguments)
-        check_state(converted, {**_prefixed('backbone.', backbone), **_head_shapes(layout.task, converted, arguments)})
+        converted = convert_names(state)
+        arguments = describe_backbone({name.removeprefix('backbone.'): value for name, value in converted.items()})
+        check_state(converted, {**_shapes('backbone.', HRFormer, **arguments),
+                                **_head_shapes(layout.task, converted, arguments['arch']['channels'])})
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     write_tensors(converted, destination)
-    parameters = sum(v.numel() for k, v in converted.items() if not k.endswith(_BUFFERS))
+    parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
     return Conversion(layout, arguments, len(converted), parameters)
 
 
-_BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_position_index')
-
-
-def _head_shapes(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    channels = arguments['arch']['channels']
+def _head_shapes(task: str, state: Mapping[str, Tensor], channels: Sequence[int]) -> dict[str, Sequence[int]]:
+    if task == 'backbone':
+        return {}
+    output = dict(pose='head.final_layer', classification='head.fc', segmentation='decode_head.conv_seg')[task]
+    if f'{output}.weight' not in state:
+        raise ValueError(f'the key {output}.weight is missing')
+    count = len(state[f'{output}.weight'])
     if task == 'pose':
-        keypoints = _rows(state, 'head.final_layer.weight')
-        return {'head.final_layer.weight': (keypoints, channels[0], 1, 1), 'head.final_layer.bias': (keypoints, )}
+        return _shapes(f'{output}.', nn.Conv2d, channels[0], count, 1)
     if task == 'classification':
-        classes = _rows(state, 'head.fc.weight')
-        neck = _shapes(ClassificationNeck, in_channels=channels)
-        return {**_prefixed('neck.0.', neck), 'head.fc.weight': (classes, 2048), 'head.fc.bias': (classes, )}
-    if task == 'segmentation':
-        kernel = state['decode_head.pixels.0.weight'].shape[-1] if 'decode_head.pixels.0.weight' in state else 3
-        shapes = ocr_shapes(sum(channels), _rows(state, 'decode_head.conv_seg.weight'), 'v3' if kernel == 7 else 'v2')
-        return _prefixed('decode_head.', shapes)
-    return {}
+        return {**_shapes('neck.0.', ClassificationNeck, channels), **_shapes(f'{output}.', nn.Linear, 2048, count)}
+    entry = state.get('decode_head.pixels.0.weight')
+    version = 'v3' if entry is not None and entry.shape[-1] == 7 else 'v2'
+    return {f'decode_head.{name}': shape for name, shape in ocr_shapes(sum(channels), count, version).items()}
 
 
-def _shapes(module: type, **arguments: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(prefix: str, module: type[nn.Module], *args: Any, **kwargs: Any) -> dict[str, Sequence[int]]:
     with torch.device('meta'):
-        return {name: tuple(value.shape) for name, value in module(**arguments).state_dict().items()}
-
-
-def _rows(state: Mapping[str, Tensor], name: str) -> int:
-    if name not in state:
-        raise ValueError(f'the key {name} is missing')
-    return state[name].shape[0]
-
-
-def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix):]: value for name, value in state.items() if name.startswith(prefix)}
-
-
-def _prefixed(prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    return {prefix + name: shape for name, shape in shapes.items()}
+        return {prefix + name: value.shape for name, value in module(*args, **kwargs).state_dict().items()}
 
 
 @click.command('convert')
@@ -116,6 +90,4 @@ def command(source: str, destination: str) -> None:
         done = convert(source, destination)
     windows = ', '.join(str(size) for size in done.arguments['window_sizes'])
     click.echo(f'{source} is {done.layout}: HRFormer {done.arch}, windows {windows}.')
-    if done.layout.authors and done.layout.task == 'pose':
-        click.echo("The authors' pose code does not use its tables of relative position bias: they were set to zero.")
     click.echo(f'Wrote {done.tensors} tensors ({done.parameters:,} parameters) to {destination}.')

@@ -71,8 +71,9 @@ def _expected(address: str, fragment: str) -> Optional[str]:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
             raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
         return fragment.removeprefix('sha256=')
-    found = re.search(r'-([0-9a-f]{8})(_\d{8})?\.\w+$', address)
-    return found and found[1]
+    # Eight decimal digits alone may be a date or a step.
+    found = re.search(r'-([0-9a-f]{8})(_20\d{6})?\.\w+$', address)
+    return found[1] if found and (found[2] or not found[1].isdigit()) else None
 
 
 def _download(address: str, path: Path) -> None:

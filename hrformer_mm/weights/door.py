@@ -1,0 +1,151 @@
+"""One door for weights: `load_state_dict` of the backbone, the heads and whole models takes every known layout."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Optional, Union
+
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit, update_init_info
+from mmengine.registry import WEIGHT_INITIALIZERS
+from torch import Tensor, nn
+
+from ..ops import relative_position_index, resize_bias_table, square_window
+from .check import check_fit
+from .io import read_tensors
+from .layouts import INDEX, TABLE, convert_names, rename
+
+_LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
+
+
+def accept_layouts(module: nn.Module, part: str) -> None:
+    """Let `module.load_state_dict`, and that of any model around it, take every known layout.
+
+    Args:
+        module (nn.Module): A backbone, neck or head.
+        part (str): What its keys begin with in a whole model, e.g. 'backbone.'.
+    """
+    module._register_load_state_dict_pre_hook(partial(_adapt_part, part=part), with_module=True)
+
+
+def accept_whole_files(state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """A pre-hook for `load_state_dict` of a whole model: the authors' heads are no part of their own in their files, so
+    hooks of the parts do not see them."""
+    _replace(state_dict, prefix, convert_names)
+
+
+def _adapt_part(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any, part: str) -> None:
+    # Of the authors' code bases only that for poses upsamples bilinearly.
+    bias_unused = bool(prefix) and getattr(module, 'fuse_upsample', None) == 'bilinear'
+    _replace(state_dict, prefix, lambda state: adapt_state_dict(module, state, part, bias_unused))
+
+
+def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict], dict]) -> None:
+    names = [name for name in state_dict if name.startswith(prefix)]
+    adapted = adapt({name[len(prefix):]: state_dict.pop(name) for name in names})
+    state_dict.update((prefix + name, value) for name, value in adapted.items())
+
+
+def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str = '',
+                     bias_unused: bool = False) -> dict[str, Tensor]:
+    """Bring weights of any known layout into that of a model, and fit its windows and branches.
+
+    The model's own layout passes unchanged, as do weights of other models. Whether all weights are there and fit is for
+    `load_state_dict` or :func:`check_fit` to say.
+
+    Args:
+        module (nn.Module): A whole model or a part of one.
+        state (Mapping[str, Tensor]): The weights of the module or of a whole file. They are not changed.
+        part (str): As in :func:`accept_layouts`. Default: '', a whole model.
+        bias_unused (bool): As in :func:`convert_names`.
+
+    Raises:
+        ValueError: If a projection lacks a part, or a table that must be resized is not of a square window.
+    """
+    if not any('.attn.attn.' in name for name in state):
+        return dict(state)
+    own = {name for name, _ in module.named_children()}
+    if part:
+        # In a file of a whole model, unknown names belong to other parts; otherwise they are reported as surplus.
+        whole = any(name.startswith(part) for name in state)
+        state = {name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
+                 for name, value in state.items()}
+        own = set()
+    adapted = convert_names(state, own, bias_unused)
+    _leave_out(adapted, [name for name in adapted if not name.startswith(part)], f'weights beside {part}*')
+    adapted = {name[len(part):]: value for name, value in adapted.items()}
+    _fit_branches(module, adapted)
+    _fit_windows(module, adapted)
+    return adapted
+
+
+def _fit_branches(module: nn.Module, state: dict[str, Tensor]) -> None:
+    modules = {name for name, _ in module.named_modules()}
+    found = {name: match for name in state if (match := _LAST_FUSION.match(name))}
+    _leave_out(state, [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
+               'weights of branches that out_indices leaves out')
+
+
+def _fit_windows(module: nn.Module, state: dict[str, Tensor]) -> None:
+    unused: list[str] = []
+    resized: dict[str, int] = {}
+    for name, attention in module.named_modules():
+        table, index = name + TABLE, name + INDEX
+        if table not in state or not hasattr(attention, 'window_size'):
+            continue
+        if attention.relative_position_bias_table is None:
+            unused += [key for key in (table, index) if key in state]
+            continue
+        window = attention.window_size
+        state[index] = relative_position_index(window)
+        if len(state[table]) != (2 * window[0] - 1) * (2 * window[1] - 1):
+            side = square_window(state[table])
+            state[table] = resize_bias_table(state[table], (side, side), window)
+            sizes = f'{side}x{side} to {window[0]}x{window[1]}'
+            resized[sizes] = resized.get(sizes, 0) + 1
+    _leave_out(state, unused, 'tables and indices of relative position bias, since with_rpe is False')
+    for sizes, count in resized.items():
+        print_log(f'Resized {count} tables of relative position bias from windows of {sizes}.', logger='current')
+
+
+def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> None:
+    for name in names:
+        del state[name]
+    if names:
+        print_log(f'Left out {len(names)} {what}.', logger='current')
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '') -> None:
+    """Adapt weights of any known layout, check that they are those of the module, and load them.
+
+    Raises:
+        ValueError: If they do not fit; the error names `source`.
+    """
+    try:
+        adapted = adapt_state_dict(module, state, part)
+    except ValueError as error:
+        raise ValueError(f'{source} was not loaded: {error}') from error
+    check_fit(source, adapted, module.state_dict())
+    module.load_state_dict(adapted)
+
+
+class Pretrained(PretrainedInit):
+    """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit."""
+
+    def __call__(self, module: nn.Module) -> None:
+        state = read_tensors(self.checkpoint)
+        if self.prefix:
+            prefix = self.prefix.rstrip('.') + '.'
+            state = {name[len(prefix):]: value for name, value in state.items() if name.startswith(prefix)}
+        load_weights(module, state, self.checkpoint, 'backbone.')
+        print_log(f'Loaded the backbone from {self.checkpoint}.', logger='current')
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=self._get_init_info())
+
+
+def check_pretrained(init_cfg: Optional[Union[Mapping, Sequence[Mapping]]]) -> list[Mapping]:
+    """Replace mmengine's `Pretrained` by :class:`Pretrained`, after all other steps, as mmengine orders them."""
+    steps = [init_cfg] if isinstance(init_cfg, Mapping) else list(init_cfg or ())
+    kinds = [WEIGHT_INITIALIZERS.get(step['type']) if isinstance(step['type'], str) else step['type'] for step in steps]
+    return [step for step, kind in zip(steps, kinds) if kind is not PretrainedInit] + [
+        {**step, 'type': Pretrained} for step, kind in zip(steps, kinds) if kind is PretrainedInit]
