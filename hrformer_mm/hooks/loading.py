@@ -54,7 +54,7 @@ def drop_code(checkpoint: Mapping[str, Any]) -> None:
 
 
 def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]) -> None:
-    """Adapt a checkpoint's weights to the model and check them, before they are loaded. A resumed one must fit as it is.
+    """Adapt a checkpoint's weights to the model and check them before they are loaded; a resumed one must fit as it is.
 
     Raises:
         ValueError: If it holds no weights, something else among them, or weights that do not fit.

@@ -12,8 +12,8 @@ from ..weights import accept_whole_files
 class EncoderDecoder(MMSegEncoderDecoder):
     """mmseg's `EncoderDecoder`, whose `load_state_dict` also accepts the authors' segmentation files.
 
-    The authors' names of the head lie beside the backbone's, where only a hook of the whole model sees them. mmseg's own
-    class needs what `hrformer-mm convert` writes.
+    In these, the head's names have no prefix, and only a hook of the whole model sees them. mmseg's own class needs what
+    `hrformer-mm convert` writes.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..arguments import check_bool, check_choice, check_config, check_int, check_probability
-from ..layers import (Bottleneck, HRFormerBlock, StreamFusion, conv_norm, norm_layer, run_blocks,
-                      side_by_side)
+from ..layers import Bottleneck, HRFormerBlock, StreamFusion, conv_norm, norm_layer, run_blocks, side_by_side
 from ..layers.fusion import UPSAMPLES
 from ..registry import MODELS
 from ..weights import accept_layouts, accept_whole_files, check_pretrained

@@ -32,7 +32,7 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int
 
 def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor],
               may_differ: tuple[str, ...] = ()) -> None:
-    """Compare the weights of a file with a model's own, but for those whose names begin as `may_differ` says.
+    """Compare the weights of a file with a model's own, except those whose names begin as `may_differ` says.
 
     Raises:
         ValueError: If they are of another number of classes, of another task, or do not fit otherwise.
@@ -44,9 +44,10 @@ def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor
             raise ValueError(f'{source} was not loaded: it has {len(found[name])} {things}, but the model has '
                              f'{expected[name][0]} ({key}). Use the config that it was trained with')
     theirs, ours = ({name.split('.')[0] for name in names} for names in (found, expected))
-    if 'backbone' in theirs & ours and ours - {'backbone'} and theirs & ours == {'backbone'}:
-        raise ValueError(f"{source} is of another task: it has {', '.join(sorted(theirs - {'backbone'})) or 'a backbone'}, "
-                         f"but the model has {', '.join(sorted(ours - {'backbone'}))}. Use the config of its task")
+    if theirs & ours == {'backbone'} != ours:
+        parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
+        raise ValueError(f'{source} was not loaded: it is of another task: it has {parts or "a backbone alone"}, but '
+                         f'the model has {wanted}. Use the config that it was trained with')
     try:
         check_state(found, expected)
     except ValueError as error:

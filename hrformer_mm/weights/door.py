@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Optional, Union
 
 from mmengine.logging import print_log
-from mmengine.model import PretrainedInit, update_init_info
+from mmengine.model import PretrainedInit
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 
@@ -19,23 +19,20 @@ _LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
 
 
 def accept_layouts(module: nn.Module, part: str) -> None:
-    """Let `module.load_state_dict`, and that of any model around it, take every known layout.
+    """Let `load_state_dict` of a backbone, neck or head, alone or within a model, accept every known layout.
 
-    Args:
-        module (nn.Module): A backbone, neck or head.
-        part (str): What its keys begin with in a whole model, e.g. 'backbone.'.
+    `part` is what its keys begin with in a whole model, e.g. 'backbone.'.
     """
     module._register_load_state_dict_pre_hook(partial(_adapt_part, part=part), with_module=True)
 
 
 def accept_whole_files(state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """A pre-hook for `load_state_dict` of a whole model: the authors' heads are no part of their own in their files, so
-    hooks of the parts do not see them."""
+    """A `load_state_dict` pre-hook of whole models: the authors' names of heads have no prefix, so no other sees them."""
     _replace(state_dict, prefix, convert_names)
 
 
 def _adapt_part(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any, part: str) -> None:
-    # Of the authors' code bases only that for poses upsamples bilinearly.
+    # Within a model, the head is out of sight; of the authors' code, only that for poses upsamples bilinearly.
     bias_unused = bool(prefix) and getattr(module, 'fuse_upsample', None) == 'bilinear'
     _replace(state_dict, prefix, lambda state: adapt_state_dict(module, state, part, bias_unused))
 
@@ -50,12 +47,11 @@ def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str =
                      bias_unused: bool = False) -> dict[str, Tensor]:
     """Bring weights of any known layout into that of a model, and fit its windows and branches.
 
-    The model's own layout passes unchanged, as do weights of other models. Whether all weights are there and fit is for
-    `load_state_dict` or :func:`check_fit` to say.
+    The model's own layout and weights of other models pass unchanged. The result may lack weights, or hold others.
 
     Args:
         module (nn.Module): A whole model or a part of one.
-        state (Mapping[str, Tensor]): The weights of the module or of a whole file. They are not changed.
+        state (Mapping[str, Tensor]): Weights of the module or of a whole file.
         part (str): As in :func:`accept_layouts`. Default: '', a whole model.
         bias_unused (bool): As in :func:`convert_names`.
 
@@ -66,12 +62,11 @@ def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str =
         return dict(state)
     own = {name for name, _ in module.named_children()}
     if part:
-        # In a file of a whole model, unknown names belong to other parts; otherwise they are reported as surplus.
+        # Unknown names belong to other parts in a file of a whole model, and are surplus otherwise.
         whole = any(name.startswith(part) for name in state)
         state = {name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
                  for name, value in state.items()}
-        own = set()
-    adapted = convert_names(state, own, bias_unused)
+    adapted = convert_names(state, () if part else own - {'backbone'}, bias_unused)
     _leave_out(adapted, [name for name in adapted if not name.startswith(part)], f'weights beside {part}*')
     adapted = {name[len(part):]: value for name, value in adapted.items()}
     _fit_branches(module, adapted)
@@ -133,14 +128,8 @@ class Pretrained(PretrainedInit):
     """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit."""
 
     def __call__(self, module: nn.Module) -> None:
-        state = read_tensors(self.checkpoint)
-        if self.prefix:
-            prefix = self.prefix.rstrip('.') + '.'
-            state = {name[len(prefix):]: value for name, value in state.items() if name.startswith(prefix)}
-        load_weights(module, state, self.checkpoint, 'backbone.')
+        load_weights(module, read_tensors(self.checkpoint), self.checkpoint, 'backbone.')
         print_log(f'Loaded the backbone from {self.checkpoint}.', logger='current')
-        if hasattr(module, '_params_init_info'):
-            update_init_info(module, init_info=self._get_init_info())
 
 
 def check_pretrained(init_cfg: Optional[Union[Mapping, Sequence[Mapping]]]) -> list[Mapping]:

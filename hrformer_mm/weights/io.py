@@ -45,7 +45,7 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
         # PyTorch's message advises to switch its protection off: only the name in it is passed on.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
-            raise ValueError(f'{source} was not read: it is not a PyTorch checkpoint; download or copy it again') from None
+            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint. Copy it again') from None
         raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
                          'load it where that does no harm and save its tensors alone') from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
@@ -55,7 +55,7 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
 
 
 def find_tensors(content: Any, source: Union[str, os.PathLike]) -> dict[str, Tensor]:
-    """The weights in a checkpoint's content, bare or under 'state_dict', 'model' or 'module', without `module.` prefixes.
+    """The weights of a checkpoint, bare or under 'state_dict', 'model' or 'module', without their `module.` prefixes.
 
     Raises:
         ValueError: If there are none, or something else is among them; the error names `source`.

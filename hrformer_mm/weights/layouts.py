@@ -6,14 +6,11 @@ their heads apart from each other.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Optional
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
-
-from ..ops import relative_position_index, square_window
 
 TABLE = '.relative_position_bias_table'
 INDEX = '.relative_position_index'
@@ -42,19 +39,6 @@ _NAMES = [(re.compile(theirs), ours) for theirs, ours in (
     (r'(neck\.0\.(?:increase|downsample|final)\.|head\.(?:fc|final_layer)\.)', r'\1'),
     (r'(decode_head\.(?:pixels|auxiliary|attention|fuse|conv_seg)\.)', r'\1'),
 )]
-_TASKS = {'neck.0.': 'classification', 'head.fc.': 'classification', 'decode_head.': 'segmentation',
-          'head.final_layer.': 'pose'}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a file is: the `task` of its head ('backbone' if it has none), and whether `authors` trained it."""
-    task: str
-    authors: bool
-
-    def __str__(self) -> str:
-        whose = "the authors'" if self.authors else "mmpose's (or this package's)"
-        return f'a {self.task} file with {whose} names'
 
 
 def rename(name: str) -> Optional[str]:
@@ -67,47 +51,27 @@ def rename(name: str) -> Optional[str]:
     return None
 
 
-def recognise(state: Mapping[str, Tensor]) -> Layout:
-    """Tell a file's layout by its names.
+def convert_names(state: Mapping[str, Tensor], keep: Collection[str] = (),
+                  bias_unused: bool = False) -> dict[str, Tensor]:
+    """Rename the weights of any known layout to the names of a whole model of this package.
 
-    Raises:
-        ValueError: If it holds no HRFormer, or keys that belong to no layout; the error lists them.
-    """
-    authors = any('.attn.attn.q_proj.' in name for name in state)
-    if authors == any('.attn.attn.qkv.' in name for name in state):
-        raise ValueError('these are no HRFormer weights: there must be either stage2.0.branches.0.0.attn.attn.qkv.* '
-                         f'or ….q_proj.*, but the keys are {_some(list(state))}')
-    renamed = {name: rename(name) for name in state}
-    unknown = [name for name in state if renamed[name] is None]
-    if unknown:
-        raise ValueError(f'{len(unknown)} keys belong to no head that is known here: {_some(unknown)}')
-    tasks = [task for prefix, task in _TASKS.items() if any(name.startswith(prefix) for name in renamed.values())]
-    return Layout(tasks[0] if tasks else 'backbone', authors)
-
-
-def convert_names(state: Mapping[str, Tensor], keep: Collection[str] = (), bias_unused: bool = False) -> dict[str, Tensor]:
-    """Rename the weights of any known layout to the names of a whole model of this package. The result of this
-    function, weights of other models, and unknown names pass unchanged.
-
-    The authors' pose code trained tables of relative position bias that it did not use. They become zero, so that the
-    weights give their results with the bias switched on.
+    What has these names already passes unchanged, as do unknown names and weights of other models. The authors' pose
+    code trained tables of relative position bias that it did not use: they become zero.
 
     Args:
-        state (Mapping[str, Tensor]): The weights. They are not changed.
+        state (Mapping[str, Tensor]): The weights.
         keep (Collection[str]): First parts of names that are not renamed. Default: none.
-        bias_unused (bool): The weights come from the authors' pose code, although their head is not among them.
-            Default: False.
+        bias_unused (bool): The weights are the authors' for poses, even without their head. Default: False.
 
     Raises:
-        ValueError: If a projection lacks one of its three parts, or a table is not of a square window.
+        ValueError: If a projection lacks one of its three parts.
     """
     if not any('.attn.attn.' in name for name in state):
         return dict(state)
     renamed: dict[str, Tensor] = {}
     parts: dict[str, dict[str, Tensor]] = {}
     for name, value in state.items():
-        if name.split('.')[0] not in keep:
-            name = rename(name) or name
+        name = name if name.split('.')[0] in keep else rename(name) or name
         projection = re.fullmatch(r'(.+\.attn\.attn\.)([qkv])_proj\.(weight|bias)', name)
         if projection:
             parts.setdefault(f'{projection[1]}qkv.{projection[3]}', {})[projection[2]] = value
@@ -117,18 +81,9 @@ def convert_names(state: Mapping[str, Tensor], keep: Collection[str] = (), bias_
         if len(three) != 3:
             raise ValueError(f"{name} needs q_proj, k_proj and v_proj, but there is only {', '.join(sorted(three))}")
         renamed[name] = torch.cat([three['q'], three['k'], three['v']])
-    tables = [name for name in renamed if name.endswith(f'.attn.attn{TABLE}')]
     if parts and (bias_unused or any(name.startswith('head.final_layer.') for name in renamed)):
+        tables = [name for name in renamed if name.endswith(TABLE)]
         renamed.update({name: torch.zeros_like(renamed[name]) for name in tables})
         print_log(f"Set {len(tables)} tables of relative position bias to zero: the authors' pose code does not use "
                   'them.', logger='current')
-    for name in tables:
-        index = name.replace(TABLE, INDEX)
-        if index not in renamed:  # some files lack it
-            side = square_window(renamed[name])
-            renamed[index] = relative_position_index((side, side))
     return renamed
-
-
-def _some(names: list[str]) -> str:
-    return ', '.join(names[:8]) + (f', … ({len(names)} in all)' if len(names) > 8 else '')

@@ -1,18 +1,11 @@
-"""What a complete OCR head holds, so that a file can be checked where mmseg is not installed."""
+"""What a complete OCR head holds, to check a file where mmseg is not installed."""
 
 import math
 
 
 def ocr_shapes(in_channels: int, num_classes: int, version: str, channels: int = 512,
                key_channels: int = 256) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes of `OCRHead`.
-
-    Args:
-        in_channels (int): Channels of all streams together: 270, 480 or 1170.
-        num_classes (int): Classes.
-        version (str): 'v2' (3x3 convolutions) or 'v3' (7x7 grouped ones).
-        channels, key_channels (int): As in `OCRHead`.
-    """
+    """Keys and shapes of an `OCRHead` of `version` 'v2' or 'v3' over branches of `in_channels` channels together."""
     kernel, groups = (3, 1) if version == 'v2' else (7, math.gcd(in_channels, channels))
     entry = (channels, in_channels // groups, kernel, kernel)
     convs = {  # each followed by a batch norm
