@@ -9,7 +9,7 @@ from typing import Any, Optional
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from ..weights import adapt_state_dict, check_fit, fetch, find_tensors, is_web_address, read_checkpoint
+from ..weights import check_fit, fetch, find_tensors, fit_weights, is_web_address, read_checkpoint
 from .saving import POINTER
 
 
@@ -67,9 +67,8 @@ def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]
     if runner._resume:
         check_fit(source, state, own)
         return
-    state = adapt_state_dict(model, state)
     try:
-        check_fit(source, state, own, may_differ)
+        state = fit_weights(model, state, source, may_differ=may_differ)
     except ValueError as error:
         raise ValueError(f"{error}. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ="
                          "['decode_head.conv_seg']") from None

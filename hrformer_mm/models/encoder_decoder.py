@@ -12,7 +12,7 @@ from ..weights import accept_whole_files
 class EncoderDecoder(MMSegEncoderDecoder):
     """mmseg's `EncoderDecoder`, whose `load_state_dict` also accepts the authors' segmentation files.
 
-    In these, the head's names have no prefix, and only a hook of the whole model sees them. mmseg's own class needs what
+    The names of their heads have no prefix, so only a hook of the whole model sees them. mmseg's own class needs what
     `hrformer-mm convert` writes.
     """
 

@@ -2,7 +2,7 @@
 
 from .check import check_fit, check_state
 from .describe import describe_backbone
-from .door import accept_layouts, accept_whole_files, adapt_state_dict, check_pretrained, load_weights
+from .door import accept_layouts, accept_whole_files, adapt_state_dict, check_pretrained, fit_weights, load_weights
 from .download import fetch, is_web_address
 from .files import TEMPORARY, seal, verify, write_whole
 from .io import find_tensors, read_checkpoint, read_tensors, write_tensors
@@ -11,6 +11,7 @@ from .ocr import ocr_shapes
 
 __all__ = [
     'TEMPORARY', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit', 'check_pretrained',
-    'check_state', 'convert_names', 'describe_backbone', 'fetch', 'find_tensors', 'is_web_address', 'load_weights',
-    'ocr_shapes', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors', 'write_whole'
+    'check_state', 'convert_names', 'describe_backbone', 'fetch', 'find_tensors', 'fit_weights', 'is_web_address',
+    'load_weights', 'ocr_shapes', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors',
+    'write_whole'
 ]

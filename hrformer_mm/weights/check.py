@@ -41,13 +41,13 @@ def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor
     expected = {name: value.shape for name, value in own.items() if not name.startswith(may_differ)}
     for name, key, things in _OUTPUTS:
         if name in found and name in expected and len(found[name]) != expected[name][0]:
-            raise ValueError(f'{source} was not loaded: it has {len(found[name])} {things}, but the model has '
-                             f'{expected[name][0]} ({key}). Use the config that it was trained with')
+            raise ValueError(f'{source} has {len(found[name])} {things}, but the config has {expected[name][0]} '
+                             f'({key}). Use the config that it was trained with')
     theirs, ours = ({name.split('.')[0] for name in names} for names in (found, expected))
     if theirs & ours == {'backbone'} != ours:
         parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
-        raise ValueError(f'{source} was not loaded: it is of another task: it has {parts or "a backbone alone"}, but '
-                         f'the model has {wanted}. Use the config that it was trained with')
+        raise ValueError(f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
+                         f'{wanted}. Use the config that it was trained with')
     try:
         check_state(found, expected)
     except ValueError as error:

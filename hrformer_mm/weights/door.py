@@ -27,7 +27,7 @@ def accept_layouts(module: nn.Module, part: str) -> None:
 
 
 def accept_whole_files(state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """A `load_state_dict` pre-hook of whole models: the authors' names of heads have no prefix, so no other sees them."""
+    """A `load_state_dict` pre-hook of whole models, for the authors' heads: their names have no prefix."""
     _replace(state_dict, prefix, convert_names)
 
 
@@ -110,18 +110,24 @@ def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> Non
         print_log(f'Left out {len(names)} {what}.', logger='current')
 
 
-def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '') -> None:
-    """Adapt weights of any known layout, check that they are those of the module, and load them.
+def fit_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '',
+                may_differ: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """:func:`adapt_state_dict`, and :func:`check_fit` of the result.
 
     Raises:
-        ValueError: If they do not fit; the error names `source`.
+        ValueError: If the weights are not those of the module; the error names `source`.
     """
     try:
         adapted = adapt_state_dict(module, state, part)
     except ValueError as error:
         raise ValueError(f'{source} was not loaded: {error}') from error
-    check_fit(source, adapted, module.state_dict())
-    module.load_state_dict(adapted)
+    check_fit(source, adapted, module.state_dict(), may_differ)
+    return adapted
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '') -> None:
+    """Load weights of any known layout that pass :func:`fit_weights`."""
+    module.load_state_dict(fit_weights(module, state, source, part))
 
 
 class Pretrained(PretrainedInit):

@@ -4,8 +4,8 @@ import os
 import pytest
 import torch
 
-from hrformer_mm.models import ClassificationNeck, HRFormer
 from hrformer_mm.commands.convert import convert
+from hrformer_mm.models import ClassificationNeck, HRFormer
 from hrformer_mm.weights import ocr_shapes
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4))

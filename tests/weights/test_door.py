@@ -19,12 +19,13 @@ BACKBONE = dict(type='hrformer_mm.HRFormer', arch=MICRO)
 MODEL = dict(
     segmentation=('mmseg', dict(type='hrformer_mm.EncoderDecoder', backbone=BACKBONE, decode_head=dict(
         type='hrformer_mm.OCRHead', in_channels=[6, 12, 18, 24], num_classes=3, channels=8, key_channels=4))),
-    pose=('mmpose', dict(type='TopdownPoseEstimator', backbone=dict(BACKBONE, fuse_upsample='bilinear'), head=dict(
-        type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=5))),
+    pose=('mmpose', dict(type='TopdownPoseEstimator', backbone=dict(BACKBONE, fuse_upsample='bilinear'),
+                         head=dict(type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=5))),
     classification=('mmpretrain', dict(
-        type='ImageClassifier', backbone=BACKBONE, head=dict(type='LinearClsHead', num_classes=3, in_channels=16), neck=[
+        type='ImageClassifier', backbone=BACKBONE, neck=[
             dict(type='hrformer_mm.ClassificationNeck', in_channels=[6, 12, 18, 24], channels=(2, 2, 2, 2),
-                 out_channels=16), dict(type='GlobalAveragePooling')])))
+                 out_channels=16), dict(type='GlobalAveragePooling')],
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=16))))
 
 
 def build(task):
@@ -145,8 +146,8 @@ def test_init_cfg(tmp_path, kind, as_list):
     del state['module.backbone.conv2.weight']
     state['module.backbone.conv1.weight'] = torch.zeros(1, 2)
     torch.save(state, tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'a.pth was not loaded, \d+ of the .*1 missing: conv2.weight. Keys 1 of another '
-                       r'shape: conv1.weight is \(1, 2\), not \(64, 3, 3, 3\)'):
+    with pytest.raises(ValueError, match=r'a.pth was not loaded, \d+ of the .*1 missing: conv2.weight. Keys 1 of '
+                       r'another shape: conv1.weight is \(1, 2\), not \(64, 3, 3, 3\)'):
         HRFormer(MICRO, init_cfg=init_cfg).init_weights()
 
 
@@ -163,11 +164,11 @@ def test_what_does_not_fit_is_listed(change, message):
         load_weights(HRFormer(MICRO), state, 'a.pth', 'backbone.')
 
 
-def test_weights_of_another_kind_and_number(tmp_path):
+def test_weights_of_another_kind_and_number():
     model = nn.ModuleDict(dict(backbone=HRFormer(MICRO), head=nn.ModuleDict(dict(fc=nn.Linear(4, 3)))))
     for extra, message in (({}, 'another task: it has a backbone alone, but the model has head'),
                            ({'decode_head.conv_seg.bias': torch.zeros(3)}, 'another task: it has decode_head'),
-                           ({'classifier.bias': torch.zeros(5)}, r'it has 5 classes, but the model has 3 \(model.head')):
+                           ({'classifier.bias': torch.zeros(5)}, r'has 5 classes, but the config has 3 \(model.head')):
         with pytest.raises(ValueError, match=message):
             load_weights(model, {**backbone(), **extra}, 'a.pth')
 
