@@ -12,10 +12,10 @@ from mmengine.registry import Registry
 
 
 def check_int(name: str, value: Any, lowest: Optional[int] = 1) -> int:
-    """A whole number, from `lowest` up if it is given."""
+    """An integer, from `lowest` up if it is given."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         bound = '' if lowest is None else f' of at least {lowest}'
-        raise TypeError(f'{name} must be a whole number{bound}, but is {value!r}')
+        raise TypeError(f'{name} must be an integer{bound}, but is {value!r}')
     if lowest is not None and value < lowest:
         raise ValueError(f'{name} is {value!r}, but must be at least {lowest}')
     return int(value)
@@ -68,7 +68,7 @@ def check_sequence(name: str, value: Any, length: Optional[int] = None) -> tuple
 
 
 def check_ints(name: str, value: Any, length: Optional[int] = None, lowest: int = 1) -> tuple[int, ...]:
-    """A list of whole numbers."""
+    """A list of integers."""
     return tuple(check_int(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(check_sequence(name, value, length)))
 
 

@@ -13,7 +13,6 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 
 from hrformer_mm import to_deploy
-from hrformer_mm.ops import set_attention_backend, set_block_backend
 from hrformer_mm.commands.convert import convert
 from hrformer_mm.weights import read_tensors
 
@@ -80,27 +79,6 @@ def test_classification(converted_model, deploy):
     assert relative_error(logits, expected['logits']) <= 1e-5
     assert relative_error(maps[2], expected['stage4_2']) <= 1e-5
     assert relative_error(maps[3], expected['stage4_3']) <= 1e-5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('deploy, blocks', [(True, 'torch'), *(
-    pytest.param(deploy, 'triton', marks=pytest.mark.skipif(
-        not torch.cuda.is_available(), reason='takes eight minutes in the interpreter')) for deploy in (True, False))])
-def test_by_triton(converted_model, deploy, blocks):
-    """The Triton kernels, of attention in its interpreter where there is no GPU; elsewhere of blocks, too."""
-    pytest.importorskip('triton')
-    model, _ = converted_model('cls_tiny', 'hrformer-t_imagenet', deploy)
-    image, expected = golden.image('cls_tiny'), golden.expected('cls_tiny')
-    if torch.cuda.is_available():
-        model, image = model.cuda(), image.cuda()
-    previous = set_attention_backend('triton'), set_block_backend(blocks)
-    try:
-        with torch.no_grad():
-            logits = model(image, mode='tensor').cpu()
-    finally:
-        set_attention_backend(previous[0])
-        set_block_backend(previous[1])
-    assert relative_error(logits, expected['logits']) <= 1e-5
 
 
 def test_the_case_would_notice(converted_model):

@@ -1,5 +1,6 @@
 """From a released checkpoint to a plain file of tensors that loads strictly."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Union
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import weights
+from ..layers import conv_norm
 from ..models import ClassificationNeck, HRFormer
 from ..models.arch import ARCHS
 from .common import errors
@@ -60,8 +62,7 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
         arguments = weights.describe_backbone({k.removeprefix('backbone.'): v for k, v in converted.items()})
         model = _model(task, converted, arguments)
         converted = weights.adapt_state_dict(model, converted)
-        expected = {name: value.shape for name, value in model.state_dict().items()}
-        weights.check_state(converted, {**expected, **_ocr(task, converted, arguments)})
+        weights.check_state(converted, {name: value.shape for name, value in model.state_dict().items()})
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     weights.write_tensors(converted, destination)
@@ -69,33 +70,37 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
     return Conversion(Layout(task, authors), arguments, len(converted), parameters)
 
 
-def _classes(task: str, state: Mapping[str, Tensor]) -> int:
-    name = f'{_OUTPUTS[task]}.weight'
-    if name not in state:
-        raise ValueError(f'the key {name} is missing')
-    return len(state[name])
-
-
 def _model(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> nn.Module:
-    """A model of these weights on the meta device; of segmentation, the backbone alone, since the head needs mmseg."""
-    channels = arguments['arch']['channels']
+    """A model of the weights' shapes on the meta device, built without mmseg, mmpose and mmpretrain."""
+    channels, output = arguments['arch']['channels'], f'{_OUTPUTS.get(task)}.weight'
+    if task != 'backbone' and output not in state:
+        raise ValueError(f'the key {output} is missing')
     with torch.device('meta'):
         parts: dict[str, nn.Module] = dict(backbone=HRFormer(**arguments))
         if task == 'pose':
-            parts['head'] = nn.ModuleDict(dict(final_layer=nn.Conv2d(channels[0], _classes(task, state), 1)))
+            parts['head'] = nn.ModuleDict(dict(final_layer=nn.Conv2d(channels[0], len(state[output]), 1)))
         elif task == 'classification':
             parts['neck'] = nn.Sequential(ClassificationNeck(channels))
-            parts['head'] = nn.ModuleDict(dict(fc=nn.Linear(2048, _classes(task, state))))
+            parts['head'] = nn.ModuleDict(dict(fc=nn.Linear(2048, len(state[output]))))
+        elif task == 'segmentation':
+            entry = state.get('decode_head.pixels.0.weight')
+            parts['decode_head'] = _ocr_head(sum(channels), len(state[output]), 3 if entry is None else entry.shape[-1])
         return nn.ModuleDict(parts)
 
 
-def _ocr(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    if task != 'segmentation':
-        return {}
-    entry = state.get('decode_head.pixels.0.weight')
-    version = 'v3' if entry is not None and entry.shape[-1] == 7 else 'v2'
-    shapes = weights.ocr_shapes(sum(arguments['arch']['channels']), _classes(task, state), version)
-    return {f'decode_head.{name}': shape for name, shape in shapes.items()}
+def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
+    def conv(a: int, b: int, kernel: int = 1, groups: int = 1) -> list[nn.Module]:
+        return conv_norm(a, b, dict(type='BN'), kernel, groups=groups, bias=True, relu=True)
+
+    entry = (total, 512, kernel, math.gcd(total, 512) if kernel == 7 else 1)  # 7x7 is v3
+    return nn.ModuleDict(dict(
+        pixels=nn.Sequential(*conv(*entry)),
+        auxiliary=nn.Sequential(*conv(*entry), nn.Conv2d(512, classes, 1)),
+        attention=nn.ModuleDict(dict(
+            query=nn.Sequential(*conv(512, 256), *conv(256, 256)), key=nn.Sequential(*conv(512, 256), *conv(256, 256)),
+            value=nn.Sequential(*conv(512, 256)), project=nn.Sequential(*conv(256, 512)))),
+        fuse=nn.Sequential(*conv(1024, 512)),
+        conv_seg=nn.Conv2d(512, classes, 1)))
 
 
 @click.command('convert')

@@ -1,4 +1,4 @@
-"""The form for inference: the same arithmetic in fewer steps."""
+"""The deployment form: the same arithmetic in fewer and faster steps."""
 
 from .convert import to_deploy
 

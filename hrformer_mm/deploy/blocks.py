@@ -1,135 +1,170 @@
-"""The parts of a block as inference runs them."""
+"""The deployment form of a block and its parts."""
 
 from typing import Optional
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..kernels import triton_depthwise, triton_linear
-from ..layers import DepthwiseFFN, HRFormerBlock, WindowAttention
-from ..ops import Padding, by_kernels, window_attention
+from ..layers import DepthwiseFFN, HRFormerBlock, LocalWindowAttention
+from ..ops import (Padding, attention, centred_padding, merge_windows, padding_mask, partition_windows, shift_mask)
+from ..ops.attention import HEAD_MULTIPLE
+from .attention import batched_attention
 from .packed_conv import PackedConv
-
-ALIGNMENT = 8  # channels of a head: what batched products and attention kernels like
-
-
-def linear(x: Tensor,
-           conv: PackedConv,
-           norm: Optional[nn.LayerNorm] = None,
-           residual: Optional[Tensor] = None) -> Tensor:
-    """`residual + conv(norm(x))` of a 1x1 convolution and its activation, none or GELU, by one kernel.
-
-    (N, H, W, C) to (N, H, W, O).
-    """
-    norms = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
-    return triton_linear(x, conv.weight.flatten(1), conv.bias, *norms, conv.activation == 'gelu', residual)
+from .row_tiles import needs_row_tiles, row_tiles
 
 
 class DeployFFN(nn.Module):
-    """A :class:`DepthwiseFFN` whose norms are folded, each convolution with its GELU in one step."""
+    """A :class:`DepthwiseFFN` with folded norms; each convolution and its GELU are one step.
+
+    Args:
+        ffn (DepthwiseFFN): Its batch norms are folded.
+    """
 
     def __init__(self, ffn: DepthwiseFFN) -> None:
         super().__init__()
         self.fc1, self.fc2 = PackedConv(ffn.fc1, 'gelu'), PackedConv(ffn.fc2, 'gelu')
         self.dw3x3 = nn.Identity() if ffn.dw3x3 is None else PackedConv(ffn.dw3x3, 'gelu')
 
-    def forward(self, x: Tensor, norm: nn.Module) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W), after a norm over the last dimension of (N, H, W, C)."""
-        return self.contract(self.expand(x, norm))
-
-    def expand(self, x: Tensor, norm: nn.Module) -> Tensor:
-        """(N, C, H, W) to (N, hidden, H, W), after the norm."""
-        return self.dw3x3(self.fc1(norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
-
-    def contract(self, x: Tensor) -> Tensor:
-        """(N, hidden, H, W) to (N, C, H, W)."""
-        return self.fc2(x)
-
-    def add_by_kernels(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
-        """x + FFN(norm(x)) of (N, H, W, C)."""
-        y = linear(x, self.fc1, norm)
-        if isinstance(self.dw3x3, PackedConv):
-            y = triton_depthwise(y, self.dw3x3.weight, self.dw3x3.bias, True)
-        return linear(y, self.fc2, residual=x)
+    def forward(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        """(N, C, H, W) to (N, C, H, W), or to those rows of it that are asked for."""
+        return self.fc2(self.dw3x3(self.fc1(x))[:, :, rows])
 
 
 class DeployAttention(nn.Module):
-    """A :class:`WindowAttention` with its scale in the projection, its heads padded by zeros, its bias looked up."""
-
-    def __init__(self, attention: WindowAttention) -> None:
-        super().__init__()
-        heads, channels = attention.num_heads, attention.proj.in_features
-        size = channels // heads
-        padded = -(-size // ALIGNMENT) * ALIGNMENT
-        self.num_heads = heads
-        self.window_size = attention.window_size
-        self.with_pad_mask = attention.with_pad_mask
-        self.shift = attention.shift
-
-        def pad(x: Tensor, dim: int, parts: int) -> Tensor:
-            """Pad every head of every part along a dimension of parts * heads * size."""
-            x = x.unflatten(dim, (parts * heads, size))
-            zeros = x.new_zeros(*x.shape[:dim + 1], padded - size, *x.shape[dim + 2:])
-            return torch.cat([x, zeros], dim + 1).flatten(dim, dim + 1)
-
-        scale = torch.ones(3, channels, dtype=torch.float64)
-        scale[0] = size**-0.5
-        qkv = nn.Conv2d(channels, 3 * heads * padded, 1)
-        weight = attention.qkv.weight * scale.view(-1, 1).to(attention.qkv.weight)
-        qkv.weight.data = pad(weight.detach(), 0, 3)[:, :, None, None]
-        qkv.bias.data = pad((attention.qkv.bias * scale.flatten().to(attention.qkv.bias)).detach(), 0, 3)
-        proj = nn.Conv2d(heads * padded, channels, 1)
-        proj.weight.data = pad(attention.proj.weight.detach(), 1, 1)[:, :, None, None]
-        proj.bias.data = attention.proj.bias.detach()
-        self.qkv = PackedConv(qkv)
-        self.proj = PackedConv(proj)
-        bias = attention.relative_position_bias()
-        self.register_buffer('bias', None if bias is None else bias.detach().contiguous())
-
-    def forward(self, x: Tensor, norm: nn.Module, padding: Optional[Padding] = None) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C), after a norm."""
-        qkv = self.qkv(norm(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.proj(self._attend(qkv, padding).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-
-    def add_by_kernels(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
-        """x + attention(norm(x)) of (N, H, W, C)."""
-        return linear(self._attend(linear(x, self.qkv, norm)), self.proj, residual=x)
-
-    def _attend(self, qkv: Tensor, padding: Optional[Padding] = None) -> Tensor:
-        return window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.bias, self.with_pad_mask,
-                                scale=1.0, padding=padding, shift=self.shift)
-
-
-class DeployBlock(HRFormerBlock):
-    """An :class:`HRFormerBlock` of these parts, on CUDA in six kernels where block kernels are asked for.
+    """A :class:`LocalWindowAttention` whose projections contain the scale and heads padded with zeros, and whose bias is
+    looked up. The map is padded after the projection, with its bias.
 
     Args:
-        block (HRFormerBlock): Its batch norms have been folded. A feed-forward network with other norms stays as it is,
-            and the block then knows no kernels.
+        attention (LocalWindowAttention): Its weights are copied.
+    """
+
+    def __init__(self, attention: LocalWindowAttention) -> None:
+        super().__init__()
+        inner = attention.attn
+        heads, channels = inner.num_heads, inner.proj.in_features
+        size = channels // heads
+        self.num_heads, self.window_size = heads, attention.window_size
+        self.with_pad_mask, self.shift = attention.with_pad_mask, attention.shift
+        self.implementation = inner.implementation
+
+        def pad_heads(x: Tensor, dim: int, parts: int) -> Tensor:
+            """Pad every head of every part along a dimension of parts * heads * size."""
+            x = x.unflatten(dim, (parts * heads, size)).movedim(dim + 1, -1)
+            return F.pad(x, (0, -size % HEAD_MULTIPLE)).movedim(-1, dim + 1).flatten(dim, dim + 1)
+
+        weight, bias = inner.qkv.weight.detach(), inner.qkv.bias.detach()
+        scale = torch.ones(3, channels, dtype=torch.float64, device=weight.device)
+        scale[0] = size**-0.5
+        scale = scale.flatten()
+        self.qkv = PackedConv.from_weight(pad_heads((weight * scale[:, None]).to(weight.dtype), 0, 3),
+                                          pad_heads((bias * scale).to(bias.dtype), 0, 3))
+        self.proj = PackedConv.from_weight(pad_heads(inner.proj.weight.detach(), 1, 1), inner.proj.bias.detach())
+        table = inner.relative_position_bias()
+        self.register_buffer('bias', None if table is None else table.detach().contiguous())
+
+    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
+        """Attend within the windows of a map.
+
+        Args:
+            x (Tensor): (N, H, W, C).
+            padding (Padding, optional): The padding to whole windows of a tile of a map. Default: centred.
+
+        Returns:
+            Tensor: (N, H, W, C).
+        """
+        size = x.shape[1:3]
+        padding = centred_padding(size, self.window_size) if padding is None else padding
+        if torch.compiler.is_exporting():  # one operator for any size; padded positions are projected to the bias
+            qkv = _project(self.qkv, padding.pad(x))
+        else:
+            qkv = _pad(_project(self.qkv, x), padding, self.qkv.bias)
+        shifted = any(self.shift) and all(own > window for own, window in zip(size, self.window_size))
+        if shifted:
+            qkv = qkv.roll((-self.shift[0], -self.shift[1]), (1, 2))
+        q, k, v = partition_windows(qkv, self.window_size, 3, self.num_heads).unbind(0)
+        out = self._attend(q, k, v, self._masked_bias(qkv, size, padding, shifted))
+        out = merge_windows(out, self.window_size, qkv.shape[1:3])
+        out = out.roll(self.shift, (1, 2)) if shifted else out
+        return _project(self.proj, padding.crop(out))
+
+    def _masked_bias(self, qkv: Tensor, size: tuple[int, int], padding: Padding, shifted: bool) -> Optional[Tensor]:
+        if not (self.with_pad_mask or shifted):
+            return self.bias
+        if shifted:
+            mask = shift_mask(qkv.shape[1:3], self.window_size, self.shift, qkv.device)
+        else:
+            mask = padding_mask(size, self.window_size, padding, qkv.device)
+        bias = qkv.new_zeros(()) if self.bias is None else self.bias
+        return bias.masked_fill(mask.repeat(qkv.shape[0], 1, 1, 1), float('-inf'))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+        if q.device.type != 'cpu' or self.implementation == 'sdpa':
+            return attention(q, k, v, bias, 1.0, self.implementation or 'sdpa')
+        # An exported graph holds PyTorch's operators only.
+        if torch.is_grad_enabled() or torch.compiler.is_exporting() or torch.jit.is_tracing():
+            return attention(q, k, v, bias, 1.0, 'plain')
+        return batched_attention(q, k, v, None if bias is None else bias.to(q.dtype))
+
+
+class DeployBlock(nn.Module):
+    """The deployment form of an :class:`HRFormerBlock`; on the CPU it processes large maps in tiles of rows.
+
+    Args:
+        block (HRFormerBlock): Its batch norms are folded. An FFN with other norms is kept.
     """
 
     def __init__(self, block: HRFormerBlock) -> None:
-        nn.Module.__init__(self)  # the layers are there
-        self.hidden_channels, self.window_size, self.recompute = block.hidden_channels, block.window_size, False
-        self.norm1 = block.norm1
-        self.attn = nn.ModuleDict({'attn': DeployAttention(block.attn['attn'])})
-        self.norm2 = block.norm2
+        super().__init__()
+        self.norm1, self.attn, self.norm2 = block.norm1, DeployAttention(block.attn), block.norm2
         folded = all(norm is None or isinstance(norm, nn.Identity)
                      for norm in (block.ffn.norm1, block.ffn.norm2, block.ffn.norm3))
         self.ffn = DeployFFN(block.ffn) if folded else block.ffn
-        self.drop_path = nn.Identity()  # as it is in evaluation
+        self.hidden_channels = block.ffn.fc1.out_channels
+        # A position depends on its window and its neighbors only, and windows do not cross the borders of tiles.
+        self.supports_tiles = folded and not any(block.attn.shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W), quickest in channels-last memory."""
-        if not self._fits_kernels(x):
-            return super().forward(x)
-        x = self.attn['attn'].add_by_kernels(x.permute(0, 2, 3, 1), self.norm1)
-        return self.ffn.add_by_kernels(x, self.norm2).permute(0, 3, 1, 2)
+        """(N, C, H, W) to (N, C, H, W); fastest in channels-last memory."""
+        x = x.permute(0, 2, 3, 1)
+        if self.supports_tiles and not torch.is_grad_enabled() and needs_row_tiles(x, self.hidden_channels):
+            return self._run_in_row_tiles(x).permute(0, 3, 1, 2)
+        x = x + self.attn(self.norm1(x))
+        return x.permute(0, 3, 1, 2) + self.ffn(self.norm2(x).permute(0, 3, 1, 2))
 
-    def _fits_kernels(self, x: Tensor) -> bool:
-        """Whether the kernels are asked for, and compute this: they cast nothing, and have no gradients."""
-        if not by_kernels(x) or not isinstance(self.ffn, DeployFFN) or x.dtype != self.norm1.weight.dtype:
-            return False
-        if torch.is_autocast_enabled('cuda' if x.is_cuda else 'cpu'):
-            return False
-        return not (torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters())))
+    def _run_in_row_tiles(self, x: Tensor) -> Tensor:
+        h, height = x.shape[1], self.attn.window_size[0]
+        padding = centred_padding(x.shape[1:3], self.attn.window_size)
+        attended = torch.empty_like(x)
+        for images, rows in row_tiles(x, self.hidden_channels, height, padding.top):
+            part = x[images, rows]
+            own = Padding(padding.top if rows.start == 0 else 0, padding.bottom if rows.stop == h else 0,
+                          padding.left, padding.right)
+            torch.add(part, self.attn(self.norm1(part), own), out=attended[images, rows])
+        out = torch.empty_like(x)
+        for images, rows in row_tiles(x, self.hidden_channels):
+            # The depth-wise convolution reads one row beyond the tile.
+            first, last = max(rows.start - 1, 0), min(rows.stop + 1, h)
+            part = self.norm2(attended[images, first:last]).permute(0, 3, 1, 2)
+            part = self.ffn(part, slice(rows.start - first, rows.stop - first)).permute(0, 2, 3, 1)
+            torch.add(attended[images, rows], part, out=out[images, rows])
+        return out
+
+
+def _project(conv: PackedConv, x: Tensor) -> Tensor:
+    """Apply a 1x1 convolution to (N, H, W, C)."""
+    return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def _pad(x: Tensor, padding: Padding, value: Tensor) -> Tensor:
+    """Pad (N, H, W, C) with the vector `value`, (C,)."""
+    if not any(padding):
+        return x
+    n, h, w, c = x.shape
+    out = x.new_empty(n, h + padding.top + padding.bottom, w + padding.left + padding.right, c)
+    bottom, right = padding.top + h, padding.left + w
+    out[:, padding.top:bottom, padding.left:right] = x
+    for border in (out[:, :padding.top], out[:, bottom:], out[:, padding.top:bottom, :padding.left],
+                   out[:, padding.top:bottom, right:]):
+        border.copy_(value.to(x.dtype).expand_as(border))
+    return out

@@ -7,17 +7,17 @@ from torch import nn
 
 
 def compile_frozen(module: nn.Module, arguments: Mapping[str, Any]) -> None:
-    """Have a module compiled at its first call for every new size, with its weights taken for constants.
+    """Compile a module at its first call for every new size, with its weights as constants.
 
-    Only constants are laid out ahead of the calls, and only before constants does a convolution take its GELU along,
-    on the CPU. The option has to be in force while the module is called: as an argument of torch.compile it comes
-    too late for the tracer, and weights are inputs of the graph after all.
+    The compiler lays out only constants ahead of the calls, and only fuses GELU into a convolution with a constant
+    weight, on the CPU. The option must be set while the module is called: as an argument of torch.compile it comes too
+    late for the tracer, and weights become inputs of the graph.
 
     Args:
-        module (nn.Module): Its calls without gradients are compiled; parameters, names and copies stay what they are.
-        arguments (Mapping): Of torch.compile.
+        module (nn.Module): Its calls without gradients are compiled; parameters, names and copies are unchanged.
+        arguments (Mapping): Arguments of torch.compile.
     """
-    from torch._inductor import config  # takes a second, and only who compiles needs it
+    from torch._inductor import config  # takes a second to import
     module.compile(**arguments)
     compiled = module._compiled_call_impl
 

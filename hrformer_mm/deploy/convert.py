@@ -1,68 +1,79 @@
-"""From a model that trains to its form for inference."""
+"""From a trained model to its deployment form."""
 
 import copy
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, Union
 
+import torch
 from torch import nn
 
 from ..layers import HRFormerBlock, PointwiseConv
 from ..models import HRFormer
 from .blocks import DeployBlock
 from .compiling import compile_frozen
-from .cuda_graphs import replay_calls
 from .fold import fold_batch_norms
 from .packed_conv import PackedConv
 
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, cuda_graphs: bool = False) -> Model:
-    """A copy for inference, with the same inputs and outputs.
+def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Model:
+    """Make a copy of a model for inference, with the same inputs and outputs.
 
-    Batch norms are folded into convolutions; convolutions and projections have weights laid out for the CPU's
+    Batch norms are folded into convolutions; the weights of convolutions and projections are laid out for the CPU's
     library, with GELU in the same step; attention has its scale in the projection, heads padded to a multiple of 8
     channels, and its bias looked up once.
 
     Args:
-        model (nn.Module): The backbone, or any model on it; it stays as it is.
-        compile (bool | dict): Whether the backbone is compiled at its first call for every new size, or the arguments
-            of torch.compile. Default of these: dynamic=False.
-        cuda_graphs (bool): Whether on CUDA the backbone is recorded at its second call for every size, and replayed
-            from then on: a single launch, where small batches otherwise wait for the host.
+        model (nn.Module): The backbone, or any model that contains it; it is unchanged.
+        compile (bool | dict): Compile the backbone at its first call for every new size, or the arguments of
+            torch.compile. Default: False; of the arguments: dynamic=False.
 
     Returns:
-        nn.Module: In evaluation mode, without gradients, for the device and dtype of the model.
+        nn.Module: In evaluation mode, without gradients, on the device and in the dtype of the model.
 
     Raises:
-        TypeError, ValueError: If there is no HRFormer in the model, if the model is in this form already, if `compile`
-            is neither a bool nor a dict, or if the model is both to be compiled and recorded.
+        TypeError, ValueError: If the model contains no HRFormer or is in the deployment form already, or if `compile`
+            is neither a bool nor a dict.
     """
     if not isinstance(compile, (bool, Mapping)):
         raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
-    if compile is not False and cuda_graphs:
-        raise ValueError('cuda_graphs records what is not compiled: leave one of cuda_graphs and compile out '
-                         "(compile=dict(mode='reduce-overhead') does both)")
     if not any(isinstance(module, HRFormer) for module in model.modules()):
-        raise ValueError(f'{type(model).__name__} has no hrformer_mm.HRFormer in it')
-    if any(isinstance(module, DeployBlock) for module in model.modules()):
-        raise ValueError(f'{type(model).__name__} is in its form for inference already: take it as it is, or the model '
-                         'that it was made of')
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    fold_batch_norms(model)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, HRFormerBlock):
-                module._modules[name] = DeployBlock(child).eval()
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if (type(child) in (nn.Conv2d, PointwiseConv) and child.padding_mode == 'zeros'
-                    and not isinstance(child.padding, str)):
-                module._modules[name] = PackedConv(child)
+        raise ValueError(f'{type(model).__name__} contains no hrformer_mm.HRFormer')
+    if is_deployed(model):
+        raise ValueError(f'{type(model).__name__} is in the deployment form already: use it as it is, or convert the '
+                         'model that it was made from')
+    with torch.inference_mode(False):  # tensors of that mode have no version, by which packed weights are kept current
+        model = copy.deepcopy(model).eval().requires_grad_(False)
+        fold_batch_norms(model)
+        _replace(model, HRFormerBlock, DeployBlock)
+        if 'hrformer_mm.models.ocr_head' in sys.modules:  # it needs mmseg
+            from .ocr import DeployOCRHead, OCRHead
+            _replace(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
+        _replace(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
     if compile is not False:
-        for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):
+        for backbone in _backbones(model):
             compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
-    if cuda_graphs:
-        for backbone in (module for module in model.modules() if isinstance(module, HRFormer)):
-            replay_calls(backbone)
-    return model
+    return model.eval()
+
+
+def is_deployed(model: nn.Module) -> bool:
+    """Return whether a model is in the deployment form."""
+    return any(isinstance(module, DeployBlock) for module in model.modules())
+
+
+def _backbones(model: nn.Module) -> Iterator[HRFormer]:
+    return (module for module in model.modules() if isinstance(module, HRFormer))
+
+
+def _replace(model: nn.Module, kind: type, replacement: Callable[[Any], nn.Module]) -> None:
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, kind):
+                module._modules[name] = replacement(child)
+
+
+def _can_pack(conv: nn.Conv2d) -> bool:
+    return (type(conv) in (nn.Conv2d, PointwiseConv) and conv.padding_mode == 'zeros'
+            and not isinstance(conv.padding, str))

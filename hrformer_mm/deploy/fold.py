@@ -1,4 +1,4 @@
-"""Batch norms of evaluation, folded into the convolutions before them."""
+"""Folding batch norms of evaluation mode into the convolutions before them."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,10 @@ from ..models import HRFormer
 
 
 def fold_batch_norms(model: nn.Module) -> None:
-    """Fold every batch norm that is known to follow its convolution directly; leave `nn.Identity` in its place.
+    """Replace every batch norm that directly follows its convolution by `nn.Identity`, and fold it into the convolution.
 
-    Known are rows of modules (`nn.Sequential`), mmcv's `ConvModule`, and the parts of HRFormer. In other modules the
-    order of the children says nothing about the order of computation, and they stay as they are.
+    This covers `nn.Sequential`, mmcv's `ConvModule` and the parts of HRFormer. The order of the children of other modules
+    says nothing about the order of computation, so they are unchanged.
     """
     for module in list(model.modules()):
         for conv, norm in list(_pairs(module)):

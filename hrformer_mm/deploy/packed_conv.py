@@ -1,6 +1,6 @@
 """A convolution whose weight is laid out once for oneDNN, with the activation in the same step."""
 
-from typing import Any
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -12,22 +12,30 @@ _ACTIVATIONS = {'none': lambda x: x, 'relu': F.relu, 'gelu': F.gelu}
 class PackedConv(nn.Module):
     """`activation(conv(x))` for inference.
 
-    On the CPU, in float32 and bfloat16, it is one call of oneDNN on a weight in oneDNN's own layout, which a plain
-    call makes anew each time. Elsewhere, while a graph is traced, and where a gradient is wanted, it is the
-    convolution and then the activation.
+    On the CPU, in float32 and bfloat16, it is one call of oneDNN on a weight in oneDNN's own layout, to which a plain
+    call reorders it each time. Elsewhere, while a graph is traced, and where a gradient is needed, it is the convolution
+    and then the activation.
 
     Args:
-        conv (nn.Conv2d): The convolution; its weight and bias are taken over.
-        activation (str): 'none', 'relu' or 'gelu' (exact).
+        conv (nn.Conv2d): The convolution; the weight and bias are copied.
+        activation (str): 'none', 'relu' or 'gelu' (exact). Default: 'none'.
     """
 
     def __init__(self, conv: nn.Conv2d, activation: str = 'none') -> None:
         super().__init__()
-        self.weight = nn.Parameter(conv.weight.detach(), requires_grad=False)
-        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach(), requires_grad=False)
+        self.weight = nn.Parameter(conv.weight.detach().clone(), requires_grad=False)
+        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().clone(), requires_grad=False)
         self.arguments = (conv.stride, conv.padding, conv.dilation, conv.groups)
         self.activation = activation
-        self._packed: Any = None
+        self._packed: Any = None  # the version and address of the weight that was packed, and the result
+
+    @classmethod
+    def from_weight(cls, weight: Tensor, bias: Optional[Tensor]) -> 'PackedConv':
+        """Make a 1x1 convolution of the weight (O, C) and bias (O,) of a projection."""
+        conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None, device='meta')
+        conv.weight = nn.Parameter(weight[:, :, None, None], requires_grad=False)
+        conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+        return cls(conv)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, O, H', W'), in channels-last memory."""
@@ -36,11 +44,16 @@ class PackedConv(nn.Module):
             x = F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
             return _ACTIVATIONS[self.activation](x)
         x = x.contiguous(memory_format=torch.channels_last)
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, padding, stride, dilation, groups, list(x.shape))
-        return torch.ops.mkldnn._convolution_pointwise(x, self._packed, self.bias, padding, stride, dilation, groups,
+        return torch.ops.mkldnn._convolution_pointwise(x, self._pack(x), self.bias, padding, stride, dilation, groups,
                                                        self.activation, [], 'none')
+
+    def _pack(self, x: Tensor) -> Tensor:
+        current = (self.weight._version, self.weight.data_ptr())  # changes when weights are loaded or edited
+        if self._packed is None or self._packed[0] != current:
+            stride, padding, dilation, groups = self.arguments
+            self._packed = current, torch.ops.mkldnn._reorder_convolution_weight(
+                self.weight, padding, stride, dilation, groups, list(x.shape))
+        return self._packed[1]
 
     def _can_pack(self, x: Tensor) -> bool:
         if torch.compiler.is_compiling() or torch.jit.is_tracing() or x.device.type != 'cpu' or x.requires_grad:
@@ -51,12 +64,8 @@ class PackedConv(nn.Module):
                                                          (x.dtype == torch.bfloat16 and
                                                           torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
-    def _apply(self, fn: Any, recurse: bool = True) -> 'PackedConv':
-        self._packed = None  # another device or dtype
-        return super()._apply(fn, recurse)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_packed': None}  # is of this process alone
+        return {**self.__dict__, '_packed': None}  # cannot be pickled or copied
 
     def extra_repr(self) -> str:
         return f'{tuple(self.weight.shape)}, activation={self.activation!r}'

@@ -1,16 +1,16 @@
 """The building blocks: modules of one concept each."""
 
-from .attention import WindowAttention
+from .attention import LocalWindowAttention, WindowAttention
 from .block import HRFormerBlock
 from .bottleneck import Bottleneck
-from .checkpointing import checkpointed, run_blocks
-from .conv import conv_norm
-from .ffn import DepthwiseFFN, PointwiseConv
-from .fusion import StreamFusion
+from .checkpointing import CHECKPOINTING, run_checkpointed
+from .conv import PointwiseConv, PointwiseLinear, conv_norm
+from .ffn import DepthwiseFFN
+from .fusion import UPSAMPLES, BranchFusion
 from .norm import norm_layer
-from .streams import side_by_side, side_streams
 
 __all__ = [
-    'Bottleneck', 'DepthwiseFFN', 'HRFormerBlock', 'PointwiseConv', 'StreamFusion', 'WindowAttention', 'checkpointed',
-    'conv_norm', 'norm_layer', 'run_blocks', 'side_by_side', 'side_streams'
+    'CHECKPOINTING', 'UPSAMPLES', 'Bottleneck', 'BranchFusion', 'DepthwiseFFN', 'HRFormerBlock',
+    'LocalWindowAttention', 'PointwiseConv', 'PointwiseLinear', 'WindowAttention', 'conv_norm', 'norm_layer',
+    'run_checkpointed'
 ]

@@ -6,21 +6,87 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import Padding, project, relative_position_index, window_attention
-from .norm_project import norm_project
+from ..ops import (attention, centred_padding, merge_windows, padding_mask, partition_windows, relative_position_index,
+                   shift_mask)
+from ..ops.attention import HEAD_MULTIPLE
+from .conv import PointwiseLinear
 
 
 class WindowAttention(nn.Module):
-    """Multi-head self-attention within windows that do not overlap.
+    """Multi-head self-attention within non-overlapping windows of a map.
 
     Args:
         channels (int): Channels of the map.
-        num_heads (int): Heads; they divide the channels.
+        num_heads (int): Number of heads; it divides the channels.
         window_size (tuple[int, int]): Height and width of a window.
-        with_rpe (bool): Whether the relative position bias is added. The authors' pose weights go without it.
-        with_pad_mask (bool): Whether padded places are left out of the softmax. No released weights do so.
-        shifted (bool): Whether the windows are moved by half their size, as in every other block of Swin; not with
-            `with_pad_mask`, since a window at the border may then hold nothing else.
+        with_rpe (bool): Add the relative position bias. Default: True.
+        implementation (str, optional): 'sdpa' or 'plain', see :func:`hrformer_mm.ops.attention`. Default: 'plain' on
+            the CPU, 'sdpa' elsewhere.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 num_heads: int,
+                 window_size: tuple[int, int],
+                 with_rpe: bool = True,
+                 implementation: Optional[str] = None) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.implementation = implementation
+        self.relative_position_bias_table = None
+        if with_rpe:
+            rows = (2 * window_size[0] - 1) * (2 * window_size[1] - 1)
+            self.relative_position_bias_table = nn.Parameter(torch.empty(rows, num_heads))
+            nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+            self.register_buffer('relative_position_index', relative_position_index(window_size))
+        self.qkv = PointwiseLinear(channels, 3 * channels)
+        self.proj = PointwiseLinear(channels, channels)
+
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Attend within the windows of a map.
+
+        Args:
+            x (Tensor): (N, H, W, C); the window divides H and W.
+            mask (Tensor, optional): bool, (windows of an image, 1, 1 or L, L) with L positions in a window; True for
+                keys that are ignored.
+
+        Returns:
+            Tensor: (N, H, W, C).
+        """
+        size, head_size = x.shape[1:3], x.shape[3] // self.num_heads
+        implementation = self.implementation or ('plain' if x.device.type == 'cpu' else 'sdpa')
+        q, k, v = partition_windows(self.qkv(x), self.window_size, 3, self.num_heads,
+                                    HEAD_MULTIPLE if implementation == 'sdpa' else 1).unbind(0)
+        bias = self.relative_position_bias()
+        if mask is not None:
+            bias = q.new_zeros(()) if bias is None else bias
+            bias = bias.masked_fill(mask.repeat(x.shape[0], 1, 1, 1), float('-inf'))
+        out = attention(q, k, v, bias, head_size**-0.5, implementation)
+        return self.proj(merge_windows(out[..., :head_size], self.window_size, size))
+
+    def relative_position_bias(self) -> Optional[Tensor]:
+        """Look up the bias of every pair of query and key, (1, heads, L, L), or None without such a bias."""
+        if self.relative_position_bias_table is None:
+            return None
+        return F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)[None]
+
+    def extra_repr(self) -> str:
+        return f'num_heads={self.num_heads}, window_size={self.window_size}'
+
+
+class LocalWindowAttention(nn.Module):
+    """Window attention over a map of any size: the map is padded with zeros around its centre to whole windows.
+
+    As in the authors' code, padded positions take part in the softmax; their keys and values are the biases of the
+    projection.
+
+    Args:
+        channels, num_heads, window_size, with_rpe, implementation: As in :class:`WindowAttention`.
+        with_pad_mask (bool): Ignore padded positions in the softmax. No released weights were trained so.
+            Default: False.
+        shifted (bool): Shift the windows by half their size, as in every other block of Swin. Incompatible with
+            `with_pad_mask`, since a window at the border may then hold nothing but padding. Default: False.
     """
 
     def __init__(self,
@@ -29,47 +95,27 @@ class WindowAttention(nn.Module):
                  window_size: tuple[int, int],
                  with_rpe: bool = True,
                  with_pad_mask: bool = False,
-                 shifted: bool = False) -> None:
+                 shifted: bool = False,
+                 implementation: Optional[str] = None) -> None:
         super().__init__()
-        self.num_heads = num_heads
         self.window_size = window_size
         self.with_pad_mask = with_pad_mask
         self.shift = (window_size[0] // 2, window_size[1] // 2) if shifted else (0, 0)
-        self.relative_position_bias_table = None
-        if with_rpe:
-            rows = (2 * window_size[0] - 1) * (2 * window_size[1] - 1)
-            self.relative_position_bias_table = nn.Parameter(torch.empty(rows, num_heads))
-            nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-            self.register_buffer('relative_position_index', relative_position_index(window_size))
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.attn = WindowAttention(channels, num_heads, window_size, with_rpe, implementation)
 
-    def forward(self, x: Tensor, norm: Optional[nn.Module] = None, padding: Optional[Padding] = None) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C).
-
-        Args:
-            x (Tensor): The map.
-            norm (nn.Module, optional): Applied to it first.
-            padding (Padding, optional): For a part of a map, see :func:`window_attention`.
-        """
-        return self.project(self.attend(x, norm, padding))
-
-    def attend(self, x: Tensor, norm: Optional[nn.Module] = None, padding: Optional[Padding] = None) -> Tensor:
-        """All but the last projection."""
-        qkv = norm_project(x, norm, self.qkv, lambda x: project(x, self.qkv.weight, self.qkv.bias))
-        return window_attention(qkv, self.qkv.bias, self.num_heads, self.window_size, self.relative_position_bias(),
-                                self.with_pad_mask, padding=padding, shift=self.shift)
-
-    def project(self, x: Tensor) -> Tensor:
-        """The last projection."""
-        return project(x, self.proj.weight, self.proj.bias)
-
-    def relative_position_bias(self) -> Optional[Tensor]:
-        """The bias of every (query, key) pair, (heads, L, L), or None."""
-        if self.relative_position_bias_table is None:
-            return None
-        return F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, H, W, C) to (N, H, W, C)."""
+        size = x.shape[1:3]
+        padding = centred_padding(size, self.window_size)
+        x = padding.pad(x)
+        if self.with_pad_mask:
+            return padding.crop(self.attn(x, padding_mask(size, self.window_size, padding, x.device)))
+        # As in Swin, windows stay where they are if one spans the height or width of the map.
+        if any(self.shift) and all(own > window for own, window in zip(size, self.window_size)):
+            (down, right), padded = self.shift, x.shape[1:3]
+            x = self.attn(x.roll((-down, -right), (1, 2)), shift_mask(padded, self.window_size, self.shift, x.device))
+            return padding.crop(x.roll((down, right), (1, 2)))
+        return padding.crop(self.attn(x))
 
     def extra_repr(self) -> str:
-        return (f'num_heads={self.num_heads}, window_size={self.window_size}, with_pad_mask={self.with_pad_mask}, '
-                f'shift={self.shift}')
+        return f'with_pad_mask={self.with_pad_mask}, shift={self.shift}'

@@ -1,43 +1,59 @@
-"""Activation checkpointing that leaves no trace in the statistics of batch norms."""
+"""Activation checkpointing that updates the statistics of batch norms once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any, ContextManager, Union
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
+
+# What `with_cp` accepts: nothing is recomputed; everything within a block; all but its convolutions and projections.
+CHECKPOINTING = (False, True, 'cheap')
+_EXPENSIVE = (torch.ops.aten.convolution.default, torch.ops.aten.addmm.default, torch.ops.aten.mm.default)
 
 
-def run_blocks(blocks: nn.Sequential, x: Tensor, with_cp: bool) -> Tensor:
-    """Run blocks in a row, each checkpointed if `with_cp` is set."""
-    for block in blocks:
-        x = checkpointed(block, x, owner=block) if with_cp else block(x)
-    return x
+def run_checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, with_cp: Union[bool, str],
+                     module: nn.Module) -> Tensor:
+    """Call a function, and recompute its activations in the backward pass.
 
+    The recomputation draws the same random numbers, and does not update the running statistics of batch norms again.
 
-def checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, owner: nn.Module) -> Tensor:
-    """Run `function`, keep only its input, and run it once more in the backward pass.
-
-    The second run draws the same random numbers as the first, and does not update the running statistics of the
-    batch norms in `owner`, which the first has updated. Where no gradients are recorded it is a plain call.
+    Args:
+        function (callable): A module, or a function that calls one.
+        x (Tensor): Its input.
+        with_cp (bool | str): True: save only the input. 'cheap': save the outputs of convolutions and projections too,
+            and recompute norms, activations and attention. False: call the function without checkpointing.
+        module (nn.Module): The module that holds the batch norms.
     """
-    if not torch.is_grad_enabled():
+    if not with_cp or not torch.is_grad_enabled():
         return function(x)
-    return checkpoint(function, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(owner)))
+    return checkpoint(function, x, use_reentrant=False, context_fn=partial(_contexts, module, with_cp == 'cheap'))
+
+
+def _contexts(module: nn.Module, selective: bool) -> tuple[ContextManager, ContextManager]:
+    forward, recompute = create_selective_checkpoint_contexts(_policy) if selective else (nullcontext(), nullcontext())
+    return forward, _frozen_statistics(module, recompute)
+
+
+def _policy(context: Any, op: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
+    return CheckpointPolicy.MUST_SAVE if op in _EXPENSIVE else CheckpointPolicy.PREFER_RECOMPUTE
 
 
 @contextmanager
-def _statistics_kept(owner: nn.Module) -> Iterator[None]:
-    norms = [m for m in owner.modules() if isinstance(m, _BatchNorm)]
-    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+def _frozen_statistics(module: nn.Module, recompute: ContextManager) -> Iterator[None]:
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
+    saved = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        # The statistics still go in, so that the second run saves the same tensors, but with no weight; and it counts
-        # on a copy, since a SyncBatchNorm insists on a counter.
+        # The statistics stay inputs, so that the recomputation saves the same tensors, but with a weight of 0; the
+        # counter is a copy, since SyncBatchNorm needs one.
         norm.momentum = 0.0
         norm.num_batches_tracked = None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
     try:
-        yield
+        with recompute:
+            yield
     finally:
-        for norm, (momentum, count) in zip(norms, kept):
+        for norm, (momentum, count) in zip(norms, saved):
             norm.momentum, norm.num_batches_tracked = momentum, count

@@ -9,7 +9,7 @@ from ..arguments import (check_bool, check_choice, check_int, check_ints, check_
                          check_sequence)
 from ..layers.fusion import UPSAMPLES
 
-# A variant: modules in stages 1 to 4, channels and heads of the four streams, and the authors' rate of drop path.
+# A variant: modules in stages 1 to 4, channels and heads of the four branches, and the authors' rate of drop path.
 ARCHS: dict[str, dict[str, Any]] = {
     'tiny': dict(num_modules=(1, 1, 3, 2), channels=(18, 36, 72, 144), num_heads=(1, 2, 4, 8), drop_path_rate=0.0),
     'small': dict(num_modules=(1, 1, 4, 2), channels=(32, 64, 128, 256), num_heads=(1, 2, 4, 8), drop_path_rate=0.1),
@@ -22,7 +22,7 @@ WindowSizes = Union[int, Sequence[Union[int, Sequence[int]]]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Stage 2, 3 or 4: the same module `num_modules` times; the tuples have one entry per stream."""
+    """Stage 2, 3 or 4: the same module `num_modules` times; the tuples have one entry per branch."""
     num_modules: int
     num_blocks: tuple[int, ...]
     channels: tuple[int, ...]
@@ -45,8 +45,8 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
 
     Args:
         arch (str | dict): 'tiny', 'small', 'base', or a dict with `num_modules` (four numbers), `channels` and
-            `num_heads` (one per stream) and, if need be, `num_blocks` (2), `mlp_ratio` (4), `drop_path_rate` (0).
-        window_sizes (int | Sequence): One window for all streams, or four, one per stream; each a number or a
+            `num_heads` (one per branch) and, if need be, `num_blocks` (2), `mlp_ratio` (4), `drop_path_rate` (0).
+        window_sizes (int | Sequence): One window for all branches, or four, one per branch; each a number or a
             (height, width) pair.
 
     Raises:
@@ -68,7 +68,7 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     heads = check_ints('arch.num_heads', arch['num_heads'], 4)
     blocks = check_int('arch.num_blocks', arch['num_blocks'])
     ratio = check_positive('arch.mlp_ratio', arch['mlp_ratio'])
-    if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all streams
+    if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all branches
         window_sizes = (check_ints('window_sizes', window_sizes, 2), ) * 4
     windows = _windows('window_sizes', window_sizes, 4)
     stages = tuple(
@@ -96,16 +96,16 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         stage, key = extra[name], f'extra.{name}'
         if not isinstance(stage, Mapping):
             raise TypeError(f'{key} must be a dict, but is {stage!r}')
-        streams = int(name[-1])
+        branches = int(name[-1])
         attention = ('num_heads', 'mlp_ratios', 'window_sizes')
         # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
         # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
         first = name == 'stage1'
         check_keys(key, stage, required=common + (() if first else attention),
              optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) + ('multiscale_output', ))
-        _check_equal(f'{key}.num_branches', stage['num_branches'], streams)
+        _check_equal(f'{key}.num_branches', stage['num_branches'], branches)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
-        if streams < 4:  # all streams are needed by the next stage
+        if branches < 4:  # all branches are needed by the next stage
             _check_equal(f'{key}.multiscale_output', stage.get('multiscale_output', True), True)
     _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)
 
@@ -144,25 +144,25 @@ def _upsample(upsample: Any) -> str:
 
 def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...],
            windows: tuple[tuple[int, int], ...], ratios: tuple[float, ...]) -> Stage:
-    for stream, (c, h) in enumerate(zip(channels, heads)):
+    for branch, (c, h) in enumerate(zip(channels, heads)):
         if c % h:
-            raise ValueError(f'{key}: num_heads[{stream}] is {h}, but must divide the {c} channels of stream {stream}')
-    for stream, (c, ratio) in enumerate(zip(channels, ratios)):
+            raise ValueError(f'{key}: num_heads[{branch}] is {h}, but must divide the {c} channels of branch {branch}')
+    for branch, (c, ratio) in enumerate(zip(channels, ratios)):
         if int(c * ratio) < 1:
-            raise ValueError(f'{key}: the mlp_ratio of stream {stream} is {ratio}, but must be at least 1 / {c}, or '
+            raise ValueError(f'{key}: the mlp_ratio of branch {branch} is {ratio}, but must be at least 1 / {c}, or '
                              'the FFN has no channels between its convolutions')
     if len(set(blocks)) > 1:
         # Streams of a module share their rates of drop path, block by block.
-        raise ValueError(f'{key}.num_blocks is {blocks}, but all streams of a stage must have as many blocks')
+        raise ValueError(f'{key}.num_blocks is {blocks}, but all branches of a stage must have as many blocks')
     return Stage(modules, blocks, channels, heads, windows, ratios)
 
 
-def _windows(name: str, value: Any, streams: int) -> tuple[tuple[int, int], ...]:
+def _windows(name: str, value: Any, branches: int) -> tuple[tuple[int, int], ...]:
     if isinstance(value, Integral):
-        return (_window(name, value), ) * streams
+        return (_window(name, value), ) * branches
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
-        raise TypeError(f'{name} must be a whole number, or a list of {streams}, but is {value!r}')
-    return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(check_sequence(name, value, streams)))
+        raise TypeError(f'{name} must be an integer, or a list of {branches}, but is {value!r}')
+    return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(check_sequence(name, value, branches)))
 
 
 def _window(name: str, value: Any) -> tuple[int, int]:

@@ -10,22 +10,22 @@ from ..arguments import check_int, check_ints
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
 from ..weights import accept_layouts
-from .inputs import check_streams
+from .inputs import check_maps
 
 
 @MODELS.register_module()
 class ClassificationNeck(BaseModule):
-    """Join the four streams top-down, with depth-wise convolutions.
+    """Join the four branches top-down, with depth-wise convolutions.
 
     For mmpretrain's `ImageClassifier`, before its `GlobalAveragePooling`. mmpretrain's own `HRFuseScales` has dense
     convolutions instead, and holds other weights.
 
     Args:
-        in_channels (Sequence[int]): Channels of the four streams, the finest first.
+        in_channels (Sequence[int]): Channels of the four branches, the finest first.
         channels (Sequence[int]): Widths of the four bottlenecks, a quarter of their outputs.
         out_channels (int): Channels of the result.
         norm_cfg (dict): The norm after each convolution.
-        init_cfg (dict, optional): mmengine's initialisation; by default PyTorch's own.
+        init_cfg (dict, optional): mmengine's initialization; by default PyTorch's own.
 
     Raises:
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
@@ -60,15 +60,15 @@ class ClassificationNeck(BaseModule):
             TypeError, ValueError: If they are of another number, form, size or dtype, with the remedy.
         """
         if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
-            raise ValueError(f'the neck joins {len(self.increase)} streams, but got {len(maps)}: the backbone needs '
+            raise ValueError(f'the neck joins {len(self.increase)} branches, but got {len(maps)}: the backbone needs '
                              f'out_indices={tuple(range(len(self.increase)))}')
-        check_streams(maps, range(len(maps)), self.in_channels, self.increase[0].conv1.weight)
+        check_maps(maps, range(len(maps)), self.in_channels, self)
         for i, (fine, coarse) in enumerate(zip(maps, maps[1:])):
             halved = tuple((side - 1) // 2 + 1 for side in fine.shape[2:])
-            if tuple(coarse.shape[2:]) != halved:  # a sum of one place and many would go unnoticed
-                raise ValueError(f'stream {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
-                                 f'half of that of stream {i}: the neck takes the streams of an HRFormer')
+            if tuple(coarse.shape[2:]) != halved:  # a sum of one position and many would go unnoticed
+                raise ValueError(f'branch {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
+                                 f'half of that of branch {i}: the neck takes the branches of an HRFormer')
         x = self.increase[0](maps[0])
-        for down, up, stream in zip(self.downsample, self.increase[1:], maps[1:]):
-            x = up(stream) + down(x)
+        for down, up, branch in zip(self.downsample, self.increase[1:], maps[1:]):
+            x = up(branch) + down(x)
         return (self.final(x), )

@@ -11,18 +11,18 @@ from torch import Tensor
 from ..arguments import check_config, check_int
 from ..registry import MODELS
 from ..weights import accept_layouts
-from .inputs import check_streams
+from .inputs import check_maps
 
 
 @MODELS.register_module()
 class TopdownHeatmapHead(HeatmapHead):
-    """One 1x1 convolution over one stream.
+    """One 1x1 convolution over one branch.
 
-    Unlike mmpose's `HeatmapHead`, it has no deconvolutions and takes the finest stream, not the last, of what the
+    Unlike mmpose's `HeatmapHead`, it has no deconvolutions and takes the finest branch, not the last, of what the
     backbone gives, so that it needs no neck between them.
 
     Args:
-        in_channels (int): Channels of the stream.
+        in_channels (int): Channels of the branch.
         out_channels (int): Keypoints.
         in_index (int): Which of the backbone's maps to take. Default: 0, the finest.
         loss (dict): One of mmpose's losses.
@@ -52,10 +52,10 @@ class TopdownHeatmapHead(HeatmapHead):
         accept_layouts(self, 'head.')
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for stream 0.
+        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for branch 0.
 
         Raises:
             TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
         """
-        check_streams(feats, (self.in_index, ), (self.in_channels, ), self.final_layer.weight)
+        check_maps(feats, (self.in_index, ), (self.in_channels, ), self)
         return self.final_layer(feats[self.in_index])

@@ -1,17 +1,16 @@
-"""Checks of the maps that a model is given, which would otherwise fail deep within it, or not at all."""
+"""Checks of the inputs of a model, which would otherwise fail deep within it, or not at all."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _CAST = (torch.float32, torch.float16, torch.bfloat16)  # dtypes that autocast turns into each other
 
 
-def check_image(x: Any, channels: int, weight: Tensor) -> None:
-    """Images (N, channels, H, W), in the dtype of the first convolution's `weight`, or in one that autocast brings
-    there.
+def check_image(x: Any, channels: int, module: nn.Module) -> None:
+    """Check images (N, channels, H, W), in the dtype of a module's parameters, or in one that autocast converts to it.
 
     Raises:
         TypeError, ValueError: If not, with shape or dtype and the remedy.
@@ -21,29 +20,29 @@ def check_image(x: Any, channels: int, weight: Tensor) -> None:
         remedy = 'x[None] makes a batch of one image'
     elif isinstance(x, Tensor) and x.dim() == 4 and x.shape[1] == 1:
         remedy = f'x.expand(-1, {channels}, -1, -1) repeats a grey image, or let the backbone have in_channels=1'
-    _check_map('the input', x, channels, weight, remedy)
+    _check_map('the input', x, channels, module, remedy)
 
 
-def check_streams(maps: Any, in_index: Sequence[int], channels: Sequence[int], weight: Tensor) -> None:
-    """Maps of a backbone, of which those of `in_index` are (N, channels[i], H_i, W_i), in the dtype of `weight`, or in
-    one that autocast brings there.
+def check_maps(maps: Any, in_index: Sequence[int], channels: Sequence[int], module: nn.Module) -> None:
+    """Check the maps of a backbone: those of `in_index` are (N, channels[i], H_i, W_i), in the dtype of a module's
+    parameters, or in one that autocast converts to it.
 
     Raises:
         TypeError, ValueError: If not, with shape or dtype and the remedy.
     """
     if not isinstance(maps, (list, tuple)):
-        raise TypeError(f'the input is of {type(maps).__name__}, but must be a tuple of maps, as a backbone gives it')
+        raise TypeError(f'the input is of {type(maps).__name__}, but must be a tuple of maps, the output of a backbone')
     if len(maps) <= max(in_index):
-        raise ValueError(f'the input is {len(maps)} maps, but stream {max(in_index)} is wanted: change out_indices of '
+        raise ValueError(f'the input is {len(maps)} maps, but branch {max(in_index)} is needed: change out_indices of '
                          'the backbone, or in_index')
     for i, c in zip(in_index, channels):
-        _check_map(f'stream {i}', maps[i], c, weight, 'in_channels must be the channels of the backbone')
+        _check_map(f'branch {i}', maps[i], c, module, 'in_channels must be the channels of the backbone')
         if maps[i].shape[0] != maps[in_index[0]].shape[0]:
-            raise ValueError(f'stream {i} has the shape {tuple(maps[i].shape)}, and stream {in_index[0]} '
+            raise ValueError(f'branch {i} has the shape {tuple(maps[i].shape)}, and branch {in_index[0]} '
                              f'{tuple(maps[in_index[0]].shape)}, but both must have as many images')
 
 
-def _check_map(name: str, x: Any, channels: int, weight: Tensor, remedy: str) -> None:
+def _check_map(name: str, x: Any, channels: int, module: nn.Module, remedy: str) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f'{name} is of {type(x).__name__}, but must be a tensor (N, {channels}, H, W)')
     if x.dim() != 4 or x.shape[1] != channels:
@@ -51,9 +50,9 @@ def _check_map(name: str, x: Any, channels: int, weight: Tensor, remedy: str) ->
     if not x.shape[2] or not x.shape[3]:
         raise ValueError(f'{name} has the shape {tuple(x.shape)}, but height and width must be at least 1')
     if not x.is_floating_point():
-        raise TypeError(f'{name} is of {x.dtype}, but must be of floating point: normalise the image first, as '
-                        '(x.float() - mean) / std')
-    if x.dtype != weight.dtype and not (x.dtype in _CAST and weight.dtype in _CAST
-                                        and torch.is_autocast_enabled(x.device.type)):
-        raise TypeError(f'{name} is of {x.dtype}, but the weights are of {weight.dtype}: convert one of them, as '
-                        f'x.to({weight.dtype})')
+        raise TypeError(f'{name} is of {x.dtype}, but must be of floating point: normalize the image first, for '
+                        'example (x.float() - mean) / std')
+    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype)
+    if x.dtype != dtype and not (x.dtype in _CAST and dtype in _CAST and torch.is_autocast_enabled(x.device.type)):
+        raise TypeError(f'{name} is of {x.dtype}, but the weights are of {dtype}: convert one of them, for example with '
+                        f'x.to({dtype})')

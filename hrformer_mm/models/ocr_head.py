@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from ..arguments import check_bool, check_choice, check_config, check_int, check_ints, check_probability
 from ..layers import conv_norm
-from ..ops import product, upsampled_conv
+from ..ops import attention
 from ..registry import MODELS
 from ..weights import accept_layouts
-from .inputs import check_streams
+from .inputs import check_maps
 
 VERSIONS = ('v2', 'v3')
 
 
 class ObjectAttention(nn.Module):
-    """Every pixel looks at the object regions and takes from those it resembles (section 3.2).
+    """Attention of every pixel to the object regions (section 3.2).
 
     Args:
         channels (int): Channels of pixels and regions.
@@ -44,32 +44,30 @@ class ObjectAttention(nn.Module):
 
     def forward(self, pixels: Tensor, regions: Tensor) -> Tensor:
         """Pixels (N, C, H, W) and regions (N, C, K, 1) to context (N, C, H, W)."""
-        query = self.query(pixels).flatten(2).transpose(1, 2)
-        key = self.key(regions).flatten(2)
-        value = self.value(regions).flatten(2).transpose(1, 2)
-        attention = torch.softmax(product(query, key) * self.scale, dim=-1).to(value.dtype)
-        context = (attention @ value).transpose(1, 2).unflatten(2, pixels.shape[2:])
-        return self.project(context)
+        query = self.query(pixels).flatten(2).transpose(1, 2)[:, None]
+        key = self.key(regions).flatten(2).transpose(1, 2)[:, None]
+        value = self.value(regions).flatten(2).transpose(1, 2)[:, None]
+        context = attention(query, key, value, None, self.scale, 'plain')[:, 0]
+        return self.project(context.transpose(1, 2).unflatten(2, pixels.shape[2:]))
 
 
 @MODELS.register_module()
 class OCRHead(BaseDecodeHead):
-    """OCR over all streams, with its auxiliary head within it, for mmseg's `EncoderDecoder`.
+    """OCR over all branches with its auxiliary head, for mmseg's `EncoderDecoder`.
 
-    Both heads start with a convolution over all streams at the finest one's size; it is one for both, see
-    :func:`hrformer_mm.ops.upsampled_conv`. In training the main logits
-    are trained by `loss_decode` (and `sampler`), the auxiliary ones, which define the soft object regions, by
-    `loss_auxiliary`.
+    Both heads start with a convolution over the concatenation of all branches at the size of the finest one. In
+    training, `loss_decode` (and `sampler`) train the main logits, and `loss_auxiliary` the auxiliary ones, which define
+    the soft object regions.
 
     Args:
-        in_channels (Sequence[int]): Channels of the streams, the finest first.
+        in_channels (Sequence[int]): Channels of the branches, the finest first.
         num_classes (int): Classes.
         version (str): 'v2': both heads start with a dense 3x3 convolution; 'v3': with a 7x7 one in
             gcd(sum(in_channels), channels) groups.
         channels (int): Channels of pixels and regions. Default: 512.
         key_channels (int): Channels of the comparison of both. Default: 256.
-        in_index (Sequence[int], optional): The streams to take, the finest first. Default: all that `in_channels`
-            counts.
+        in_index (Sequence[int], optional): The maps of the backbone to use, the finest first. Default: the first
+            `len(in_channels)`.
         loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4.
         dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
         align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
@@ -98,7 +96,7 @@ class OCRHead(BaseDecodeHead):
         if len(in_index) != len(in_channels):
             raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
         if list(in_index) != sorted(set(in_index)):
-            raise ValueError(f'in_index is {in_index}, but must name streams in rising order, each once')
+            raise ValueError(f'in_index is {in_index}, but must name branches in rising order, each once')
         for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
             check_int(name, value)
         check_probability('dropout_ratio', dropout_ratio)
@@ -123,31 +121,33 @@ class OCRHead(BaseDecodeHead):
         accept_layouts(self, 'decode_head.')
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Streams (N, C_i, H_i, W_i) to main and auxiliary logits, each (N, classes, H_0, W_0).
+        """Compute main and auxiliary logits, each (N, classes, H_0, W_0), from branches (N, C_i, H_i, W_i).
 
         Raises:
-            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+            TypeError, ValueError: If the number, form or dtype of the maps is wrong; the message states the remedy.
         """
-        check_streams(inputs, self.in_index, self.in_channels, self.pixels[0].weight)
-        pixels, auxiliary = self._entries(self._transform_inputs(inputs))
+        check_maps(inputs, self.in_index, self.in_channels, self)
+        maps = self._transform_inputs(inputs)
+        size = maps[0].shape[2:]
+        x = torch.cat(maps[:1] + [
+            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
+        ], dim=1)
+        return self.attend(self.pixels(x), self.auxiliary(x))
+
+    def attend(self, pixels: Tensor, auxiliary: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather the object regions, and classify every pixel in their context.
+
+        Args:
+            pixels (Tensor): Pixel representations (N, C, H, W).
+            auxiliary (Tensor): Auxiliary logits (N, classes, H, W).
+
+        Returns:
+            tuple[Tensor, Tensor]: The main logits (N, classes, H, W), and the auxiliary ones.
+        """
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
         regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
         x = self.fuse(torch.cat([self.attention(pixels, regions), pixels], dim=1))
         return self.cls_seg(x), auxiliary
-
-    def _entries(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Both heads' convolutions over all streams at once: pixels (N, C, H_0, W_0) and auxiliary logits."""
-        first, second = self.pixels[0], self.auxiliary[0]
-        if self.version == 'v2':
-            x = upsampled_conv(maps, torch.cat([first.weight, second.weight]), torch.cat([first.bias, second.bias]),
-                               self.align_corners)
-            pixels, auxiliary = x.split(self.channels, dim=1)
-            return self.pixels[1:](pixels), self.auxiliary[1:](auxiliary)
-        size = maps[0].shape[2:]
-        x = torch.cat([maps[0]] + [
-            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
-        ], dim=1)
-        return self.pixels(x), self.auxiliary(x)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Streams (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
@@ -165,7 +165,7 @@ class OCRHead(BaseDecodeHead):
 
 def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None,
                 ignore_index: Any = 255, **_: Any) -> None:
-    """What mmseg's `BaseDecodeHead` would take without a word, or refuse without saying what is wrong."""
+    """Check what mmseg's `BaseDecodeHead` would accept silently, or reject without a reason."""
     several = isinstance(loss_decode, (list, tuple))
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
         _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)

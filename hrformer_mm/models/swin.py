@@ -1,12 +1,13 @@
-"""Swin whose FFNs have HRFormer's depth-wise convolution (HRFormer, table 8); it stands on mmpretrain."""
+"""Swin whose FFNs have HRFormer's depth-wise convolution (HRFormer, table 8); built on mmpretrain."""
 
+from functools import partial
 from typing import Any
 
 from mmpretrain.models.backbones import SwinTransformer
 from mmpretrain.models.backbones.swin_transformer import SwinBlock
 from torch import Tensor, nn
 
-from ..layers import DepthwiseFFN, checkpointed
+from ..layers import DepthwiseFFN, run_checkpointed
 from ..registry import MODELS
 
 
@@ -14,8 +15,8 @@ class DepthwiseSwinBlock(nn.Module):
     """A block of Swin with another FFN: 1x1, 3x3 depth-wise and 1x1 convolution, each with a norm and GELU.
 
     Args:
-        block (SwinBlock): What norms, attention, sizes and rate of drop path are taken over from.
-        norm_cfg (dict): The norms within the FFN.
+        block (SwinBlock): Provides the norms, the attention, the sizes and the drop path rate.
+        norm_cfg (dict): The norms of the FFN.
     """
 
     def __init__(self, block: SwinBlock, norm_cfg: dict[str, Any]) -> None:
@@ -27,13 +28,12 @@ class DepthwiseSwinBlock(nn.Module):
 
     def forward(self, x: Tensor, hw_shape: tuple[int, int]) -> Tensor:
         """Tokens (N, H * W, C) to (N, H * W, C); `hw_shape` is (H, W)."""
+        return run_checkpointed(partial(self._forward, hw_shape=hw_shape), x, self.with_cp, self)
 
-        def run(x: Tensor) -> Tensor:
-            x = x + self.attn(self.norm1(x), hw_shape)
-            maps = self.norm2(x).unflatten(1, hw_shape).permute(0, 3, 1, 2)
-            return x + self.drop_path(self.ffn(maps).permute(0, 2, 3, 1).flatten(1, 2))
-
-        return checkpointed(run, x, self) if self.with_cp else run(x)
+    def _forward(self, x: Tensor, hw_shape: tuple[int, int]) -> Tensor:
+        x = x + self.attn(self.norm1(x), hw_shape)
+        maps = self.norm2(x).unflatten(1, hw_shape).permute(0, 3, 1, 2)
+        return x + self.drop_path(self.ffn(maps).permute(0, 2, 3, 1).flatten(1, 2))
 
 
 @MODELS.register_module()

@@ -15,7 +15,7 @@ def relative_position_index(window_size: tuple[int, int]) -> Tensor:
 
     Returns:
         Tensor: int64, (L, L) with L = height * width. Entry (q, k) is
-        (dy + height - 1) * (2 * width - 1) + dx + width - 1, where (dy, dx) is the place of q less that of k.
+        (dy + height - 1) * (2 * width - 1) + dx + width - 1, where (dy, dx) is the position of q minus that of k.
     """
     height, width = window_size
     y = torch.arange(height).repeat_interleave(width)

@@ -7,11 +7,9 @@ from .download import fetch, is_web_address
 from .files import TEMPORARY, seal, verify, write_whole
 from .io import find_tensors, read_checkpoint, read_tensors, write_tensors
 from .layouts import convert_names
-from .ocr import ocr_shapes
 
 __all__ = [
     'TEMPORARY', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit', 'check_pretrained',
     'check_state', 'convert_names', 'describe_backbone', 'fetch', 'find_tensors', 'fit_weights', 'is_web_address',
-    'load_weights', 'ocr_shapes', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors',
-    'write_whole'
+    'load_weights', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors', 'write_whole'
 ]

@@ -1,20 +1,11 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from hrformer_mm.layers import WindowAttention
-
-
-@pytest.mark.parametrize('size', [(14, 21), (10, 9), (1, 1)])
-def test_projecting_first_equals_the_authors_padding_before_the_projections(size):
-    """Section 3.1 as the authors run it: pad the normalised map with zeros, project, attend, cut."""
-    layer = WindowAttention(18, 2, (7, 7)).eval()
-    x = torch.randn(2, *size, 18)
-    h, w = size
-    pad_h, pad_w = -h % 7, -w % 7
-    padded = F.pad(x, (0, 0, pad_w // 2, pad_w - pad_w // 2, pad_h // 2, pad_h - pad_h // 2))
-    expected = layer(padded)[:, pad_h // 2:pad_h // 2 + h, pad_w // 2:pad_w // 2 + w]
-    assert torch.allclose(layer(x), expected, atol=1e-6)
+from hrformer_mm.layers import PointwiseConv, PointwiseLinear, WindowAttention
 
 
 def test_tables_start_as_the_papers():
@@ -29,9 +20,26 @@ def test_without_the_bias_there_is_no_table():
 
 
 def test_a_zero_table_is_no_bias():
-    with_table = WindowAttention(18, 2, (5, 3))
-    without = WindowAttention(18, 2, (5, 3), with_rpe=False)
+    with_table, without = WindowAttention(18, 2, (5, 3)), WindowAttention(18, 2, (5, 3), with_rpe=False)
     with_table.relative_position_bias_table.data.zero_()
     without.load_state_dict(with_table.state_dict(), strict=False)
-    x = torch.randn(1, 9, 8, 18)
+    x = torch.randn(1, 10, 9, 18)
     assert torch.allclose(with_table(x), without(x), atol=1e-6)
+
+
+def test_linear_is_a_linear_layer_in_every_dtype():
+    layer, x = PointwiseLinear(6, 10), torch.randn(2, 3, 4, 6)
+    expected = F.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(copy.deepcopy(layer).double()(x.double()).float(), expected)
+    torch.testing.assert_close(copy.deepcopy(layer).bfloat16()(x.bfloat16()).float(), expected, rtol=0, atol=3e-2)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_pointwise_convolution_on_accelerators(dtype):
+    """The meta device stands for one: in 16 bits the convolution is a matrix product."""
+    layer, x = PointwiseConv(6, 10).to('meta', dtype), torch.empty(2, 6, 3, 4, device='meta', dtype=dtype)
+    with FlopCounterMode(display=False) as counter:
+        out = layer(x.contiguous(memory_format=torch.channels_last))
+    expected = torch.ops.aten.addmm if dtype == torch.bfloat16 else torch.ops.aten.convolution
+    assert out.shape == (2, 10, 3, 4) and list(counter.get_flop_counts()['Global']) == [expected]

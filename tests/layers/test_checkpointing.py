@@ -1,15 +1,17 @@
 import copy
+import gc
 
 import pytest
 import torch
 
-from hrformer_mm.layers import HRFormerBlock, checkpointed
+from hrformer_mm.layers import HRFormerBlock, run_checkpointed
 
 
 @pytest.mark.parametrize('drop_path', [0., 0.3])
 @pytest.mark.parametrize('frozen', [False, True])
 @pytest.mark.parametrize('norm', ['BN', 'SyncBN'])
-def test_same_gradients_and_statistics(drop_path, frozen, norm):
+@pytest.mark.parametrize('with_cp', [True, 'cheap'])
+def test_same_gradients_and_statistics(drop_path, frozen, norm, with_cp):
     plain = HRFormerBlock(12, 2, (3, 3), 4, drop_path, dict(type=norm, momentum=0.3)).train()
     if frozen:
         plain.ffn.norm2.eval()
@@ -18,7 +20,7 @@ def test_same_gradients_and_statistics(drop_path, frozen, norm):
     saving.ffn.register_forward_pre_hook(lambda *_: calls.append(1))
     x = torch.randn(4, 12, 7, 5)
     results = []
-    for b, run in ((plain, plain), (saving, lambda v: checkpointed(saving, v, owner=saving))):
+    for b, run in ((plain, plain), (saving, lambda v: run_checkpointed(saving, v, with_cp, saving))):
         torch.manual_seed(1)
         v = x.clone().requires_grad_()
         out = run(v)
@@ -31,14 +33,29 @@ def test_same_gradients_and_statistics(drop_path, frozen, norm):
     assert saving.ffn.norm1.momentum == 0.3 and len(calls) == 2
 
 
-def test_less_is_kept():
-    b = HRFormerBlock(12, 2, (3, 3), 4, 0., dict(type='BN')).train()
-    x = torch.randn(4, 12, 9, 9, requires_grad=True)
+@pytest.mark.parametrize('with_cp, maps', [(True, 1), ('cheap', 21)])
+def test_memory_that_is_kept_for_the_backward_pass(with_cp, maps):
+    """In maps of C channels: the input; and in the selective form the outputs of qkv (3), proj (1), fc1 (4), dw3x3 (4)
+    and fc2 (1) as well. A window divides the map."""
+    block = HRFormerBlock(12, 2, (3, 3), 4, 0., dict(type='BN')).train()
+    x = torch.randn(2, 12, 30, 30).contiguous(memory_format=torch.channels_last).requires_grad_()
+    before = memory(lambda: None)
+    kept = memory(lambda: run_checkpointed(block, x, with_cp, block))
+    assert before == 0 and kept <= maps * 4 * x.numel()
+    assert kept < 0.7 * memory(lambda: block(x))
 
-    def kept(run):
-        sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
-            run(x)
-        return sum(sizes)
 
-    assert kept(lambda v: checkpointed(b, v, owner=b)) < kept(b) / 10
+def memory(run):
+    """Bytes of the tensors that are alive after a call beside those from before, without its output."""
+    gc.collect()
+    known = {t.untyped_storage().data_ptr() for t in gc.get_objects() if isinstance(t, torch.Tensor)}
+    storages = {}
+
+    def save(t):
+        if t.untyped_storage().data_ptr() not in known:
+            storages[t.untyped_storage().data_ptr()] = t.untyped_storage()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda t: t):
+        run()
+    return sum(s.nbytes() for s in storages.values())

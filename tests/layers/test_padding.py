@@ -1,47 +1,47 @@
-"""Both ways with padding, in every form of the attention, against windows that are cut out and attended to one by one."""
+"""Attention of maps with and without padding, in every form, against windows that are processed one by one."""
 
 import pytest
 import torch
 
 from hrformer_mm.deploy.blocks import DeployAttention
-from hrformer_mm.layers import WindowAttention
+from hrformer_mm.layers import LocalWindowAttention
 from hrformer_mm.ops import centred_padding
-from hrformer_mm.ops.windows import crop_by_index, pad_by_index
+from hrformer_mm.ops.attention import IMPLEMENTATIONS
 
 WINDOWS = {'square': (4, 4), 'odd': (7, 7), 'wide': (3, 5), 'tall': (6, 2)}
-PADDED = {'none': (0, 0), 'height': (-1, 0), 'width': (0, -1), 'both': (2, 1)}  # so many places more than whole windows
+PADDED = {'none': (0, 0), 'height': (-1, 0), 'width': (0, -1), 'both': (2, 1)}  # positions beyond whole windows
 
 
 def layer(window, **options):
     torch.manual_seed(0)
-    module = WindowAttention(12, 3, window, **options)
+    module = LocalWindowAttention(12, 3, window, **options)
     for name, value in module.named_parameters():
         torch.nn.init.normal_(value, std=0.5 if name.endswith(('bias', 'table')) else 0.3)
     return module
 
 
 def window_by_window(module, x):
-    """x (N, H, W, C). Windows lie on a grid whose surplus is halved, the odd place going below and right. Without the
-    mask a place beyond the map is a place of zeros before the projections; with it there is no such place."""
-    (n, h, w, c), (height, width), heads = x.shape, module.window_size, module.num_heads
+    """x (N, H, W, C). Windows lie on a grid whose surplus is halved, the odd position below and right. Without
+    the mask a position beyond the map holds zeros before the projections; with it there is no such position."""
+    (n, h, w, c), (height, width), heads = x.shape, module.window_size, module.attn.num_heads
     out = torch.zeros_like(x)
     for image in range(n):
         for top in range(-((-h % height) // 2), h, height):
             for left in range(-((-w % width) // 2), w, width):
-                places = [(y, z) for y in range(top, top + height) for z in range(left, left + width)]
-                inside = [0 <= y < h and 0 <= z < w for y, z in places]
-                kept = [p for p, i in zip(places, inside) if i or not module.with_pad_mask]
+                positions = [(y, z) for y in range(top, top + height) for z in range(left, left + width)]
+                inside = [0 <= y < h and 0 <= z < w for y, z in positions]
+                kept = [p for p, i in zip(positions, inside) if i or not module.with_pad_mask]
                 tokens = torch.stack([x[image, y, z] if 0 <= y < h and 0 <= z < w else x.new_zeros(c) for y, z in kept])
-                q, k, v = (t.view(len(kept), heads, c // heads) for t in module.qkv(tokens).chunk(3, 1))
+                q, k, v = (t.view(len(kept), heads, c // heads) for t in module.attn.qkv(tokens).chunk(3, 1))
                 attended = []
                 for head in range(heads):
                     scores = q[:, head] @ k[:, head].t() / (c // heads)**0.5
-                    if module.relative_position_bias_table is not None:
+                    if module.attn.relative_position_bias_table is not None:
                         rows = [[(y - a + height - 1) * (2 * width - 1) + z - b + width - 1 for a, b in kept]
                                 for y, z in kept]
-                        scores = scores + module.relative_position_bias_table[torch.tensor(rows), head]
+                        scores = scores + module.attn.relative_position_bias_table[torch.tensor(rows), head]
                     attended.append(scores.softmax(1) @ v[:, head])
-                result = module.proj(torch.cat(attended, 1))
+                result = module.attn.proj(torch.cat(attended, 1))
                 for (y, z), value in zip(kept, result):
                     if 0 <= y < h and 0 <= z < w:
                         out[image, y, z] = value
@@ -69,22 +69,14 @@ def test_window_by_window(padded, window, with_pad_mask, figure):
                ((out.double() - reference).norm() / reference.norm()).item(), 1e-6)
 
     own = [x.clone().requires_grad_(), *module.parameters()]
-    out = module(own[0])
-    compare('training', out, expected)
-    for grad, reference in zip(torch.autograd.grad((out * weight.float()).sum(), own), wanted):
-        compare('gradients', grad, reference)
+    for module.attn.implementation in IMPLEMENTATIONS:
+        out = module(own[0])
+        compare(module.attn.implementation, out, expected)
+        for grad, reference in zip(torch.autograd.grad((out * weight.float()).sum(), own), wanted):
+            compare(f'gradients, {module.attn.implementation}', grad, reference)
     with torch.no_grad():
-        compare('inference', module(x), expected)
-        compare('form for inference', DeployAttention(module)(x, torch.nn.Identity()), expected)
+        for module.attn.implementation in (None, 'sdpa'):
+            compare('deployment form', DeployAttention(module)(x), expected)
         if window == 'odd':
             exported = torch.export.export(module.eval(), (x, )).module()
             compare('exported', exported(x), expected)
-
-
-@pytest.mark.parametrize('size', [(6, 10), (5, 10), (6, 9), (7, 11), (1, 1)])
-def test_padding_by_index_is_padding(size):
-    """The way of exported graphs, and back."""
-    x, value = torch.randn(2, *size, 4), torch.randn(4)
-    padding = centred_padding(size, (3, 5))
-    padded = pad_by_index(x, value, (3, 5), padding)
-    assert torch.equal(padded, padding.pad(x, value)) and torch.equal(crop_by_index(padded, size, padding), x)

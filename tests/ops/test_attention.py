@@ -1,75 +1,68 @@
-import math
+import sys
 
 import pytest
 import torch
 
-from hrformer_mm.ops import set_attention_backend, window_attention
+from hrformer_mm.ops.attention import IMPLEMENTATIONS, attention
+
+module = sys.modules['hrformer_mm.ops.attention']  # the package has a function of the same name
 
 
-@pytest.fixture(params=['batched', 'fused', 'plain'])
-def backend(request):
-    previous = set_attention_backend(request.param)
-    yield request.param
-    set_attention_backend(previous)
+def inputs(batch=3, dtype=torch.float64):
+    q, k, v = torch.randn(3, batch, 2, 6, 4, dtype=dtype)
+    return q, k, v
 
 
-def reference(qkv, padding_value, heads, window, bias=None, mask_padding=False):
-    """Query by query, key by key, in float64, with loops and no windows: the definition."""
-    n, h, w, c3 = qkv.shape
-    c, d = c3 // 3, c3 // 3 // heads
-    (wh, ww), out = window, torch.zeros(n, h, w, c3 // 3, dtype=torch.float64)
-    top, left = (-h % wh) // 2, (-w % ww) // 2
-
-    def token(i, y, x):
-        inside = 0 <= y < h and 0 <= x < w
-        return (qkv[i, y, x] if inside else padding_value).double(), inside
-
-    for i in range(n):
-        for y in range(h):
-            for x in range(w):
-                y0, x0 = (y + top) // wh * wh - top, (x + left) // ww * ww - left
-                keys = [token(i, y0 + a, x0 + b) for a in range(wh) for b in range(ww)]
-                me = (y - y0) * ww + x - x0
-                for head in range(heads):
-                    part = slice(head * d, head * d + d)
-                    q = qkv[i, y, x, :c].double()[part]
-                    scores = torch.stack([(q * key[c:2 * c][part]).sum() / math.sqrt(d) for key, _ in keys])
-                    if bias is not None:
-                        scores = scores + bias[head, me].double()
-                    if mask_padding:
-                        scores[torch.tensor([not inside for _, inside in keys])] = float('-inf')
-                    weights = scores.softmax(0)
-                    out[i, y, x, part] = sum(p * key[2 * c:][part] for p, (key, _) in zip(weights, keys))
+def formula(q, k, v, bias, scale):
+    out = torch.zeros_like(q)
+    for index in torch.cartesian_prod(*map(torch.arange, q.shape[:3])).tolist():
+        b, h, i = index
+        scores = torch.stack([scale * (q[b, h, i] * k[b, h, j]).sum() for j in range(k.shape[2])])
+        if bias is not None:
+            scores = scores + bias.expand(q.shape[0], -1, -1, -1)[b, h, i]
+        out[b, h, i] = scores.softmax(0) @ v[b, h]
     return out
 
 
-@pytest.mark.parametrize('size', [(4, 6), (5, 6), (4, 7), (3, 4), (1, 1)])
-@pytest.mark.parametrize('window', [(2, 3), (4, 4)])
-@pytest.mark.parametrize('mask_padding', [False, True])
-def test_equals_the_definition(backend, size, window, mask_padding):
-    qkv, padding_value = torch.randn(2, *size, 3 * 8), torch.randn(3 * 8)
-    bias = torch.randn(2, window[0] * window[1], window[0] * window[1])
-    for b in (bias, None):
-        expected = reference(qkv, padding_value, 2, window, b, mask_padding)
-        for training in (True, False):
-            with torch.set_grad_enabled(training):
-                out = window_attention(qkv, padding_value, 2, window, b, mask_padding)
-            assert torch.allclose(out.double(), expected, atol=2e-6)
+@pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
+@pytest.mark.parametrize('bias', [None, 'shared', 'each', 'masked'])
+def test_equals_the_formula(implementation, bias):
+    q, k, v = inputs()
+    if bias is not None:
+        kind, bias = bias, torch.randn(1 if bias == 'shared' else 3, 2, 6, 6, dtype=torch.float64)
+        if kind == 'masked':
+            bias[1, :, :, 2:] = float('-inf')
+    torch.testing.assert_close(attention(q, k, v, bias, 0.3, implementation), formula(q, k, v, bias, 0.3))
 
 
-@pytest.mark.parametrize('mask_padding', [False, True])
-def test_gradients(backend, mask_padding):
-    inputs = [torch.randn(1, 3, 5, 12), torch.randn(12), torch.randn(2, 6, 6)]
-    inputs = [x.double().requires_grad_() for x in inputs]
-    assert torch.autograd.gradcheck(
-        lambda qkv, value, bias: window_attention(qkv, value, 2, (2, 3), bias, mask_padding), inputs)
+@pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
+def test_gradients(implementation):
+    leaves = [x.requires_grad_() for x in (*inputs(1), torch.randn(1, 2, 6, 6, dtype=torch.float64))]
+    assert torch.autograd.gradcheck(lambda *x: attention(*x, 0.3, implementation), leaves)
+    if implementation == 'plain':
+        assert torch.autograd.gradgradcheck(lambda *x: attention(*x, 0.3, implementation), leaves)
 
 
-def test_no_images(backend):
-    out = window_attention(torch.randn(0, 5, 5, 24), torch.randn(24), 2, (7, 7), torch.randn(2, 49, 49), True)
-    assert out.shape == (0, 5, 5, 8)
+@pytest.mark.parametrize('bias_batch', [None, 1, 10])
+def test_windows_beyond_the_limit_of_a_grid_are_split(monkeypatch, bias_batch):
+    q, k, v = inputs(10)
+    bias = None if bias_batch is None else torch.randn(bias_batch, 2, 6, 6, dtype=torch.float64)
+    expected, batches = attention(q, k, v, bias, 0.3, 'sdpa'), []
+    function = torch.nn.functional.scaled_dot_product_attention
+
+    def record(q, *args, **kwargs):
+        batches.append(q.shape[0])
+        return function(q, *args, **kwargs)
+
+    monkeypatch.setattr(module, 'MAX_BATCH', 4)
+    monkeypatch.setattr(module.F, 'scaled_dot_product_attention', record)
+    torch.testing.assert_close(attention(q, k, v, bias, 0.3, 'sdpa'), expected)
+    assert batches == [4, 4, 2]
 
 
-def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend is 'flash'.*auto, batched, fused, plain, triton"):
-        set_attention_backend('flash')
+def test_float16_scores_are_computed_in_float32():
+    q, k, v = inputs(dtype=torch.float16)
+    out = attention(1000 * q, 1000 * k, v, None, 0.3, 'plain')
+    expected = attention((1000 * q).double(), (1000 * k).double(), v.double(), None, 0.3, 'plain')
+    assert out.dtype == torch.float16 and out.isfinite().all()
+    torch.testing.assert_close(out.double(), expected, rtol=0, atol=2e-2)

@@ -1,5 +1,5 @@
 """A page about a training or a test, from the folder that mmengine leaves."""
 
-from .reporting import Report, report
+from .reporting import report
 
-__all__ = ['Report', 'report']
+__all__ = ['report']

@@ -1,0 +1,36 @@
+"""The deployment form of the OCR head: most of its first convolutions runs before the upsampling."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..models.inputs import check_maps
+from ..models.ocr_head import OCRHead
+from .upsampled_conv import upsampled_conv
+
+
+class DeployOCRHead(OCRHead):
+    """An :class:`OCRHead` of version 'v2' that computes its two first convolutions as one, without concatenation.
+
+    Args:
+        head (OCRHead): Its batch norms are folded; its other modules are shared.
+    """
+
+    def __init__(self, head: OCRHead) -> None:
+        nn.Module.__init__(self)
+        self.__dict__.update(head.__dict__)
+        self._modules = dict(head._modules)
+        pixels, auxiliary = self._modules.pop('pixels'), self._modules.pop('auxiliary')
+        self.entry = nn.Conv2d(pixels[0].in_channels, 2 * self.channels, 3, padding=1).requires_grad_(False)
+        self.entry.weight.data = torch.cat([pixels[0].weight, auxiliary[0].weight]).detach()
+        self.entry.bias.data = torch.cat([pixels[0].bias, auxiliary[0].bias]).detach()
+        self.pixels_rest, self.auxiliary_rest = pixels[1:], auxiliary[1:]
+
+    def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Compute main and auxiliary logits, see :meth:`OCRHead.forward_both`."""
+        check_maps(inputs, self.in_index, self.in_channels, self)
+        maps = self._transform_inputs(inputs)
+        x = upsampled_conv(maps, self.entry.weight, self.entry.bias, self.align_corners)
+        pixels, auxiliary = x.split(self.channels, dim=1)
+        return self.attend(self.pixels_rest(pixels), self.auxiliary_rest(auxiliary))
