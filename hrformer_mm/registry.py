@@ -11,6 +11,7 @@ from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 _ON_DEMAND = {
+    'EncoderDecoder': ('hrformer_mm.models.encoder_decoder', 'mmseg', 'mmsegmentation'),
     'OCRHead': ('hrformer_mm.models.ocr_head', 'mmseg', 'mmsegmentation'),
     'SegFixHead': ('hrformer_mm.segfix.head', 'mmseg', 'mmsegmentation'),
     'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),

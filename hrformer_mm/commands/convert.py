@@ -1,32 +1,34 @@
 """From a released checkpoint to a plain file of tensors that loads strictly."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import click
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .. import weights
+from ..layers import conv_norm
 from ..models import ClassificationNeck, HRFormer
 from ..models.arch import ARCHS
-from ..weights import (
-    Layout,
-    check_state,
-    convert_names,
-    describe_backbone,
-    ocr_shapes,
-    read_tensors,
-    recognise,
-    write_tensors,
-)
 from .common import errors
 
+_TASKS = {'decode_head.': 'segmentation', 'neck.0.': 'classification', 'head.fc.': 'classification',
+          'head.final_layer.': 'pose'}
+_OUTPUTS = dict(segmentation='decode_head.conv_seg', classification='head.fc', pose='head.final_layer')
+_BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_position_index')
 
-@dataclass(frozen=True)
-class Conversion:
-    """What was found and written: `arguments` are those of the backbone that the weights are of."""
+
+class Layout(NamedTuple):
+    """What a file is: the `task` of its head ('backbone' if it has none), and whether it has the `authors`' names."""
+    task: str
+    authors: bool
+
+
+class Conversion(NamedTuple):
+    """What was found and written; `arguments` are those of the backbone."""
     layout: Layout
     arguments: dict[str, Any]
     tensors: int
@@ -37,70 +39,68 @@ class Conversion:
         """The name of the variant, or 'custom'."""
         own = self.arguments['arch']
         names = [name for name, arch in ARCHS.items()
-                 if all(arch.get(key, own[key]) == own[key] for key in ('num_modules', 'channels', 'num_heads'))]
+                 if all(arch[key] == own[key] for key in ('num_modules', 'channels', 'num_heads'))]
         return names[0] if names else 'custom'
 
 
 def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike]) -> Conversion:
-    """Recognise, rename, check against a model of the same shape, and write.
-
-    Args:
-        source (str | PathLike): A released file or its URL.
-        destination (str | PathLike): What to write. An existing file is replaced once the new one is complete.
+    """Read released weights (a file or its URL), adapt them, check them against a model of the same shape, and write
+    them. An existing file is replaced once the new one is complete.
 
     Raises:
         FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete. Nothing is written.
     """
-    state = read_tensors(source)
+    state = weights.read_tensors(source)
     try:
-        layout = recognise(state)
-        converted = convert_names(state, layout)
-        arguments = describe_backbone(_part(converted, 'backbone.'))
-        backbone = _shapes(HRFormer, **arguments)
-        check_state(converted, {**_prefixed('backbone.', backbone), **_head_shapes(layout.task, converted, arguments)})
+        authors = any('.attn.attn.q_proj.' in name for name in state)
+        if not authors and not any('.attn.attn.qkv.' in name for name in state):
+            raise ValueError('these are not HRFormer weights: there must be stage2.0.branches.0.0.attn.attn.qkv.* or '
+                             f"….q_proj.*, but the keys are {', '.join(list(state)[:8])}")
+        converted = weights.convert_names(state)
+        task = next((task for start, task in _TASKS.items() if any(name.startswith(start) for name in converted)),
+                    'backbone')
+        arguments = weights.describe_backbone({k.removeprefix('backbone.'): v for k, v in converted.items()})
+        model = _model(task, converted, arguments)
+        converted = weights.adapt_state_dict(model, converted)
+        weights.check_state(converted, {name: value.shape for name, value in model.state_dict().items()})
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
-    write_tensors(converted, destination)
-    parameters = sum(v.numel() for k, v in converted.items() if not k.endswith(_BUFFERS))
-    return Conversion(layout, arguments, len(converted), parameters)
+    weights.write_tensors(converted, destination)
+    parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
+    return Conversion(Layout(task, authors), arguments, len(converted), parameters)
 
 
-_BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_position_index')
-
-
-def _head_shapes(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    channels = arguments['arch']['channels']
-    if task == 'pose':
-        keypoints = _rows(state, 'head.final_layer.weight')
-        return {'head.final_layer.weight': (keypoints, channels[0], 1, 1), 'head.final_layer.bias': (keypoints, )}
-    if task == 'classification':
-        classes = _rows(state, 'head.fc.weight')
-        neck = _shapes(ClassificationNeck, in_channels=channels)
-        return {**_prefixed('neck.0.', neck), 'head.fc.weight': (classes, 2048), 'head.fc.bias': (classes, )}
-    if task == 'segmentation':
-        kernel = state['decode_head.pixels.0.weight'].shape[-1] if 'decode_head.pixels.0.weight' in state else 3
-        shapes = ocr_shapes(sum(channels), _rows(state, 'decode_head.conv_seg.weight'), 'v3' if kernel == 7 else 'v2')
-        return _prefixed('decode_head.', shapes)
-    return {}
-
-
-def _shapes(module: type, **arguments: Any) -> dict[str, tuple[int, ...]]:
+def _model(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> nn.Module:
+    """A model of the weights' shapes on the meta device, built without mmseg, mmpose and mmpretrain."""
+    channels, output = arguments['arch']['channels'], f'{_OUTPUTS.get(task)}.weight'
+    if task != 'backbone' and output not in state:
+        raise ValueError(f'the key {output} is missing')
     with torch.device('meta'):
-        return {name: tuple(value.shape) for name, value in module(**arguments).state_dict().items()}
+        parts: dict[str, nn.Module] = dict(backbone=HRFormer(**arguments))
+        if task == 'pose':
+            parts['head'] = nn.ModuleDict(dict(final_layer=nn.Conv2d(channels[0], len(state[output]), 1)))
+        elif task == 'classification':
+            parts['neck'] = nn.Sequential(ClassificationNeck(channels))
+            parts['head'] = nn.ModuleDict(dict(fc=nn.Linear(2048, len(state[output]))))
+        elif task == 'segmentation':
+            entry = state.get('decode_head.pixels.0.weight')
+            parts['decode_head'] = _ocr_head(sum(channels), len(state[output]), 3 if entry is None else entry.shape[-1])
+        return nn.ModuleDict(parts)
 
 
-def _rows(state: Mapping[str, Tensor], name: str) -> int:
-    if name not in state:
-        raise ValueError(f'the key {name} is missing')
-    return state[name].shape[0]
+def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
+    def conv(a: int, b: int, kernel: int = 1, groups: int = 1) -> list[nn.Module]:
+        return conv_norm(a, b, dict(type='BN'), kernel, groups=groups, bias=True, relu=True)
 
-
-def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix):]: value for name, value in state.items() if name.startswith(prefix)}
-
-
-def _prefixed(prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    return {prefix + name: shape for name, shape in shapes.items()}
+    entry = (total, 512, kernel, math.gcd(total, 512) if kernel == 7 else 1)  # 7x7 is v3
+    return nn.ModuleDict(dict(
+        pixels=nn.Sequential(*conv(*entry)),
+        auxiliary=nn.Sequential(*conv(*entry), nn.Conv2d(512, classes, 1)),
+        attention=nn.ModuleDict(dict(
+            query=nn.Sequential(*conv(512, 256), *conv(256, 256)), key=nn.Sequential(*conv(512, 256), *conv(256, 256)),
+            value=nn.Sequential(*conv(512, 256)), project=nn.Sequential(*conv(256, 512)))),
+        fuse=nn.Sequential(*conv(1024, 512)),
+        conv_seg=nn.Conv2d(512, classes, 1)))
 
 
 @click.command('convert')
@@ -109,13 +109,12 @@ def _prefixed(prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, t
 def command(source: str, destination: str) -> None:
     """Convert released weights: SOURCE, a file or URL, to DESTINATION, a plain file of tensors.
 
-    Knows the authors' classification, segmentation (v2, v3) and pose files and mmpose's. The result loads strictly
+    It knows the authors' classification, segmentation (v2, v3) and pose files and mmpose's. The result loads strictly
     in the matching config: mim test mmseg CONFIG -C DESTINATION
     """
     with errors():
         done = convert(source, destination)
     windows = ', '.join(str(size) for size in done.arguments['window_sizes'])
-    click.echo(f'{source} is {done.layout}: HRFormer {done.arch}, windows {windows}.')
-    if done.layout.authors and done.layout.task == 'pose':
-        click.echo("The authors' pose code does not use its tables of relative position bias: they were set to zero.")
+    names = "the authors' names" if done.layout.authors else "mmpose's (or this package's) names"
+    click.echo(f'{source} is a {done.layout.task} file with {names}: HRFormer {done.arch}, windows {windows}.')
     click.echo(f'Wrote {done.tensors} tensors ({done.parameters:,} parameters) to {destination}.')

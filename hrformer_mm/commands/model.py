@@ -9,16 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from torch import nn
 
-from ..weights.check import check_state
-from ..weights.io import read_tensors
+from ..weights import load_weights, read_tensors
 from ..zoo import find_config
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
-# Weights with one entry for each class or keypoint, and what in a config sets their number.
-_OUTPUTS = (('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
-            ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
-            ('head.fc.bias', 'model.head.num_classes', 'classes'))
 
 
 def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
@@ -61,39 +56,15 @@ def build_model(cfg: Config) -> nn.Module:
 
 
 def load_model(cfg: Config, checkpoint: str) -> nn.Module:
-    """Build a config's model in evaluation mode, with the weights of a checkpoint.
+    """Build a config's model in evaluation mode, with the weights of a checkpoint of any known layout.
 
     Raises:
         FileNotFoundError, ValueError: If there is no such checkpoint, or if it does not fit.
     """
     state = read_tensors(checkpoint)
     model = build_model(cfg)
-    check_fit(checkpoint, state, model.state_dict(), ALL_TASKS[cfg.default_scope])
-    model.load_state_dict(state, strict=False)
+    load_weights(model, state, checkpoint)
     return model
-
-
-def check_fit(checkpoint: str, state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], task: str) -> None:
-    """Compare a checkpoint with a model's state.
-
-    Raises:
-        ValueError: If the checkpoint is of another task, of another number of classes, or of another model.
-    """
-    for name, key, things in _OUTPUTS:
-        if name in state and name in own and len(state[name]) != len(own[name]):
-            raise ValueError(f'{checkpoint} has {len(state[name])} {things}, but the config has {len(own[name])} '
-                             f'({key}): use the config that it was trained with')
-    heads = {name.split('.')[0] for name in state if not name.startswith('backbone.')}
-    if not any(name.startswith('backbone.') for name in state):
-        raise ValueError(f'{checkpoint} has no backbone.… in it: it is not a whole model of this task. Weights of the '
-                         'authors become one with hrformer-mm convert')
-    if not heads & {name.split('.')[0] for name in own if not name.startswith('backbone.')}:
-        raise ValueError(f"{checkpoint} is of another task: it has {', '.join(sorted(heads)) or 'a backbone alone'}, "
-                         f'and the config is one of {task}')
-    try:
-        check_state(state, {name: value.shape for name, value in own.items()})
-    except ValueError as error:
-        raise ValueError(f'{checkpoint} is of another model than the config: {error}') from None
 
 
 def dataset_meta(cfg: Config) -> dict[str, Any]:

@@ -4,14 +4,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional
 
-import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor
 
-from ..weights import check_state, fetch, is_web_address, read_checkpoint
+from ..weights import check_fit, fetch, find_tensors, fit_weights, is_web_address, read_checkpoint
 from .saving import POINTER
 
 
@@ -55,39 +53,30 @@ def drop_code(checkpoint: Mapping[str, Any]) -> None:
         checkpoint['meta'].pop('config', None)
 
 
-def check_fit(runner: Runner, checkpoint: Any, may_differ: Tuple[str, ...]) -> None:
-    """Compare a checkpoint's weights with the model's, before they are loaded.
+def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]) -> None:
+    """Adapt a checkpoint's weights to the model and check them before they are loaded; a resumed one must fit as it is.
 
     Raises:
-        ValueError: If it holds no weights, something else in their place, or weights that do not fit.
+        ValueError: If it holds no weights, something else among them, or weights that do not fit.
     """
     source = runner._load_from
-    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
-    if not isinstance(state, Mapping) or not state:
-        raise ValueError(f'{source} holds no weights. Give a checkpoint with a state_dict')
-    foreign = [name for name, value in state.items()
-               if type(value) is not Tensor or value.layout is not torch.strided or value.is_quantized]
-    if foreign:
-        raise ValueError(f'{source}: {len(foreign)} of its {len(state)} weights are no plain tensors, the first '
-                         f'{foreign[0]!r}, {type(state[foreign[0]]).__name__}. Use a checkpoint of a training, or what '
-                         'hrformer-mm convert writes')
+    state = find_tensors(checkpoint, source)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     model = model.module if isinstance(model, BaseTTAModel) else model
-    expected = {name: value.shape for name, value in model.state_dict().items()}
-    found = {str(name).removeprefix('module.'): value for name, value in state.items()}
-    shared = sum(name in found and found[name].shape == shape for name, shape in expected.items())
-    total = len(expected)
+    own = model.state_dict()
+    if runner._resume:
+        check_fit(source, state, own)
+        return
     try:
-        check_state({name: value for name, value in found.items() if not name.startswith(may_differ)},
-                    {name: shape for name, shape in expected.items() if not name.startswith(may_differ)})
+        state = fit_weights(model, state, source, may_differ=may_differ)
     except ValueError as error:
-        raise ValueError(f'{source} was not loaded, {shared} of the {total} weights of the model fit: {error}. Use the '
-                         'config that the checkpoint was trained with, or convert released weights with hrformer-mm '
-                         'convert. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ='
+        raise ValueError(f"{error}. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ="
                          "['decode_head.conv_seg']") from None
-    if shared < total:
-        runner.logger.warning(f'{source}: {shared} of the {total} weights of the model fit and are loaded; '
+    fitting = {name: state[name] for name, value in own.items() if name in state and state[name].shape == value.shape}
+    if len(fitting) < len(own):
+        runner.logger.warning(f'{source}: {len(fitting)} of the {len(own)} weights of the model fit and are loaded; '
                               f'may_differ={list(may_differ)} lets the others start anew')
+    checkpoint['state_dict'] = fitting
 
 
 def _read(path: os.PathLike, resume: bool) -> Any:
@@ -103,7 +92,7 @@ def _read(path: os.PathLike, resume: bool) -> Any:
     return checkpoint
 
 
-def _candidates(folder: Path, work_dir: Path) -> List[Path]:
+def _candidates(folder: Path, work_dir: Path) -> list[Path]:
     """The folder's checkpoints, first the one that the pointer names, then the newest; never a path out of it."""
     named = [path for path in folder.glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+\.pth', path.name)]
     named.sort(key=lambda path: (path.stat().st_mtime_ns, int(re.search(r'\d+', path.name)[0])), reverse=True)

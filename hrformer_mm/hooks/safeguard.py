@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from ..registry import HOOKS
 from .bad_data import report_left_out, warn_of_classes
 from .finite import check_loss, check_weights
-from .loading import check_fit, choose_checkpoint, drop_code
+from .loading import choose_checkpoint, drop_code, prepare_weights
 from .randomness import Randomness
 from .saving import protect_saving
 
@@ -54,9 +54,9 @@ class Safeguard(Hook):
             self.randomness.prepare_resume(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check that the weights fit, and drop the text that mmengine would run."""
+        """Adapt the weights to the model, check that they fit, and drop the text that mmengine would run."""
         drop_code(checkpoint)
-        check_fit(runner, checkpoint, () if runner._resume else self.may_differ)
+        prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
         """Take up the random states where the checkpoint left them, and compare the model with its data."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..arguments import check_int, check_ints
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
+from ..weights import accept_layouts
 from .inputs import check_maps
 
 
@@ -50,6 +51,7 @@ class ClassificationNeck(BaseModule):
             nn.Sequential(*conv_norm(a, a, norm_cfg, kernel_size=3, stride=2, groups=a, bias=True),
                           *conv_norm(a, b, norm_cfg, bias=True, relu=True)) for a, b in zip(widths, widths[1:]))
         self.final = nn.Sequential(*conv_norm(widths[-1], out_channels, norm_cfg, bias=True, relu=True))
+        accept_layouts(self, 'neck.0.')
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
         """Streams (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..arguments import check_config, check_int
 from ..registry import MODELS
+from ..weights import accept_layouts
 from .inputs import check_maps
 
 
@@ -48,6 +49,7 @@ class TopdownHeatmapHead(HeatmapHead):
         super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
                          init_cfg=init_cfg)
         self.in_index = in_index
+        accept_layouts(self, 'head.')
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for branch 0.

@@ -17,14 +17,13 @@ from ..layers import (
     Bottleneck,
     BranchFusion,
     HRFormerBlock,
-    WindowAttention,
     conv_norm,
     norm_layer,
     run_checkpointed,
 )
 from ..ops.attention import IMPLEMENTATIONS
 from ..registry import MODELS
-from ..weights import load_backbone
+from ..weights import accept_layouts, accept_whole_files, check_pretrained
 from .arch import Arch, Stage, WindowSizes, from_arch, from_extra
 from .inputs import check_image
 
@@ -105,6 +104,8 @@ class HRFormer(BaseModule):
         TypeError, ValueError: If an argument is invalid; the message names it, its value and what is allowed.
     """
 
+    _checkpoint_filter = staticmethod(accept_whole_files)  # a hook that mmpretrain's ImageClassifier registers
+
     def __init__(self,
                  arch: Optional[Union[str, Mapping[str, Any]]] = None,
                  window_sizes: Optional[WindowSizes] = None,
@@ -158,14 +159,17 @@ class HRFormer(BaseModule):
         check_choice('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
         check_choice('frozen_stages', frozen_stages, range(-1, 5))
         _check_initialization(init_cfg)
+        self.init_cfg = check_pretrained(init_cfg)
 
         self.in_channels = check_int('in_channels', in_channels)
+        self.fuse_upsample = settings['fuse_upsample']
         self.out_indices = _check_indices(settings['out_indices'])
         self.with_cp = with_cp
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._build(variant, check_probability('drop_path_rate', settings['drop_path_rate']), norm_cfg,
                     fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, attention=attention, **options)
+        accept_layouts(self, 'backbone.')
         self._freeze()
         if compile is not False:
             self._compile(dict(dynamic=False) if compile is True else compile)
@@ -240,20 +244,6 @@ class HRFormer(BaseModule):
                 maps = module(maps)
         return tuple(maps)
 
-    def init_weights(self) -> None:
-        """Initialise as `init_cfg` says; a checkpoint is recognised, renamed and checked, and must fit.
-
-        Raises:
-            FileNotFoundError, ValueError: If the checkpoint is missing, broken, unknown, or of another shape.
-        """
-        if not (isinstance(self.init_cfg, Mapping) and self.init_cfg.get('type') == 'Pretrained'):
-            super().init_weights()
-            return
-        expected = {name: value.shape for name, value in self.state_dict().items()}
-        windows = {name: m.window_size for name, m in self.named_modules() if isinstance(m, WindowAttention)}
-        self.load_state_dict(load_backbone(self.init_cfg['checkpoint'], expected, windows))
-        self._is_init = True
-
     def _freeze(self) -> None:
         parts = []
         if self.frozen_stages >= 0:
@@ -304,6 +294,3 @@ def _check_initialization(init_cfg: Any) -> None:
         return
     for i, step in enumerate(init_cfg):
         check_config(f'init_cfg[{i}]', step, WEIGHT_INITIALIZERS, "dict(type='Constant', val=0)")
-        if step['type'] == 'Pretrained':
-            raise ValueError(f'init_cfg[{i}] is {dict(step)!r}, but a checkpoint holds all weights: give this dict '
-                             'alone, without a list')

@@ -15,6 +15,7 @@ from ..arguments import check_bool, check_choice, check_config, check_int, check
 from ..layers import conv_norm
 from ..ops import attention
 from ..registry import MODELS
+from ..weights import accept_layouts
 from .inputs import check_maps
 
 VERSIONS = ('v2', 'v3')
@@ -117,6 +118,7 @@ class OCRHead(BaseDecodeHead):
         self.attention = ObjectAttention(channels, key_channels, norm_cfg)
         self.fuse = nn.Sequential(*conv_norm(2 * channels, channels, norm_cfg, bias=True, relu=True))
         self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
+        accept_layouts(self, 'decode_head.')
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Compute main and auxiliary logits, each (N, classes, H_0, W_0), from branches (N, C_i, H_i, W_i).

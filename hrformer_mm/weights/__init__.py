@@ -1,15 +1,15 @@
-"""Released weights: reading files, recognising their layouts, renaming and resizing. Dicts of tensors in and out."""
+"""Released weights: reading files, and the one door by which every known layout enters a model."""
 
-from .backbone import describe_backbone, fit_backbone, load_backbone
-from .check import check_state
+from .check import check_fit, check_state
+from .describe import describe_backbone
+from .door import accept_layouts, accept_whole_files, adapt_state_dict, check_pretrained, fit_weights, load_weights
 from .download import fetch, is_web_address
 from .files import TEMPORARY, seal, verify, write_whole
-from .io import read_checkpoint, read_tensors, write_tensors
-from .layouts import Layout, convert_names, recognise
-from .ocr import ocr_shapes
+from .io import find_tensors, read_checkpoint, read_tensors, write_tensors
+from .layouts import convert_names
 
 __all__ = [
-    'Layout', 'TEMPORARY', 'check_state', 'convert_names', 'describe_backbone', 'fetch', 'fit_backbone',
-    'is_web_address', 'load_backbone', 'ocr_shapes', 'read_checkpoint', 'read_tensors', 'recognise', 'seal', 'verify',
-    'write_tensors', 'write_whole'
+    'TEMPORARY', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit', 'check_pretrained',
+    'check_state', 'convert_names', 'describe_backbone', 'fetch', 'find_tensors', 'fit_weights', 'is_web_address',
+    'load_weights', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors', 'write_whole'
 ]

@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+# Weights with one entry for each class or keypoint, and what in a config sets their number.
+_OUTPUTS = (('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
+            ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
+            ('head.fc.bias', 'model.head.num_classes', 'classes'))
+
 
 def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int]]) -> None:
     """Compare names and shapes.
@@ -23,3 +28,29 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int
     ]
     if problems:
         raise ValueError('the weights do not fit. Keys ' + '. Keys '.join(problems))
+
+
+def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor],
+              may_differ: tuple[str, ...] = ()) -> None:
+    """Compare the weights of a file with a model's own, except those whose names begin as `may_differ` says.
+
+    Raises:
+        ValueError: If they are of another number of classes, of another task, or do not fit otherwise.
+    """
+    found = {name: value for name, value in state.items() if not name.startswith(may_differ)}
+    expected = {name: value.shape for name, value in own.items() if not name.startswith(may_differ)}
+    for name, key, things in _OUTPUTS:
+        if name in found and name in expected and len(found[name]) != expected[name][0]:
+            raise ValueError(f'{source} has {len(found[name])} {things}, but the config has {expected[name][0]} '
+                             f'({key}). Use the config that it was trained with')
+    theirs, ours = ({name.split('.')[0] for name in names} for names in (found, expected))
+    if theirs & ours == {'backbone'} != ours:
+        parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
+        raise ValueError(f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
+                         f'{wanted}. Use the config that it was trained with')
+    try:
+        check_state(found, expected)
+    except ValueError as error:
+        shared = sum(name in state and state[name].shape == value.shape for name, value in own.items())
+        raise ValueError(f'{source} was not loaded, {shared} of the {len(own)} weights of the model fit: {error}. Use '
+                         'the config that it was trained with') from None

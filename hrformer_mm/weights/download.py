@@ -1,9 +1,10 @@
-"""Files of the web: whole and with the right checksum, or not used."""
+"""Files from the web: whole and with the right checksum, or not used."""
 
 import hashlib
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 from urllib.parse import urldefrag, urlparse
@@ -25,31 +26,25 @@ def is_web_address(source: str) -> bool:
 
 
 def fetch(url: str) -> Path:
-    """Download a file into torch.hub's folder, or find it there from before.
+    """Download a file into torch.hub's folder, or find it there, undamaged, from before.
 
-    Its SHA-256 is compared with what the address ends with, `#sha256=` and 64 or fewer hexadecimal digits, or with the
-    eight digits that OpenMMLab and torchvision put into names (`name-1a2b3c4d_20220226.pth`). Where neither is given,
-    its length and the checksums within it are all that is checked.
-
-    Args:
-        url (str): http or https.
-
-    Returns:
-        Path: The file, which is whole. One that was there and is damaged is downloaded again.
+    Its SHA-256 must begin as the URL says after `#sha256=` (8 to 64 hexadecimal digits), or else in the file's name, as
+    OpenMMLab and torchvision write it: `name-1a2b3c4d_20220226.pth`, `name-1a2b3c4d.pth`. Eight decimal digits without
+    a date after them are not taken for a checksum, since they may be a date or a step.
 
     Raises:
-        ValueError: If the address names a wrong checksum, or what comes is not what was asked for. It is not kept.
-        OSError: If it cannot be had.
+        ValueError: If the URL names another checksum, or the file is damaged. It is not kept.
+        OSError: If it cannot be downloaded.
     """
     address, fragment = urldefrag(url)
     expected = _expected(address, fragment)
     name = os.path.basename(urlparse(address).path)
-    # Files of one name are different files where their addresses are.
-    place = hashlib.sha256(address.encode()).hexdigest()[:8]
-    path = Path(torch.hub.get_dir(), 'checkpoints', 'hrformer_mm', place, name)
+    folder = hashlib.sha256(address.encode()).hexdigest()[:8]  # other addresses may have files of the same name
+    path = Path(torch.hub.get_dir(), 'checkpoints', 'hrformer_mm', folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
-        if path.is_file() and _is_good(path, expected):
+        with suppress(FileNotFoundError, DamagedFile):
+            _check(path, expected)
             return path
         temporary = path.with_name(TEMPORARY + name)
         try:
@@ -59,8 +54,8 @@ def fetch(url: str) -> Path:
         except DamagedFile as error:
             raise ValueError(f'{url} was not used: {error}') from None
         except OSError as error:
-            raise OSError(f'{url} was not fetched ({error}). Look at the address, the network and the space in '
-                          f'{path.parent}, or fetch it by other means and give the file') from error
+            raise OSError(f'{url} was not fetched ({error}). Check the address, the network and the space in '
+                          f'{path.parent}, or download it by other means and give the file') from error
         finally:
             temporary.unlink(missing_ok=True)
     return path
@@ -71,8 +66,8 @@ def _expected(address: str, fragment: str) -> Optional[str]:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
             raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
         return fragment.removeprefix('sha256=')
-    found = re.search(r'-([0-9a-f]{8})(_\d{8})?\.\w+$', address)
-    return found and found[1]
+    found = re.search(r'-([0-9a-f]{8})(_20\d{6})?\.\w+$', address)
+    return found[1] if found and (found[2] or not found[1].isdigit()) else None
 
 
 def _download(address: str, path: Path) -> None:
@@ -93,11 +88,3 @@ def _check(path: Path, expected: Optional[str]) -> None:
         if not digest.startswith(expected):
             raise DamagedFile(f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
                               'where the file comes from if that does not help')
-
-
-def _is_good(path: Path, expected: Optional[str]) -> bool:
-    try:
-        _check(path, expected)
-    except DamagedFile:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Checkpoint files: tensors in, tensors out, and nothing in them is ever run."""
+"""Checkpoint files: tensors in, tensors out, and nothing in them ever runs."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from typing import Any, Union
 
 import torch
 from mmengine.fileio import get_local_path
-from torch import Tensor
+from torch import Tensor, nn
 
 from .download import fetch, is_web_address
 from .files import DamagedFile, seal, verify, write_whole
@@ -19,25 +19,20 @@ _WRAPPERS = ('state_dict', 'model', 'module')
 
 
 def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
-    """Read a checkpoint's content as it is: tensors, plain data, and what mmengine's own checkpoints hold.
+    """Read a checkpoint's content, with its tensors on the CPU.
 
     Args:
-        source (str | PathLike): A file, or a URL (http and https, with its checksum, as of :func:`.download.fetch`; and
-            what mmengine's file backends read).
-
-    Returns:
-        Any: With its tensors on the CPU.
+        source (str | PathLike): A file, a URL (see :func:`fetch`), or what mmengine's file backends read.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it cannot be fetched.
-        ValueError: If it is no checkpoint, is damaged, is not what its address promises, or holds objects that could
-            run code.
+        OSError: If it cannot be downloaded.
+        ValueError: If it is not a checkpoint, is damaged, or holds objects that could run code.
     """
     source = str(source)
-    place = str(fetch(source)) if is_web_address(source) else source
+    local = str(fetch(source)) if is_web_address(source) else source
     try:
-        with get_local_path(place) as path:
+        with get_local_path(local) as path:
             verify(path)
             return torch.load(path, map_location='cpu', weights_only=True)
     except DamagedFile:
@@ -50,47 +45,45 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
         # PyTorch's message advises to switch its protection off: only the name in it is passed on.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
-            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint; fetch or copy it again.') from None
+            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint. Copy it again') from None
         raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
-                         'load it where that does no harm and save its tensors alone.') from None
+                         'load it where that does no harm and save its tensors alone') from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: fetch or copy it '
-                         f'again. ({reason})') from error
+        raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: download or copy it '
+                         f'again ({reason})') from error
 
 
-def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
-    """Read a checkpoint, bare or wrapped under 'state_dict', 'model' or 'module', without its `module.` prefixes.
-
-    Args:
-        source (str | PathLike): As of :func:`read_checkpoint`.
-
-    Returns:
-        dict[str, Tensor]: By name, on the CPU.
+def find_tensors(content: Any, source: Union[str, os.PathLike]) -> dict[str, Tensor]:
+    """The weights of a checkpoint, bare or under 'state_dict', 'model' or 'module', without their `module.` prefixes.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If :func:`read_checkpoint` refuses it, or its weights are not where they must be.
+        ValueError: If there are none, or something else is among them; the error names `source`.
     """
-    content = read_checkpoint(source)
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
         raise ValueError(f'{source} holds no weights, but {type(content).__name__}')
-    others = [name for name, value in content.items() if not isinstance(value, Tensor)]
+    others = [name for name, value in content.items() if type(value) not in (Tensor, nn.Parameter)
+              or value.layout is not torch.strided or value.is_quantized]
     if others:
-        raise ValueError(f'{source} holds {len(others)} entries that are no tensors, the first {others[0]!r}: its '
-                         f"weights must be at the top, or under one of {', '.join(_WRAPPERS)}")
-    return {name.removeprefix('module.'): value for name, value in content.items()}
+        raise ValueError(f'{source}: {len(others)} of its {len(content)} weights are not plain tensors, the first '
+                         f'{others[0]!r}, {type(content[others[0]]).__name__}. Weights must be at the top or under one '
+                         f"of {', '.join(_WRAPPERS)}; hrformer-mm convert writes such files")
+    return {str(name).removeprefix('module.'): value for name, value in content.items()}
+
+
+def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
+    """:func:`read_checkpoint`, and of its content the weights alone, as :func:`find_tensors` gives them."""
+    return find_tensors(read_checkpoint(source), source)
 
 
 def write_tensors(state: Mapping[str, Tensor], destination: Union[str, os.PathLike]) -> None:
     """Write a plain file of tensors, with its checksum: it appears whole under its name, or not at all.
 
     Raises:
-        FileNotFoundError: If the destination's folder does not exist.
-        OSError: If it cannot be written.
+        OSError: If the destination's folder does not exist, or the file cannot be written.
     """
     destination = Path(destination)
     if not destination.parent.is_dir():

@@ -4,15 +4,10 @@ import os
 import pytest
 import torch
 
-from hrformer_mm.models import ClassificationNeck, HRFormer
 from hrformer_mm.commands.convert import convert
-from hrformer_mm.weights import ocr_shapes
+from hrformer_mm.models import ClassificationNeck, HRFormer
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4))
-
-
-def named(prefix, shapes):
-    return {prefix + name: torch.randn(shape) for name, shape in shapes.items()}
 
 
 def backbone(**kwargs):
@@ -21,7 +16,10 @@ def backbone(**kwargs):
 
 @pytest.mark.parametrize('version', ['v2', 'v3'])
 def test_segmentation_versions(tmp_path, version):
-    state = {**backbone(window_sizes=(9, 7, 5, 3)), **named('decode_head.', ocr_shapes(60, 4, version))}
+    pytest.importorskip('mmseg')
+    from hrformer_mm.models.ocr_head import OCRHead
+    head = OCRHead(in_channels=MICRO['channels'], num_classes=4, version=version).state_dict()
+    state = {**backbone(window_sizes=(9, 7, 5, 3)), **{f'decode_head.{name}': value for name, value in head.items()}}
     torch.save(state, tmp_path / 'a.pth')
     done = convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert done.arguments['window_sizes'] == (9, 7, 5, 3) and done.arch == 'custom'
@@ -47,10 +45,12 @@ def test_mmposes_files(tmp_path):
 @pytest.mark.parametrize('change, message', [
     (lambda s: s.pop('backbone.conv1.weight'), 'Keys 1 missing: backbone.conv1.weight'),
     (lambda s: s.pop('head.fc.bias'), 'Keys 1 missing: head.fc.bias'),
+    (lambda s: [s.pop(k) for k in list(s) if 'stage4' in k], 'the key stage4.0.branches.0.0.norm1.weight is missing'),
+    (lambda s: [s.pop(k) for k in list(s) if 'attn' in k], 'no.* HRFormer weights.*the keys are backbone.conv1.weight'),
     (lambda s: s.pop('head.fc.weight'), 'the key head.fc.weight is missing'),
     (lambda s: s.update({'backbone.stage2.0.extra': torch.zeros(1)}), 'unknown: backbone.stage2.0.extra'),
     (lambda s: s.update({'neck.0.final.0.bias': torch.zeros(9)}), r'neck.0.final.0.bias is \(9,\), not \(2048,\)'),
-    (lambda s: s.update({'something.else': torch.zeros(1)}), 'no head that is known here: something.else'),
+    (lambda s: s.update({'something.else': torch.zeros(1)}), 'Keys 1 unknown: something.else'),
 ])
 def test_incomplete_files_write_nothing(tmp_path, change, message):
     neck = ClassificationNeck(MICRO['channels'])
@@ -65,3 +65,11 @@ def test_incomplete_files_write_nothing(tmp_path, change, message):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert 'a.pth' in str(caught.value)
     assert sorted(os.listdir(tmp_path)) == ['a.pth', 'good.pth']
+
+
+def test_without_the_host_libraries(tmp_path, run_python):
+    torch.save(backbone(), tmp_path / 'a.pth')
+    run_python('import sys; sys.modules.update(dict.fromkeys(("mmseg", "mmpose", "mmpretrain")))\n'
+               'from hrformer_mm.commands.convert import convert; convert(*sys.argv[1:])',
+               tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert torch.load(tmp_path / 'b.pth').keys() == backbone().keys()

@@ -125,7 +125,7 @@ def test_bad_arguments(micro, tmp_path, monkeypatch, change, message):
 
 
 def test_checkpoints_that_do_not_fit(micro, tmp_path):
-    with pytest.raises(ValueError, match='of another task: it has decode_head, and the config is one of pose'):
+    with pytest.raises(ValueError, match='of another task: it has decode_head, but the model has head'):
         export(micro['pose'][0], micro['seg'][1], str(tmp_path / 'a.onnx'))
     for task, layer, message in (
             ('seg', 'decode_head.conv_seg', r'5 classes, but the config has 2 \(model.decode_head.num_classes\)'),

@@ -20,7 +20,7 @@ def attention(window, **options):
 
 
 def bounds(size, window, shift):
-    """Where windows begin and end along one axis: whole ones after the first `shift` positions, and what is left over."""
+    """Where windows begin and end along one axis: whole ones after `shift` positions, and the rest."""
     cuts = [0, *range(shift, size, window), size]
     return [(a, b) for a, b in zip(cuts, cuts[1:]) if b > a]
 

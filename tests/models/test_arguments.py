@@ -138,7 +138,6 @@ WRONG = [
     (backbone, dict(init_cfg='weights.pth'), ['init_cfg', "'weights.pth'", "dict(type='Pretrained', checkpoint=FILE)"]),
     (backbone, dict(init_cfg=dict(type='Pretraind', checkpoint='a')), ['init_cfg.type', "'Pretraind'", 'Pretrained']),
     (backbone, dict(init_cfg=dict(type='Pretrained', file='a')), ['init_cfg', "'file'", 'checkpoint']),
-    (backbone, dict(init_cfg=[dict(type='Pretrained', checkpoint='a')]), ['init_cfg[0]', "'a'", 'without a list']),
     (extra, dict(stage5={}), ['extra', "'stage5'", 'stage1, stage2, stage3, stage4']),
     (extra, dict(stage3=None), ['extra.stage3', 'None', 'dict']),
     (lambda: HRFormer(extra=STAGES), {}, ['extra', "'stage1'", 'it needs']),

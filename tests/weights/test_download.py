@@ -1,6 +1,7 @@
 """Against a server on this machine that keeps or breaks what it promises."""
 
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,14 +80,18 @@ def test_a_wrong_file_is_not_kept(server, tmp_path):
     assert kept(tmp_path) == []
 
 
-@pytest.mark.parametrize('ending', ['.pth', '_20220226.pth'])
-def test_checksum_of_the_name(server, tmp_path, ending):
-    content = server.files['a.pth']
-    server.files[f'hrformer-{digest(content)[:8]}{ending}'] = content
-    server.files[f'hrformer-0123abcd{ending}'] = content
-    assert fetch(server.address(f'hrformer-{digest(content)[:8]}{ending}')).read_bytes() == content
-    with pytest.raises(ValueError, match='should begin with 0123abcd'):
-        fetch(server.address(f'hrformer-0123abcd{ending}'))
+@pytest.mark.parametrize('name, checksum', [
+    ('hrformer-0123abcd.pth', True), ('hrformer-0123abcd_20220226.pth', True), ('hrformer-09516375_20220226.pth', True),
+    ('model-20220226.pth', False), ('checkpoint-00040000.pth', False), ('model-09516375.pth', False),
+    ('0123abcd.pth', False)])
+def test_checksum_of_the_name(server, name, checksum):
+    server.files[name] = server.files['a.pth']
+    if checksum:
+        with pytest.raises(ValueError, match=f'should begin with {re.search("-(.{8})", name)[1]}'):
+            fetch(server.address(name))
+        name = name.replace(re.search('-(.{8})', name)[1], digest(server.files['a.pth'])[:8])
+        server.files[name] = server.files['a.pth']
+    assert fetch(server.address(name)).read_bytes() == server.files['a.pth']
 
 
 @pytest.mark.parametrize('fragment', ['sha256=xyz', 'md5=00000000', 'sha256=1234'])

@@ -1,7 +1,7 @@
 # HRFormer-B + OCR. Another variant: backbone.arch and decode_head.in_channels.
 norm_cfg = dict(type='BN')
 model = dict(
-    type='EncoderDecoder',
+    type='hrformer_mm.EncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from mmengine.registry import init_default_scope
 
-from ...weights.io import read_tensors
+from ...weights import load_weights, read_tensors
 from ..folder import make_folder
-from ..model import TASKS, check_fit, dataset_meta, find_device, read_config
+from ..model import TASKS, dataset_meta, find_device, read_config
 from .boxes import Boxes
 from .predictors import Classifier, PoseFinder, Segmenter
 from .sources import Frames, Source, find_sources, read_image
@@ -83,8 +83,8 @@ def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, box
         predictor = PoseFinder(cfg, checkpoint, device, boxes, batch)
     else:
         predictor = Classifier(cfg, checkpoint, device)
-    # mmengine loads what fits and only warns of the rest.
-    check_fit(checkpoint, state, predictor.model.state_dict(), TASKS[cfg.default_scope])
+    # mmengine loads what fits, and only warns about the rest.
+    load_weights(predictor.model, state, checkpoint)
     return predictor
 
 

@@ -1,0 +1,146 @@
+"""One door for weights: `load_state_dict` of the backbone, the heads and whole models takes every known layout."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Optional, Union
+
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit
+from mmengine.registry import WEIGHT_INITIALIZERS
+from torch import Tensor, nn
+
+from ..ops import relative_position_index, resize_bias_table, square_window
+from .check import check_fit
+from .io import read_tensors
+from .layouts import INDEX, TABLE, convert_names, rename
+
+_LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
+
+
+def accept_layouts(module: nn.Module, part: str) -> None:
+    """Let `load_state_dict` of a backbone, neck or head, alone or within a model, accept every known layout.
+
+    `part` is what its keys begin with in a whole model, e.g. 'backbone.'.
+    """
+    module._register_load_state_dict_pre_hook(partial(_adapt_part, part=part), with_module=True)
+
+
+def accept_whole_files(state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """A `load_state_dict` pre-hook of whole models, for the authors' heads: their names have no prefix."""
+    _replace(state_dict, prefix, convert_names)
+
+
+def _adapt_part(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any, part: str) -> None:
+    # Within a model, the head is out of sight; of the authors' code, only that for poses upsamples bilinearly.
+    bias_unused = bool(prefix) and getattr(module, 'fuse_upsample', None) == 'bilinear'
+    _replace(state_dict, prefix, lambda state: adapt_state_dict(module, state, part, bias_unused))
+
+
+def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict], dict]) -> None:
+    names = [name for name in state_dict if name.startswith(prefix)]
+    adapted = adapt({name[len(prefix):]: state_dict.pop(name) for name in names})
+    state_dict.update((prefix + name, value) for name, value in adapted.items())
+
+
+def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str = '',
+                     bias_unused: bool = False) -> dict[str, Tensor]:
+    """Bring weights of any known layout into that of a model, and fit its windows and branches.
+
+    The model's own layout and weights of other models pass unchanged. The result may lack weights, or hold others.
+
+    Args:
+        module (nn.Module): A whole model or a part of one.
+        state (Mapping[str, Tensor]): Weights of the module or of a whole file.
+        part (str): As in :func:`accept_layouts`. Default: '', a whole model.
+        bias_unused (bool): As in :func:`convert_names`.
+
+    Raises:
+        ValueError: If a projection lacks a part, or a table that must be resized is not of a square window.
+    """
+    if not any('.attn.attn.' in name for name in state):
+        return dict(state)
+    own = {name for name, _ in module.named_children()}
+    if part:
+        # Unknown names belong to other parts in a file of a whole model, and are surplus otherwise.
+        whole = any(name.startswith(part) for name in state)
+        state = {name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
+                 for name, value in state.items()}
+    adapted = convert_names(state, () if part else own - {'backbone'}, bias_unused)
+    _leave_out(adapted, [name for name in adapted if not name.startswith(part)], f'weights beside {part}*')
+    adapted = {name[len(part):]: value for name, value in adapted.items()}
+    _fit_branches(module, adapted)
+    _fit_windows(module, adapted)
+    return adapted
+
+
+def _fit_branches(module: nn.Module, state: dict[str, Tensor]) -> None:
+    modules = {name for name, _ in module.named_modules()}
+    found = {name: match for name in state if (match := _LAST_FUSION.match(name))}
+    _leave_out(state, [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
+               'weights of branches that out_indices leaves out')
+
+
+def _fit_windows(module: nn.Module, state: dict[str, Tensor]) -> None:
+    unused: list[str] = []
+    resized: dict[str, int] = {}
+    for name, attention in module.named_modules():
+        table, index = name + TABLE, name + INDEX
+        if table not in state or not hasattr(attention, 'window_size'):
+            continue
+        if attention.relative_position_bias_table is None:
+            unused += [key for key in (table, index) if key in state]
+            continue
+        window = attention.window_size
+        state[index] = relative_position_index(window)
+        if len(state[table]) != (2 * window[0] - 1) * (2 * window[1] - 1):
+            side = square_window(state[table])
+            state[table] = resize_bias_table(state[table], (side, side), window)
+            sizes = f'{side}x{side} to {window[0]}x{window[1]}'
+            resized[sizes] = resized.get(sizes, 0) + 1
+    _leave_out(state, unused, 'tables and indices of relative position bias, since with_rpe is False')
+    for sizes, count in resized.items():
+        print_log(f'Resized {count} tables of relative position bias from windows of {sizes}.', logger='current')
+
+
+def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> None:
+    for name in names:
+        del state[name]
+    if names:
+        print_log(f'Left out {len(names)} {what}.', logger='current')
+
+
+def fit_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '',
+                may_differ: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """:func:`adapt_state_dict`, and :func:`check_fit` of the result.
+
+    Raises:
+        ValueError: If the weights are not those of the module; the error names `source`.
+    """
+    try:
+        adapted = adapt_state_dict(module, state, part)
+    except ValueError as error:
+        raise ValueError(f'{source} was not loaded: {error}') from error
+    check_fit(source, adapted, module.state_dict(), may_differ)
+    return adapted
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '') -> None:
+    """Load weights of any known layout that pass :func:`fit_weights`."""
+    module.load_state_dict(fit_weights(module, state, source, part))
+
+
+class Pretrained(PretrainedInit):
+    """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit."""
+
+    def __call__(self, module: nn.Module) -> None:
+        load_weights(module, read_tensors(self.checkpoint), self.checkpoint, 'backbone.')
+        print_log(f'Loaded the backbone from {self.checkpoint}.', logger='current')
+
+
+def check_pretrained(init_cfg: Optional[Union[Mapping, Sequence[Mapping]]]) -> list[Mapping]:
+    """Replace mmengine's `Pretrained` by :class:`Pretrained`, after all other steps, as mmengine orders them."""
+    steps = [init_cfg] if isinstance(init_cfg, Mapping) else list(init_cfg or ())
+    kinds = [WEIGHT_INITIALIZERS.get(step['type']) if isinstance(step['type'], str) else step['type'] for step in steps]
+    return [step for step, kind in zip(steps, kinds) if kind is not PretrainedInit] + [
+        {**step, 'type': Pretrained} for step, kind in zip(steps, kinds) if kind is PretrainedInit]
