@@ -42,33 +42,24 @@ def test_traffic_of_operators(script):
         x[:, :1] + x.new_zeros(1).expand(2, 1, 4, 4)
     assert counted.bytes == {'convolution': 4 * (256 + 128 + 16 + 512), 'add_ of a convolution bias': 4 * 1024,
                              'fill_': 4 * 320, 'copy_': 4 * 512, 'new_zeros': 4, 'add': 4 * (32 + 1 + 32)}
-    assert sum(counted.launches.values()) == 6
 
 
 @pytest.mark.parametrize('head_size, fused', [(39, False), (40, True)])
 def test_attention_that_cuda_would_choose(script, head_size, fused):
     traffic = script('gpu_traffic')
-    q, bias = (torch.empty(shape, device='meta', dtype=torch.bfloat16) for shape in ((3, 2, 49, head_size),
-                                                                                    (1, 2, 49, 49)))
+    q, bias = (torch.empty(shape, device='meta', dtype=torch.bfloat16) for shape in ((3, 2, 9, head_size), (2, 9, 9)))
     with traffic.Traffic() as counted, traffic.CudaAttention():
         F.scaled_dot_product_attention(q, q, q, bias)
-    fused_only = {'_scaled_dot_product_efficient_attention': 2 * (4 * q.numel() + bias.numel()) + 16}
-    assert (counted.bytes == fused_only) is fused and ('bmm' in counted.bytes) is not fused
+    efficient = {'_scaled_dot_product_efficient_attention': 2 * (4 * q.numel() + bias.numel()) + 16}  # 16: the seed
+    assert (counted.bytes == efficient) is fused and ('bmm' in counted.bytes) is not fused
 
 
 def test_peak_memory(script):
-
-    def block(mib):
-        return torch.empty(mib * MIB, dtype=torch.uint8)
-
-    def step():
-        a, b = block(1), block(2)
-        del a
-        c = block(4)
-        del b, c
-        block(5)
-
-    assert script('measure').peak_bytes(step, 'cpu') == 6 * MIB
+    x = torch.ones(MIB // 4, requires_grad=True)
+    with_graph = script('measure').peak_bytes(lambda: x.exp().exp().exp(), 'cpu')
+    with torch.no_grad():
+        assert script('measure').peak_bytes(lambda: x.exp().exp().exp(), 'cpu') == 2 * MIB
+    assert with_graph == 3 * MIB
 
 
 @pytest.mark.parametrize('options, forms', [
