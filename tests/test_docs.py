@@ -145,7 +145,7 @@ def test_page(page):
             assert target.exists(), f'{page.name} leads to {link}'
             assert not anchor or anchor in headings(target), f'{page.name} leads to {link}'
         if token.type == 'code_inline':
-            for path in re.findall(r'^(?:configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content):
+            for path in re.findall(r'^(?:benchmarks|configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content):
                 assert (ROOT / path).exists(), f'{page.name} names {path}'
     for block in pages.blocks(page):
         if block.kind.startswith('python'):
