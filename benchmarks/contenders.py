@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor_config
 
 from hrformer_mm import HRFormer, to_deploy
 
@@ -15,6 +16,7 @@ VARIANTS = {
     'small': ((1, 1, 4, 2), (32, 64, 128, 256), (1, 2, 4, 8)),
     'base': ((1, 1, 4, 2), (78, 156, 312, 624), (2, 4, 8, 16)),
 }
+DTYPES = {'float32': torch.float32, 'bf16': torch.bfloat16}
 OURS = 'hrformer_mm'
 
 # mmseg's convolutions with a norm, and ours: in an `nn.Sequential`, followed by the norm.
@@ -43,10 +45,6 @@ class Settings:
     compile: Optional[str] = None
     dtype: str = 'float32'
     device: str = 'cpu'
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        return torch.bfloat16 if self.dtype == 'bf16' else torch.float32
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,10 @@ def contenders(settings: Settings, size: tuple[int, int]) -> Iterator[Contender]
             saving.load_state_dict(ours.state_dict())
             yield contender(f'{OURS}, with_cp={with_cp!r}', saving)
     else:
-        yield contender(f'{OURS}, deployment form', to_deploy(ours), dtype=settings.torch_dtype)
+        yield contender(f'{OURS}, deployment form', to_deploy(ours), dtype=DTYPES[settings.dtype])
         if settings.compile:
             deployed = to_deploy(ours, compile=dict(dynamic=False, mode=settings.compile))
-            yield contender(f'{OURS}, deployment form, compiled', deployed, dtype=settings.torch_dtype)
+            yield contender(f'{OURS}, deployment form, compiled', deployed, dtype=DTYPES[settings.dtype])
     if settings.context:
         from mmpretrain.models.backbones import HRNet, VisionTransformer
         hrnet = HRNet('w48').to(memory_format=torch.channels_last)
@@ -101,8 +99,7 @@ def run(model: nn.Module, images: Tensor) -> Sequence[Tensor]:
     return model(images)
 
 
-def make_step(model: nn.Module, forward: Callable, images: Tensor, train: bool,
-              autocast: bool) -> Callable[[], tuple[Tensor, ...]]:
+def make_step(model: nn.Module, forward: Callable, images: Tensor, train: bool, autocast: bool) -> Callable:
 
     def step() -> tuple[Tensor, ...]:
         with torch.set_grad_enabled(train), torch.autocast(images.device.type, torch.bfloat16, autocast):
@@ -116,10 +113,16 @@ def make_step(model: nn.Module, forward: Callable, images: Tensor, train: bool,
 
 
 def compile_forward(forward: Callable, settings: Settings) -> Callable:
-    """torch.compile for one size; for inference on the CPU with frozen weights, which is fastest there."""
-    if settings.device == 'cpu' and not settings.train:
-        return torch.compile(forward, dynamic=False, options=dict(freezing=True))
-    return torch.compile(forward, dynamic=False, mode=settings.compile)
+    """torch.compile for one size; for inference on the CPU with weights as constants, which is fastest there."""
+    compiled = torch.compile(forward, dynamic=False, mode=settings.compile)
+    if settings.device != 'cpu' or settings.train:
+        return compiled
+
+    def frozen(*args: Any) -> Any:
+        with inductor_config.patch(freezing=True):  # as an argument of torch.compile it comes too late for the tracer
+            return compiled(*args)
+
+    return frozen
 
 
 def mmpose_extra(arch: str) -> dict[str, Any]:
@@ -187,7 +190,5 @@ def from_mmseg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         renamed[f'{ours}.bias'] = weight.new_zeros(len(weight))
         for leaf in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'):
             renamed[f'{module}.{int(index) + 1}.{leaf}'] = weights[f'{theirs}.bn.{leaf}']
-    for theirs, ours in OCR_CLASSIFIERS.items():
-        for leaf in ('weight', 'bias'):
-            renamed[f'{ours}.{leaf}'] = weights[f'{theirs}.{leaf}']
-    return renamed
+    return renamed | {f'{ours}.{leaf}': weights[f'{theirs}.{leaf}']
+                      for theirs, ours in OCR_CLASSIFIERS.items() for leaf in ('weight', 'bias')}

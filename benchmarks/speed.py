@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import click
 import torch
-from contenders import OURS, VARIANTS, Contender, Settings, contenders
+from contenders import DTYPES, OURS, VARIANTS, Contender, Settings, contenders
 from measure import alternate, environment, gemm_rate, held_bytes, operations, peak_bytes
 from rich import box
 from rich.console import Console
@@ -104,7 +104,7 @@ def table(sections: dict[str, list[Row]]) -> Table:
 @click.option('--compile', is_flag=False, flag_value='default', metavar='[MODE]',
               type=click.Choice(['default', 'reduce-overhead', 'max-autotune']),
               help='Add compiled models. MODE is default, reduce-overhead or max-autotune, of torch.compile.')
-@click.option('--dtype', type=click.Choice(['float32', 'bf16']), default='float32', show_default=True,
+@click.option('--dtype', type=click.Choice(list(DTYPES)), default='float32', show_default=True,
               help='bf16 is autocast; the deployment form has its weights in bf16.')
 @click.option('--device', type=click.Choice(['cpu', 'cuda']), default='cpu', show_default=True)
 @click.option('--threads', type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice.")
@@ -124,7 +124,7 @@ def main(sizes: tuple[tuple[int, int], ...], threads: Optional[int], runs: int, 
     torch.manual_seed(0)
     try:
         with redirect_stdout(sys.stderr):  # libraries log to stdout, which is for results
-            rate = gemm_rate(settings.device, settings.torch_dtype)
+            rate = gemm_rate(settings.device, DTYPES[settings.dtype])
             sections = {f'{size[0]}x{size[1]}': measure(settings, size, runs, rate) for size in sizes}
     except ImportError as error:
         raise click.ClickException(f'{error}: the peers come from mmpose, mmseg (--ocr) and mmpretrain (--context)')
@@ -133,8 +133,7 @@ def main(sizes: tuple[tuple[int, int], ...], threads: Optional[int], runs: int, 
         click.echo(json.dumps(dict(settings=asdict(settings), environment=machine, gemm_gflops=rate / 1e9, sections={
             size: [asdict(row) for row in rows] for size, rows in sections.items()}), indent=2))
         return
-    console = Console(highlight=False, file=sys.stdout)
-    console.width = max(console.width, 120)
+    console = Console(highlight=False, file=sys.stdout, width=120)
     console.print(table(sections))
     what = 'training step' if settings.train else 'inference'
     console.print(f"HRFormer {settings.arch}{' + OCR' if settings.ocr else ''}, {what}, batch {settings.batch}, "
