@@ -133,7 +133,7 @@ def main(sizes: tuple[tuple[int, int], ...], threads: Optional[int], runs: int, 
         click.echo(json.dumps(dict(settings=asdict(settings), environment=machine, gemm_gflops=rate / 1e9, sections={
             size: [asdict(row) for row in rows] for size, rows in sections.items()}), indent=2))
         return
-    console = Console(highlight=False, file=sys.stdout, width=120)
+    console = Console(highlight=False, file=sys.stdout, width=140)
     console.print(table(sections))
     what = 'training step' if settings.train else 'inference'
     console.print(f"HRFormer {settings.arch}{' + OCR' if settings.ocr else ''}, {what}, batch {settings.batch}, "
