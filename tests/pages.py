@@ -76,7 +76,7 @@ def files(page: Path) -> dict[str, str]:
 
 
 # What tests/commands/test_pages.py runs.
-RUN = ('benchmark', 'complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
+RUN = ('complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
 # Other commands, by their beginning: the test of the same thing, or why there is none.
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
@@ -85,11 +85,12 @@ COVERED = {
     'mim run': "a library's own script",
     'mim search': 'tests/commands/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
+    'python benchmarks/gpu_traffic.py': 'tests/test_benchmarks.py::test_traffic_of_a_block',
+    'python benchmarks/speed.py': 'tests/test_benchmarks.py::test_speed',
     'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
     'python examples/run_onnx.py': 'tests/commands/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
-    'python tests/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
+    'python benchmarks/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
-    'python -c import hrformer_mm.layers.strips': 'tests/layers/test_strips.py::test_strips_change_nothing',
     'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',
     'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
 }
@@ -100,8 +101,6 @@ def covered(words: list[str]) -> Optional[str]:
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:
         return 'tests/test_distributed.py::test_two_processes_train_as_one'
-    if line.startswith('hrformer-mm benchmark') and not set(re.findall(r'--[a-z]+', line)) <= {'--size', '--threads'}:
-        return 'tests/commands/test_benchmark.py::test_json_and_picture'  # and others there: minutes, or a GPU
     if '--help' in words:
         return 'tests/test_cli.py::test_help_and_version'
     if words[0] == 'hrformer-mm' and words[1] not in RUN:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-_spec = importlib.util.spec_from_file_location('cross_windows', Path(__file__).with_name('cross_windows.py'))
+SCRIPT = Path(__file__).parents[1] / 'benchmarks/cross_windows.py'
+_spec = importlib.util.spec_from_file_location('cross_windows', SCRIPT)
 cross_windows = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cross_windows)
 

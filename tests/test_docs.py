@@ -124,7 +124,7 @@ def test_what_is_not_run_is_tested_elsewhere(test):
 
 @pytest.mark.parametrize('words', [
     ['hrformer-mm', 'predict', 'CONFIG', 'weights.pth', 'a.jpg', '--colour'], ['hrformer-mm', 'predict', 'CONFIG'],
-    ['hrformer-mm', 'benchmark', '--arch', 'huge'], ['hrformer-mm', 'dance'],
+    ['hrformer-mm', 'benchmark'], ['hrformer-mm', 'dance'],
     ['mim', 'train', 'mmseg', 'configs/none.py'],
     ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--auto-scale-lr'],
     ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--cfg-options', 'model.neck.backbone.x=1'],
@@ -145,7 +145,7 @@ def test_page(page):
             assert target.exists(), f'{page.name} leads to {link}'
             assert not anchor or anchor in headings(target), f'{page.name} leads to {link}'
         if token.type == 'code_inline':
-            for path in re.findall(r'^(?:configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content):
+            for path in re.findall(r'^(?:benchmarks|configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content):
                 assert (ROOT / path).exists(), f'{page.name} names {path}'
     for block in pages.blocks(page):
         if block.kind.startswith('python'):

@@ -114,7 +114,6 @@ run('explain {NAME} weights.pth labels/a.png --device cpu --max-side 32', 'expla
 run('export {NAME} weights.pth model.pt2 --format torch --size 64 64', 'Wrote model.pt2')
 run('check-data {NAME} --split val', 'No problem found')
 run('doctor', 'All is well')
-run('benchmark --arch tiny --size 32 32 --runs 1 --threads 1', 'deployment form')
 assert not commands, f'not tried: {{commands}}'
 '''
 

@@ -59,8 +59,6 @@ def made_small(words: list[str], micro: dict[str, tuple[str, str]]) -> list[str]
         rest += ['--size', '64', '64'] if action == 'export' and '--size' not in rest else []
     elif action == 'convert':
         torch.save(HRFormer('tiny').state_dict(), rest[0])
-    elif action == 'benchmark':
-        rest = ['--arch', 'tiny', '--size', '64', '64', '--runs', '1']
     elif action == 'synthesize':
         rest += ['--train', '10', '--val', '10']
     return [action, *rest]

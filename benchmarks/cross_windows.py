@@ -1,11 +1,11 @@
 """What carries information across windows: HRFormer's blocks learn a step of Conway's Game of Life.
 
-    python tests/cross_windows.py [--iterations N] [--seeds N]
+    python benchmarks/cross_windows.py [--iterations N] [--seeds N]
 
-Whether a cell lives depends on its eight neighbours, of which a cell at a window's border has some in other windows.
-The blocks stand alone, a 1x1 convolution before and after them: in the whole network the stem and the exchange between
-streams carry information, too. Prints a table: accuracy on boards that were not trained on, mean over the seeds with
-the lowest and the highest, of all cells and of those with a neighbour in another window.
+Whether a cell lives depends on its eight neighbours; a cell at a window's border has some of them in other windows. The
+network is two blocks between 1x1 convolutions: in a whole HRFormer, the stem and the fusion of the branches carry
+information across windows, too. Prints a table: the accuracy on boards that were not trained on, mean over the seeds
+with the lowest and the highest, of all cells and of those with a neighbour in another window.
 """
 import argparse
 import time
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from hrformer_mm.layers import HRFormerBlock
 
 BOARD, WINDOW, CHANNELS, HEADS, BATCH = 21, 7, 32, 2, 16
-# As in tables 7 and 9 of the paper; of the two blocks the second is the one that is shifted.
+# As in tables 7 and 9 of the paper. The second of the two blocks is the shifted one.
 VARIANTS: Dict[str, Dict[str, bool]] = {
     'depth-wise convolution': dict(with_dwconv=True, shifted=False),
     'shifted windows': dict(with_dwconv=False, shifted=True),
@@ -39,8 +39,8 @@ def boards(count: int, generator: torch.Generator) -> Tensor:
 
 
 def step(board: Tensor) -> Tensor:
-    """The next state, (N, 1, H, W) to the same: alive with three living neighbours, or with two if it lives already;
-    beyond the board all is dead."""
+    """The next state, (N, 1, H, W) to the same: a cell lives with three living neighbours, or with two if it is alive.
+    Cells beyond the board are dead."""
     kernel = torch.ones(1, 1, 3, 3)
     kernel[0, 0, 1, 1] = 0
     neighbours = F.conv2d(board, kernel, padding=1)
