@@ -1,0 +1,265 @@
+"""What works on plain PyTorch modules works on HRFormer: hooks, adapters, reparametrization, quantization, transforms.
+
+Each is compared with mmpose's HRFormer with the same weights.
+"""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import hrformer_mm  # noqa: F401  (its repairs come before the host library)
+from hrformer_mm import HRFormer
+
+mmpose_models = pytest.importorskip('mmpose.models')
+
+CHANNELS, HEADS = (6, 12, 18, 24), (1, 2, 3, 4)
+
+
+def extra():
+    def stage(n):
+        return dict(num_modules=1, num_branches=n, block='HRFORMERBLOCK', num_blocks=(1, ) * n,
+                    num_channels=CHANNELS[:n], num_heads=HEADS[:n], mlp_ratios=(2, ) * n, window_sizes=(3, ) * n)
+
+    return dict(
+        drop_path_rate=0., stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1, ),
+                                       num_channels=(8, )),
+        stage2=stage(2), stage3=stage(3), stage4=dict(stage(4), multiscale_output=True))
+
+
+@pytest.fixture
+def models():
+    """Ours and mmpose's with the same random weights, in evaluation mode."""
+    theirs = mmpose_models.backbones.HRFormer(extra())
+    for name, value in theirs.state_dict().items():
+        if name.endswith(('running_mean', 'bias', 'bias_table')):
+            value.normal_(0, 0.3)
+        elif name.endswith('running_var'):
+            value.uniform_(0.5, 1.5)
+    ours = HRFormer(extra=extra())
+    ours.load_state_dict(theirs.state_dict())
+    ours.eval()
+    theirs.eval()
+    return ours, theirs
+
+
+@pytest.fixture
+def image():
+    return torch.randn(2, 3, 37, 50)
+
+
+def total(maps):
+    return sum((m * torch.linspace(-1, 1, m.numel()).view_as(m)).sum() for m in maps)
+
+
+def check_equal(ours, theirs, bound=1e-5):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs):
+        assert (a - b).norm() <= bound * b.norm()
+
+
+@pytest.mark.parametrize('mode', [dict(), dict(out_indices=(0, 2)), dict(with_cp=True), dict(with_cp='cheap'),
+                                  dict(with_dwconv=False, shift_windows=True), dict(with_pad_mask=True, with_rpe=False)])
+@pytest.mark.parametrize('train', [True, False])
+def test_every_leaf_is_called_and_its_output_is_kept(mode, train, image):
+    arch = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=HEADS)
+    model = HRFormer(arch=arch, window_sizes=3, drop_path_rate=0.2, **mode).train(train)
+    captured = {}
+
+    def hook(module, inputs, output):
+        if module not in captured:  # the recomputation of checkpointing calls the module again
+            captured[module] = output, output.detach().clone()
+
+    leaves = {name: m for name, m in model.named_modules() if not list(m.children()) and m is not None}
+    for module in model.modules():
+        if not isinstance(module, (nn.ModuleList, HRFormer)):
+            module.register_forward_hook(hook)
+    with torch.set_grad_enabled(train):
+        out = model(image)
+    if train:
+        total(out).backward()
+    containers = (nn.ModuleList, nn.Sequential)
+    assert not [name for name, m in leaves.items() if m not in captured and not isinstance(m, containers)]
+    assert not [m for m, (output, copied) in captured.items()
+                if isinstance(output, torch.Tensor) and not torch.equal(output, copied)]
+
+
+def test_a_replaced_child_computes(models, image):
+    """Every leaf matters: the output follows what takes the place of any of them."""
+    class Shifted(nn.Module):
+
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return self.inner(x) + 1
+
+    ours, _ = models
+    with torch.no_grad():
+        before = ours(image)
+        for path in ('conv1', 'bn2', 'layer1.0.conv2', 'stage2.0.branches.0.0.norm1',
+                     'stage2.0.branches.0.0.attn.attn.qkv', 'stage2.0.branches.1.0.attn.attn.proj',
+                     'stage3.0.branches.2.0.ffn.fc1', 'stage3.0.branches.2.0.ffn.norm1',
+                     'stage3.0.branches.0.0.ffn.dw3x3', 'stage4.0.branches.3.0.ffn.fc2', 'stage4.0.branches.0.0.attn',
+                     'stage4.0.branches.0.0.ffn', 'stage4.0.branches.0.0.drop_path', 'stage4.0.fuse_layers.0.3.0'):
+            model = copy.deepcopy(ours)
+            parent, _, name = path.rpartition('.')
+            setattr(model.get_submodule(parent), name, Shifted(ours.get_submodule(path)))
+            assert any(not torch.allclose(a, b, atol=1e-6) for a, b in zip(model(image), before)), path
+
+
+def test_lora_by_peft(models, image):
+    peft = pytest.importorskip('peft')
+    grads = []
+    for model in models:
+        config = peft.LoraConfig(r=2, target_modules=['qkv', 'proj', 'fc1'], init_lora_weights=False)
+        adapted = peft.get_peft_model(model, config)
+        torch.manual_seed(1)
+        for name, parameter in sorted(adapted.named_parameters()):
+            if 'lora_' in name:
+                parameter.data.normal_(0, 0.2)
+        out = adapted(image)
+        total(out).backward()
+        grads.append({name: p.grad for name, p in sorted(adapted.named_parameters()) if 'lora_' in name})
+        grads[-1]['out'] = out[0]
+    assert list(grads[0]) == list(grads[1]) and all(grad.abs().max() > 0 for grad in grads[0].values())
+    check_equal(list(grads[0].values()), list(grads[1].values()), 1e-4)
+
+
+def test_lora_by_mmpretrain(models, image):
+    pytest.importorskip('mmpretrain')
+    from mmpretrain.models import LoRAModel
+    outs = []
+    for model in models:
+        torch.manual_seed(1)
+        adapted = LoRAModel(nn.Sequential(model), targets=[dict(type='.*qkv'), dict(type='.*proj')], rank=2, alpha=2)
+        for name, parameter in adapted.named_parameters():
+            if 'lora_' in name:
+                parameter.data.normal_(0, 0.2)
+        outs.append(adapted.module(image))
+        total(outs[-1]).backward()
+        assert all(p.grad.abs().max() > 0 for name, p in adapted.named_parameters() if 'lora_' in name)
+    check_equal(*outs)
+    check_equal([models[0](image)[0]], [outs[0][0]])
+
+
+@pytest.mark.parametrize('kind', ['spectral_norm', 'old spectral_norm', 'weight_norm', 'old weight_norm', 'prune'])
+def test_reparametrization(models, image, kind):
+    from torch.nn.utils import parametrizations, prune
+    functions = {
+        'spectral_norm': parametrizations.spectral_norm, 'old spectral_norm': torch.nn.utils.spectral_norm,
+        'weight_norm': parametrizations.weight_norm, 'old weight_norm': torch.nn.utils.weight_norm,
+        'prune': lambda m: prune.l1_unstructured(m, 'weight', 0.5)}
+    plain, outs = models[0](image), []
+    for model in models:
+        for name, module in list(model.named_modules()):
+            if name.endswith(('qkv', 'proj', 'fc1', 'fc2', 'dw3x3')):
+                torch.manual_seed(1)
+                functions[kind](module)
+        model.eval()
+        outs.append(model(image))
+    check_equal(*outs)
+    if 'weight' not in kind:  # a weight norm is the weight until it is trained
+        assert (outs[0][0] - plain[0]).norm() > 1e-3 * plain[0].norm()
+
+
+def test_dynamic_quantization(models, image):
+    outs = []
+    for model in models:
+        model = nn.Sequential(model, SelectFirst(), nn.Linear(6, 4))
+        torch.manual_seed(1)
+        nn.init.normal_(model[2].weight)
+        quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+        with torch.no_grad():
+            outs.append([quantized(image)])
+    check_equal(*outs, bound=5e-2)
+
+
+class SelectFirst(nn.Module):
+
+    def forward(self, maps):
+        return maps[0].mean((2, 3))
+
+
+def test_torchao_int8(models, image):
+    quantization = pytest.importorskip('torchao.quantization')
+    outs = []
+    for model in models:
+        quantization.quantize_(model, quantization.Int8WeightOnlyConfig())
+        assert type(model.stage2[0].branches[0][0].attn.attn.qkv.weight) is not nn.Parameter
+        with torch.no_grad():
+            outs.append(model(image))
+    check_equal(*outs)
+
+
+def test_full_backward_hooks(models, image):
+    found = []
+    for model in models:
+        grads = {}
+        for name, module in model.named_modules():
+            if name.endswith(('attn', 'ffn', 'qkv', 'norm1')):
+                module.register_full_backward_hook(lambda m, i, o, name=name: grads.setdefault(name, o[0].norm()))
+        total(model(image)).backward()
+        found.append(grads)
+    assert len(found[0]) == sum(name.endswith(('attn', 'ffn', 'qkv', 'norm1')) for name, _ in models[0].named_modules())
+    for name, own in found[0].items():  # mmpose calls some of them with other shapes: compare those of equal form
+        if name.endswith('ffn') or name.count('norm1') and 'ffn' in name:
+            assert torch.allclose(own, found[1][name], rtol=1e-4), name
+
+
+def test_grad_cam(models, image):
+    cam = pytest.importorskip('pytorch_grad_cam')
+    maps = []
+    for model in models:
+        model = nn.Sequential(model, SelectFirst())
+        layers = [model[0].stage4[0].branches[0][-1].ffn, model[0].stage4[0].fuse_layers[0][1]]
+        targets = [lambda output: output[0]] * len(image)
+        with cam.GradCAM(model, layers) as method:
+            maps.append(torch.from_numpy(method(image, targets)))
+    check_equal([maps[0]], [maps[1]], 1e-4)
+
+
+@pytest.mark.parametrize('transform', ['grad', 'jvp', 'vmap'])
+def test_torch_func(models, image, transform):
+    torch.manual_seed(1)
+    direction, outs = torch.randn_like(image), []
+    for model in models:
+        model = copy.deepcopy(model).double()
+        x, v = image.double(), direction.double()
+        if transform == 'grad':
+            parameters = dict(model.named_parameters())
+            grads = torch.func.grad(lambda p: total(torch.func.functional_call(model, p, (x, ))))(parameters)
+            outs.append([grads[name] for name in sorted(grads)])
+        elif transform == 'jvp':
+            outs.append(torch.func.jvp(lambda y: model(y)[0], (x, ), (v, )))
+        else:
+            outs.append([torch.func.vmap(lambda y: model(y[None])[0][0])(x)])
+    check_equal(*outs, bound=1e-8)
+
+
+def test_double_backward(models, image):
+    outs = []
+    for model in models:
+        model, x = copy.deepcopy(model).double(), image.double().requires_grad_()
+        grad, = torch.autograd.grad(total(model(x)), x, create_graph=True)
+        outs.append(torch.autograd.grad(grad.square().sum(), [x, *model.parameters()], allow_unused=True))
+    names = [name for name, _ in models[0].named_parameters()]
+    others = dict(zip([name for name, _ in models[1].named_parameters()], outs[1][1:]))
+    for name, own in zip(names, outs[0][1:]):
+        torch.testing.assert_close(own, others[name], rtol=1e-6, atol=1e-9, msg=name)
+
+
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning', 'ignore::DeprecationWarning')
+@pytest.mark.parametrize('grad', [True, False])
+def test_trace(models, image, grad):
+    """The traced module is exact at its size, and raises at any other."""
+    ours, theirs = models
+    with torch.set_grad_enabled(grad):
+        traced = torch.jit.trace(ours, image, check_trace=False)
+        other = torch.randn_like(image)
+        check_equal(traced(other), theirs(other))
+        for size in ((37, 51), (64, 64), (38, 50)):
+            with pytest.raises(RuntimeError):
+                traced(torch.randn(2, 3, *size))
