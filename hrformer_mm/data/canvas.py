@@ -5,10 +5,9 @@ from typing import Sequence, Tuple
 import cv2
 import numpy as np
 
-# The 19 classes of Cityscapes in the order of its train ids, and two that it ignores.
+# The 19 classes of Cityscapes in the order of its train ids, and one that it ignores.
 KINDS = ('road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic_light', 'traffic_sign', 'vegetation',
-         'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle', 'ego_vehicle',
-         'static')
+         'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle', 'static')
 SUBPIXEL_BITS = 4
 
 

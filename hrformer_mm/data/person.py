@@ -1,4 +1,4 @@
-"""People who face the camera: their left is at the right of the picture, and in a mirrored one with swapped labels, too.
+"""People who face the camera: their left is at the right of the picture, also when it is mirrored and labels swap.
 
 Position alone tells left from right: a joint has one colour on both sides, and which side is lighter is random.
 """
@@ -60,8 +60,7 @@ def draw_person(canvas: Canvas, rng: np.random.Generator, feet: Tuple[float, flo
                 bar(joint, joint, 0.055, PADS[name])
     head = (at['left_ear'] + at['right_ear']) / 2
     bar((trunk[0] + trunk[1]) / 2, head, 0.06, skin * 0.85)
-    crown = head - (0, 0.025 * height)
-    bar(crown, crown, 0.17, hair)
+    bar(head - (0, 0.025 * height), head, 0.17, hair)
     bar(head, head, 0.15, skin)
     for point, colour in zip(points, ((190, 70, 70), *[(35, 30, 35)] * 2, *[skin * 0.8] * 2)):  # nose, eyes, ears
         bar(point, point, 0.032, colour)

@@ -6,13 +6,10 @@ import numpy as np
 from .canvas import Canvas
 from .person import draw_person
 
-EYE = 1.9  # height of the camera above the ground, metres
 GLASS, TYRE, POST, LIGHT = (60, 75, 95), (30, 30, 32), (100, 105, 105), (250, 240, 200)
-# Each street shows three of these in a row, from its index on.
-STREET = ('wall', 'fence', 'terrain', 'train', 'truck', 'bus', 'motorcycle', 'bicycle', 'person', 'traffic_light',
-          'traffic_sign', 'car', 'rider')
-DISTANCE = ('car', 'car', 'car', 'vegetation', 'vegetation', 'pole', 'pole', 'person', 'person', 'traffic_sign',
-            'traffic_light', 'bicycle', 'static')
+# Each street shows six of these in a row, from its index on.
+STREET = ('wall', 'traffic_light', 'car', 'bicycle', 'vegetation', 'person', 'train', 'pole', 'fence', 'motorcycle',
+          'truck', 'traffic_sign', 'terrain', 'rider', 'bus', 'static')
 # Stand in for the animals of ImageNet's first ten folders, whose labels are 0 to 9.
 CLASSES = dict(n01440764='car', n01443537='truck', n01484850='bus', n01491361='train', n01494475='motorcycle',
                n01496331='bicycle', n01498041='traffic_light', n01514668='traffic_sign', n01514859='fence',
@@ -48,8 +45,7 @@ THINGS: Dict[str, Tuple] = dict(
     bicycle=(1.1, 1.6, (30, 190, 190), *_WHEELS, (None, -0.5, 0.3, -0.15, 0.85, 0.09),
              (None, -0.15, 0.75, 0.4, 0.75, 0.09), (None, 0, 0.3, 0.4, 0.75, 0.09), (None, 0.5, 0.3, 0.38, 0.98, 0.09)),
     static=(1.1, 0.9, (75, 90, 80), (None, -0.35, 0, 0.35, 0.9), (TYRE, -0.4, 0.88, 0.4, 0.88, 0.12)),
-    person=(1.75, 0.72),  # drawn elsewhere, as is a rider, of the height of the bicycle
-    rider=(1.1, 1.6))
+    person=(1.75, 0.72), rider=(1.1, 1.6))  # these have no shapes: draw_person draws them
 
 
 class Scene(NamedTuple):
@@ -66,24 +62,36 @@ class Scene(NamedTuple):
 
 
 def draw_scene(rng: np.random.Generator, size: Tuple[int, int], subject: str, index: int) -> Scene:
-    """Draw a street, with small things in the distance and the subject in front.
+    """Draw a street, and the subject in front of it.
 
     Args:
         rng (np.random.Generator): Random numbers of the image.
         size (Tuple[int, int]): Width and height in pixels.
-        subject (str): 'street' (three of :data:`STREET`), or, as large as fits in, 'people' (one to three) or 'class'
-            (one of :data:`CLASSES`).
+        subject (str): 'street' (six of STREET) or, close to the camera, 'people' (up to three) or 'class' (of CLASSES).
         index (int): Number of the image, which decides on the subject of streets and classes.
     """
     canvas, people = Canvas(size), []
     width, height = size
     horizon, middle = height * rng.uniform(0.4, 0.48), width * rng.uniform(0.42, 0.58)
     # Depth is 0 at the horizon and 1 at the bottom of the picture. Sizes are proportional to it.
-    metre = min(height - horizon, width / 2) / EYE  # in pixels, at depth 1
+    metre = min(height - horizon, width / 2) / 1.9  # in pixels, at depth 1, from 1.9 m above the ground
     road = metre * rng.uniform(3.0, 4.5)  # half of its width
     draw_backdrop(canvas, rng, horizon, middle, road)
 
-    def draw(name: str, x: float, y: float, tall: float) -> None:
+    if subject == 'people':
+        names = ['person'] * min(int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2))), max(round(3 * width / height), 1))
+    elif subject == 'class':
+        names = [list(CLASSES.values())[index % len(CLASSES)]]
+    else:
+        names = [STREET[(index + step) % len(STREET)] for step in rng.permutation(6)]
+    slots = (rng.permutation(len(names)) + rng.uniform(0.35, 0.65, len(names))) * width / len(names)
+    for name, x, depth in zip(names, slots, np.sort(rng.uniform(0.2, 0.7, len(names)))):
+        y, tall = horizon + depth * (height - horizon), THINGS[name][0] * metre * depth
+        if subject != 'street':
+            # A person alone may be too near for the legs to be in the picture.
+            share = rng.uniform(0.6, 1.3 if names == ['person'] else 0.92) / len(names)**0.3
+            tall = share * min(height, width / THINGS[name][1])
+            y = max(height * rng.uniform(0.92, 1.0), 1.05 * tall)
         if name == 'person':
             people.append(draw_person(canvas, rng, (x, y), tall, name, len(people) + 1))
         elif name == 'rider':
@@ -91,32 +99,8 @@ def draw_scene(rng: np.random.Generator, size: Tuple[int, int], subject: str, in
             draw_person(canvas, rng, (x, y - 0.3 * tall), 1.4 * tall, name)
         else:
             draw_thing(canvas, rng, name, x, y, tall)
-
-    for depth in np.sort(rng.uniform(0.12, 0.42, rng.integers(4, 9))):
-        name = str(rng.choice(DISTANCE))
-        if name != 'person' or subject != 'people':
-            across = rng.uniform(0.2, 0.8) * road if name == 'car' else road + rng.uniform(0.5, 2.5) * metre
-            x = np.clip(middle + rng.choice([-1, 1]) * across * depth, 0.03 * width, 0.97 * width)
-            draw(name, x, horizon + depth * (height - horizon), THINGS[name][0] * metre * depth)
-    if subject == 'people':
-        names = ['person'] * min(int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2))), max(round(3 * width / height), 1))
-    elif subject == 'class':
-        names = [list(CLASSES.values())[index % len(CLASSES)]]
-    else:
-        names = [STREET[(index + step) % len(STREET)] for step in range(3)]
-    slots = (rng.permutation(len(names)) + rng.uniform(0.35, 0.65, len(names))) * width / len(names)
-    for name, x, depth in zip(names, slots, np.sort(rng.uniform(0.45, 0.75, len(names)))):
-        y, tall = horizon + depth * (height - horizon), THINGS[name][0] * metre * depth
-        if subject != 'street':
-            # A person alone may be too near for the legs to be in the picture.
-            share = rng.uniform(0.6, 1.3 if names == ['person'] else 0.92) / len(names)**0.3
-            tall = share * min(height, width / THINGS[name][1])
-            y = max(height * rng.uniform(0.92, 1.0), 1.05 * tall)
-        draw(name, x, y, tall)
         if subject == 'people' and rng.random() < 0.2:  # something hides the legs
-            draw('static', x + 0.15 * tall * rng.uniform(-1, 1), min(y, height), 0.35 * tall)
-    if subject == 'street':  # the hood of the car that carries the camera
-        canvas.bar((0.2 * width, 1.1 * height), (0.8 * width, 1.1 * height), 0.3 * height, (45, 48, 55), 'ego_vehicle')
+            draw_thing(canvas, rng, 'static', x + 0.15 * tall * rng.uniform(-1, 1), min(y, height), 0.35 * tall)
     kinds, persons = canvas.labels[..., 0], canvas.labels[..., 1]
     keypoints = [label_keypoints(points, persons == number) for number, points in enumerate(people, 1)]
     return Scene(canvas.photograph(rng), kinds, persons, keypoints)
@@ -146,15 +130,14 @@ def draw_backdrop(canvas: Canvas, rng: np.random.Generator, horizon: float, midd
 
 def draw_thing(canvas: Canvas, rng: np.random.Generator, name: str, x: float, y: float, tall: float) -> None:
     """Draw one of :data:`THINGS`, ``tall`` pixels high, whose foot is at (x, y)."""
-    _, _, own, *shapes = THINGS[name]
-    own = rng.normal(own, 10)
-    for colour, *numbers in shapes:
-        kind = 'pole' if colour is POST else name
+    own = rng.normal(THINGS[name][2], 10)
+    for colour, *numbers in THINGS[name][3:]:
+        kind, colour = 'pole' if colour is POST else name, own if colour is None else colour
         start, end = (np.array(point) * (tall, -tall) + (x, y) for point in (numbers[:2], numbers[2:4]))
         if len(numbers) == 4:
-            canvas.box(*start, *end, own if colour is None else colour, kind)
+            canvas.box(*start, *end, colour, kind)
         else:
-            canvas.bar(start, end, numbers[4] * tall, own if colour is None else colour, kind)
+            canvas.bar(start, end, numbers[4] * tall, colour, kind)
 
 
 def label_keypoints(points: np.ndarray, mask: np.ndarray) -> np.ndarray:

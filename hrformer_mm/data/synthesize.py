@@ -2,38 +2,26 @@
 import tempfile
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 from zlib import crc32
 
 import numpy as np
 
-from .coco import write_coco
-from .layouts import write_imagenet, write_segmentation
-from .scene import Scene, draw_scene
+from .layouts import write_coco, write_imagenet, write_segmentation
+from .scene import draw_scene
 
 MARKER = '.synthetic'
 MIN_SIDE = 64
-
-
-class Layout(NamedTuple):
-    """Default numbers and size of the images, what they show, and the function that writes them."""
-
-    train: int
-    val: int
-    size: Tuple[int, int]
-    subject: str
-    write: Callable[[Path, str, str, Iterable[Scene]], None]
-    splits: Sequence[str] = ('train', 'val')
-
-
+# Images for training and for validation, their width and height, what they show, and the function that writes them.
 LAYOUTS = dict(
-    cityscapes=Layout(48, 12, (256, 128), 'street', write_segmentation, ('train', 'val', 'test')),
-    coco=Layout(64, 16, (256, 256), 'people', write_coco, ('train', 'val', 'test')),
-    imagenet=Layout(300, 50, (96, 96), 'class', write_imagenet),
-    VOCdevkit=Layout(24, 12, (256, 192), 'street', write_segmentation),
-    coco_stuff10k=Layout(24, 12, (256, 192), 'street', write_segmentation),
-    ade=Layout(24, 12, (256, 192), 'street', write_segmentation),
-    custom=Layout(24, 12, (256, 192), 'people', write_segmentation))
+    cityscapes=(48, 12, (256, 128), 'street', write_segmentation),
+    coco=(64, 16, (256, 256), 'people', write_coco),
+    imagenet=(300, 50, (96, 96), 'class', write_imagenet),
+    VOCdevkit=(24, 12, (256, 192), 'street', write_segmentation),
+    coco_stuff10k=(24, 12, (256, 192), 'street', write_segmentation),
+    ade=(24, 12, (256, 192), 'street', write_segmentation),
+    custom=(24, 12, (256, 192), 'people', write_segmentation))
+WITH_TEST_SET = ('cityscapes', 'coco')  # of the size of the validation set
 
 
 def synthesize(root: Union[str, Path],
@@ -53,7 +41,7 @@ def synthesize(root: Union[str, Path],
     Args:
         root (str | Path): Folder to hold the layouts, usually ``data``; created if it is missing.
         layouts (Sequence[str]): Folders to write: ``'cityscapes'``, ``'coco'`` (boxes, keypoints, COCO-WholeBody),
-            ``'imagenet'``, ``'VOCdevkit'`` (PASCAL-Context), ``'coco_stuff10k'``, ``'ade'``, ``'custom'`` (two classes).
+            ``'imagenet'``, ``'VOCdevkit'`` (PASCAL-Context), ``'coco_stuff10k'``, ``'ade'``, ``'custom'``.
         seed (int): Another seed gives other images; 0 or more. Default: 0.
         progress (callable, optional): Called with an iterable over the images and a description; returns the iterable
             to go through, e.g. one that draws a progress bar.
@@ -85,18 +73,20 @@ def synthesize(root: Union[str, Path],
 
     Path(root).mkdir(parents=True, exist_ok=True)
     for target in targets:
-        layout = LAYOUTS[target.name]
-        counts = dict(train=train or layout.train, val=val or layout.val, test=val or layout.val)
+        default_train, default_val, default_size, subject, write = LAYOUTS[target.name]
+        counts = dict(train=train or default_train, val=val or default_val)
+        if target.name in WITH_TEST_SET:
+            counts['test'] = counts['val']
         # The folder gets its name when it is complete.
         with tempfile.TemporaryDirectory(prefix=f'.{target.name}-', dir=root) as workshop:
             new = Path(workshop, 'new')
             new.mkdir()
-            for split in layout.splits:
-                name, indices = f'{target.name}/{split}', range(counts[split])
+            for split, count in counts.items():
+                name = f'{target.name}/{split}'
+                indices = progress(range(count), name) if progress else range(count)
                 scenes = (draw_scene(np.random.default_rng([seed, crc32(name.encode()), index]),
-                                     tuple(size or layout.size), layout.subject, index)
-                          for index in (progress(indices, name) if progress else indices))
-                layout.write(new, target.name, split, scenes)
+                                     tuple(size or default_size), subject, index) for index in indices)
+                write(new, target.name, split, scenes)
             # The marker lists the files, itself too, so that a later call knows what it may delete.
             (new / MARKER).write_text('\n'.join([MARKER, *list_files(new), '']), encoding='utf-8')
             if target.exists():
@@ -113,11 +103,9 @@ def check_integer(key: str, value: Any, least: int) -> None:
 
 def check_target(target: Path) -> None:
     """Raise FileExistsError if ``target`` holds anything that an earlier call did not write."""
-    if not target.exists() and not target.is_symlink():
-        return
     remedy = 'Choose another root folder, or move it away.'
     # A link often leads to the real data set, which must not lose its name.
-    if target.is_symlink() or not target.is_dir():
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise FileExistsError(f'{target} exists and is not a plain folder. {remedy}')
     marker = target / MARKER
     ours = set(marker.read_text(encoding='utf-8').splitlines()) if marker.is_file() else set()
