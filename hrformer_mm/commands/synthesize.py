@@ -11,7 +11,7 @@ from .common import bar, errors
 @click.command('synthesize')
 @click.argument('directory', type=click.Path(file_okay=False))
 @click.option('--only', type=click.Choice(LAYOUTS), multiple=True, help='Write this data set alone; may be repeated.')
-@click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Another seed gives other pictures.')
+@click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Seed of the pictures.')
 @click.option('--train', type=click.IntRange(min=1), help='Number of training images. Default: 24 to 300, by data set.')
 @click.option('--val', type=click.IntRange(min=1), help='Number of validation images. Default: 12 to 50.')
 @click.option('--size', type=int, nargs=2, metavar='WIDTH HEIGHT', help='Size of an image in pixels.')

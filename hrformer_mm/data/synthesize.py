@@ -45,9 +45,10 @@ def synthesize(root: Union[str, Path],
         seed (int): Another seed gives other images; 0 or more. Default: 0.
         progress (callable, optional): Called with an iterable over the images and a description; returns the iterable
             to go through, e.g. one that draws a progress bar.
-        train (int, optional): Images of each training set. Defaults to those of :data:`LAYOUTS`.
-        val (int, optional): Images of each validation set, and of the test sets of Cityscapes and COCO. Likewise.
-        size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Likewise.
+        train (int, optional): Images of each training set. Default: 24 to 300, by layout.
+        val (int, optional): Images of each validation set, and of the test sets of Cityscapes and COCO. Default: 12 to 50.
+        size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Default: (96, 96)
+            to (256, 256).
 
     Returns:
         List[Path]: The folders written, in the order asked for.
