@@ -46,9 +46,8 @@ def synthesize(root: Union[str, Path],
         progress (callable, optional): Called with an iterable over the images and a description; returns the iterable
             to go through, e.g. one that draws a progress bar.
         train (int, optional): Images of each training set. Default: 24 to 300, by layout.
-        val (int, optional): Images of each validation set, and of the test sets of Cityscapes and COCO. Default: 12 to 50.
-        size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Default: (96, 96)
-            to (256, 256).
+        val (int, optional): Images of each validation set, and of Cityscapes' and COCO's test sets. Default: 12 to 50.
+        size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Default: by layout.
 
     Returns:
         List[Path]: The folders written, in the order asked for.
