@@ -47,7 +47,7 @@ def synthesize(root: Union[str, Path],
             to go through, e.g. one that draws a progress bar.
         train (int, optional): Images of each training set. Default: 24 to 300, by layout.
         val (int, optional): Images of each validation set, and of Cityscapes' and COCO's test sets. Default: 12 to 50.
-        size (Tuple[int, int], optional): Width and height of the images in pixels, each at least 64. Default: by layout.
+        size (Tuple[int, int], optional): Width and height in pixels, each at least 64. By default the layout's.
 
     Returns:
         List[Path]: The folders written, in the order asked for.
