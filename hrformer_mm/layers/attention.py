@@ -117,6 +117,9 @@ class LocalWindowAttention(nn.Module):
         x = padding.pad(x)
         if self.with_pad_mask:
             return padding.crop(self.attn(x, padding_mask(size, self.window_size, padding, x.device)))
+        if any(self.shift) and torch.jit.is_tracing():
+            raise NotImplementedError('torch.jit.trace is not supported with shift_windows=True: it would record the '
+                                      'masks of one size for all sizes; use torch.export')
         # As in Swin, windows stay where they are if one spans the height or width of the map.
         if any(self.shift) and all(own > window for own, window in zip(size, self.window_size)):
             (down, right), padded = self.shift, x.shape[1:3]

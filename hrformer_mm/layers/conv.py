@@ -22,10 +22,7 @@ class PointwiseLinear(nn.Linear):
 
 
 class PointwiseConv(nn.Conv2d):
-    """A 1x1 convolution with a bias."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 1)
+    """A 1x1 convolution; its arguments are those of `nn.Conv2d`, from which adapters construct their own layers."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, O, H, W)."""

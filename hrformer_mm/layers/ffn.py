@@ -22,13 +22,13 @@ class DepthwiseFFN(nn.Module):
 
     def __init__(self, channels: int, hidden_channels: int, norm_cfg: dict[str, Any], with_dwconv: bool = True) -> None:
         super().__init__()
-        self.fc1 = PointwiseConv(channels, hidden_channels)
+        self.fc1 = PointwiseConv(channels, hidden_channels, 1)
         self.norm1 = norm_layer(norm_cfg, hidden_channels)
         self.dw3x3 = self.norm2 = None
         if with_dwconv:
             self.dw3x3 = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, groups=hidden_channels)
             self.norm2 = norm_layer(norm_cfg, hidden_channels)
-        self.fc2 = PointwiseConv(hidden_channels, channels)
+        self.fc2 = PointwiseConv(hidden_channels, channels, 1)
         self.norm3 = norm_layer(norm_cfg, channels)
 
     def forward(self, x: Tensor) -> Tensor:

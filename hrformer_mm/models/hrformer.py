@@ -231,7 +231,7 @@ class HRFormer(BaseModule):
             TypeError, ValueError: If `x` is of another form or dtype, with the remedy.
         """
         check_image(x, self.in_channels, self)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels-last, in a way that vmap supports
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
         maps = [_run_blocks(self.layer1, x, self.with_cp)]

@@ -16,8 +16,7 @@ class Padding(NamedTuple):
 
     def pad(self, x: Tensor) -> Tensor:
         """Pad (N, H, W, C) with zeros to (N, top + H + bottom, left + W + right, C)."""
-        # The padding of a map of symbolic size is not known to be 0.
-        if not any(isinstance(side, torch.SymInt) or side for side in self):
+        if all(isinstance(side, int) and side == 0 for side in self):  # a traced or symbolic size may be another one
             return x
         return F.pad(x, (0, 0, self.left, self.right, self.top, self.bottom))
 

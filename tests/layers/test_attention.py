@@ -38,7 +38,7 @@ def test_linear_is_a_linear_layer_in_every_dtype():
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_pointwise_convolution_on_accelerators(dtype):
     """The meta device stands for one: in 16 bits the convolution is a matrix product."""
-    layer, x = PointwiseConv(6, 10).to('meta', dtype), torch.empty(2, 6, 3, 4, device='meta', dtype=dtype)
+    layer, x = PointwiseConv(6, 10, 1).to('meta', dtype), torch.empty(2, 6, 3, 4, device='meta', dtype=dtype)
     with FlopCounterMode(display=False) as counter:
         out = layer(x.contiguous(memory_format=torch.channels_last))
     expected = torch.ops.aten.addmm if dtype == torch.bfloat16 else torch.ops.aten.convolution
