@@ -14,4 +14,4 @@ model = dict(
         dict(type='GlobalAveragePooling'),
     ])
 train_dataloader = dict(batch_size=128)
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'))
+default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))

@@ -1,5 +1,5 @@
 """The deployment form: the same arithmetic in fewer and faster steps."""
 
-from .convert import to_deploy
+from .convert import is_deployed, to_deploy
 
-__all__ = ['to_deploy']
+__all__ = ['is_deployed', 'to_deploy']

@@ -1,0 +1,57 @@
+"""Testing runs the deployment form."""
+
+from typing import Optional
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from ..deploy import is_deployed, to_deploy
+from ..models import HRFormer
+from ..registry import HOOKS
+
+
+@HOOKS.register_module()
+class DeployHook(Hook):
+    """Replaces the model by its deployment form for a test, and restores it afterwards.
+
+    It does nothing for a model without HRFormer, and never in training, where validation tests the model itself.
+
+    Args:
+        enabled (bool): Replace the model. Default: True. To turn it off:
+            `--cfg-options default_hooks.deploy.enabled=False`.
+
+    Raises:
+        TypeError: If `enabled` is not a bool.
+    """
+
+    priority = 'LOWEST'  # after EMAHook, which swaps the weights before the epoch
+
+    def __init__(self, enabled: bool = True) -> None:
+        if not isinstance(enabled, bool):
+            raise TypeError(f'enabled is {enabled!r}, but must be True or False')
+        self.enabled = enabled
+        self._model: Optional[nn.Module] = None
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Replace the model; within wrappers of distributed tests, the one they wrap."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not self.enabled or is_deployed(model) or not any(isinstance(m, HRFormer) for m in model.modules()):
+            return
+        self._model = model
+        _set_model(runner, to_deploy(model))
+        runner.logger.info('The test runs the deployment form of the model.')
+
+    def after_test_epoch(self, runner: Runner, metrics: Optional[dict[str, float]] = None) -> None:
+        """Restore the model."""
+        if self._model is not None:
+            _set_model(runner, self._model)
+            self._model = None
+
+
+def _set_model(runner: Runner, model: nn.Module) -> None:
+    if is_model_wrapper(runner.model):
+        runner.model.module = model
+    else:
+        runner.model = model
