@@ -3,6 +3,7 @@
 Imports no library of the stack: what cannot be imported is tried in another process.
 """
 
+import json
 import re
 import subprocess
 import sys

@@ -1,5 +1,6 @@
 """All configs, and the models that the paper compares with, in one table: what is published beside what is counted."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path

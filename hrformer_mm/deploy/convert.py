@@ -2,7 +2,7 @@
 
 import copy
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, Union
 
 import torch
@@ -39,11 +39,11 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
     """
     if not isinstance(compile, (bool, Mapping)):
         raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
-    if not any(isinstance(module, HRFormer) for module in model.modules()):
-        raise ValueError(f'{type(model).__name__} contains no hrformer_mm.HRFormer')
     if is_deployed(model):
         raise ValueError(f'{type(model).__name__} is in the deployment form already: use it as it is, or convert the '
                          'model that it was made from')
+    if not can_deploy(model):
+        raise ValueError(f'{type(model).__name__} contains no hrformer_mm.HRFormer')
     with torch.inference_mode(False):  # tensors of that mode have no version, by which packed weights are kept current
         model = copy.deepcopy(model).eval().requires_grad_(False)
         fold_batch_norms(model)
@@ -53,8 +53,9 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
             _replace(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
         _replace(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
     if compile is not False:
-        for backbone in _backbones(model):
-            compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
+        for backbone in model.modules():
+            if isinstance(backbone, HRFormer):
+                compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
     return model.eval()
 
 
@@ -63,8 +64,9 @@ def is_deployed(model: nn.Module) -> bool:
     return any(isinstance(module, DeployBlock) for module in model.modules())
 
 
-def _backbones(model: nn.Module) -> Iterator[HRFormer]:
-    return (module for module in model.modules() if isinstance(module, HRFormer))
+def can_deploy(model: nn.Module) -> bool:
+    """Return whether a model contains an HRFormer that is not in the deployment form."""
+    return not is_deployed(model) and any(isinstance(module, HRFormer) for module in model.modules())
 
 
 def _replace(model: nn.Module, kind: type, replacement: Callable[[Any], nn.Module]) -> None:

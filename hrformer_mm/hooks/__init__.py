@@ -1,5 +1,6 @@
-"""What guards a training: one hook, :class:`Safeguard`, made of parts of one concern each."""
+"""Hooks: :class:`Safeguard`, which guards a training, and :class:`DeployHook`, which speeds up a test."""
 
+from .deploy import DeployHook
 from .safeguard import Safeguard
 
-__all__ = ['Safeguard']
+__all__ = ['DeployHook', 'Safeguard']

@@ -7,8 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from ..deploy import is_deployed, to_deploy
-from ..models import HRFormer
+from ..deploy import can_deploy, to_deploy
 from ..registry import HOOKS
 
 
@@ -37,11 +36,10 @@ class DeployHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         """Replace the model; within wrappers of distributed tests, the one they wrap."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if not self.enabled or is_deployed(model) or not any(isinstance(m, HRFormer) for m in model.modules()):
-            return
-        self._model = model
-        _set_model(runner, to_deploy(model))
-        runner.logger.info('The test runs the deployment form of the model.')
+        if self.enabled and can_deploy(model):
+            self._model = model
+            _set_model(runner, to_deploy(model))
+            runner.logger.info('The test runs the deployment form of the model.')
 
     def after_test_epoch(self, runner: Runner, metrics: Optional[dict[str, float]] = None) -> None:
         """Restore the model."""

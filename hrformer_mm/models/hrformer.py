@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmengine.registry import WEIGHT_INITIALIZERS

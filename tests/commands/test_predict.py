@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from hrformer_mm.cli import main
-from hrformer_mm.commands.predict import predict
+from hrformer_mm.commands.predict import predict, predicting
 from hrformer_mm.commands.predict.boxes import read_boxes
 from hrformer_mm.commands.predict.sources import find_sources, read_image
+from hrformer_mm.deploy import is_deployed, to_deploy
 
 
 @pytest.fixture(scope='module')
@@ -109,3 +110,17 @@ def test_boxes_of_another_form(tmp_path, text):
     (tmp_path / 'a.json').write_text(text)
     with pytest.raises(ValueError, match='a.json'):
         read_boxes(str(tmp_path / 'a.json'))
+
+
+@pytest.mark.parametrize('task', ['seg', 'pose'])
+def test_the_deployment_form_predicts_the_same(micro, pictures, tmp_path, monkeypatch, task):
+    made, inputs = [], [str(pictures / 'a.png')]
+    monkeypatch.setattr(predicting, 'to_deploy', lambda model: made.append(to_deploy(model)) or made[-1])
+    found, expected = (predict(*micro[task], inputs, str(tmp_path / str(deploy)), 'cpu', deploy=deploy).results[0]
+                       for deploy in (True, False))
+    assert len(made) == 1 and is_deployed(made[0])
+    if task == 'seg':
+        assert found['shares'] == pytest.approx(expected['shares'], abs=1e-3)
+    else:
+        for name, keypoint in found['people'][0]['keypoints'].items():
+            assert keypoint == pytest.approx(expected['people'][0]['keypoints'][name], abs=1e-2)

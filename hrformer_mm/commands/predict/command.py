@@ -23,10 +23,11 @@ from ..common import bar, errors
 @click.option('--threshold', type=click.FloatRange(0, 1), default=0.3, show_default=True,
               help='Least score of a detection.')
 @click.option('--frames', type=click.IntRange(min=1), help='Of each video or camera, so many at most.')
+@click.option('--deploy/--no-deploy', default=True, show_default=True, help='Run the faster deployment form.')
 @click.option('--json', 'as_json', is_flag=True, help='Print the results, too.')
 def command(config: str, checkpoint: str, inputs: tuple[str, ...], output: str, device: Optional[str], batch: int,
             boxes: Optional[str], detector: Optional[tuple[str, str]], threshold: float, frames: Optional[int],
-            as_json: bool) -> None:
+            deploy: bool, as_json: bool) -> None:
     """Run the model of CONFIG (a file or a name in the zoo) with CHECKPOINT on INPUTS.
 
     INPUTS are pictures, videos, folders, patterns in quotes, or a camera: camera:0. Segmentation is laid over the
@@ -35,7 +36,7 @@ def command(config: str, checkpoint: str, inputs: tuple[str, ...], output: str, 
     """
     from .predicting import predict as run
     with errors():
-        done = run(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar)
+        done = run(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar, deploy)
     if as_json:
         click.echo(json.dumps(done.results, indent=2))
     else:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from mmengine.registry import init_default_scope
 
+from ...deploy import can_deploy, to_deploy
 from ...weights import load_weights, read_tensors
 from ..folder import make_folder
 from ..model import TASKS, dataset_meta, find_device, read_config
@@ -32,7 +33,8 @@ class Prediction:
 
 def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, device: Optional[str] = None,
             batch: int = 1, boxes: Optional[str] = None, detector: Optional[tuple[str, str]] = None,
-            threshold: float = 0.3, frames: Optional[int] = None, progress: Optional[Progress] = None) -> Prediction:
+            threshold: float = 0.3, frames: Optional[int] = None, progress: Optional[Progress] = None,
+            deploy: bool = True) -> Prediction:
     """Write a picture (or video) of the result of each input into a folder, and all results to predictions.json.
 
     Args:
@@ -44,6 +46,7 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
         boxes, detector, threshold: See :class:`Boxes`.
         frames (int, optional): Of each video or camera, so many at most.
         progress (callable, optional): Goes around what is worked through.
+        deploy (bool): Run the deployment form of the model. Default: True.
 
     Raises:
         FileNotFoundError, ValueError: If the model or an input's name cannot be used; a file that cannot be read is
@@ -55,7 +58,7 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
     if (boxes or detector) and task != 'pose':
         raise ValueError(f'boxes and detectors are for poses, but {config} is for {task}')
     sources = find_sources(inputs)
-    predictor = _predictor(cfg, checkpoint, device, batch, Boxes(boxes, detector, threshold, device))
+    predictor = _predictor(cfg, checkpoint, device, batch, Boxes(boxes, detector, threshold, device), deploy)
     target = make_folder(folder, JSON)
     done = Prediction(folder)
     names = _Names(target)
@@ -73,7 +76,8 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
     return done
 
 
-def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, boxes: Boxes) -> Any:
+def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, boxes: Boxes,
+               deploy: bool) -> Any:
     state = read_tensors(checkpoint)
     device = find_device(device)
     init_default_scope(cfg.default_scope)
@@ -85,6 +89,8 @@ def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, box
         predictor = Classifier(cfg, checkpoint, device)
     # mmengine loads what fits, and only warns about the rest.
     load_weights(predictor.model, state, checkpoint)
+    if deploy and can_deploy(predictor.model):
+        predictor.model = predictor.inferencer.model = to_deploy(predictor.model)
     return predictor
 
 
