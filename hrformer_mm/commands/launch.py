@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
-from ..zoo import find_config
+from ..model_index import config_path
 
 USAGE = '''usage: {script} CONFIG [arguments]
 
@@ -31,7 +31,7 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         print(USAGE.format(script=script))
         sys.exit(0 if {'-h', '--help'} & set(arguments) else 2)
     try:
-        config = arguments[position] = find_config(arguments[position])
+        config = arguments[position] = config_path(arguments[position])
         path = find_script(script, config)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'Error: {error}')

@@ -13,7 +13,7 @@ from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, coco_problems, head_classes, place, read_coco
 from ...checks.coco import Sizes, unlabelled
-from ...zoo import find_config
+from ...model_index import config_path
 from .folders import empty_classes, unread
 from .sources import build_unread, find_datasets
 
@@ -70,7 +70,7 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
     Raises:
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
-    cfg = Config.fromfile(find_config(config))
+    cfg = Config.fromfile(config_path(config))
     cfg.merge_from_dict(options or {})
     checked = []
     for names, datasets in find_datasets(cfg, splits).items():
