@@ -1,7 +1,7 @@
 """The scope `hrformer_mm`: what makes `type='hrformer_mm.HRFormer'` resolve from every OpenMMLab library.
 
 mmengine imports `<scope>.registry` by itself when it meets an unknown scope, so configs need no `custom_imports` for
-it. Classes that are built on mmseg, mmpose or mmpretrain, which take seconds to import, are imported when they are used.
+it. Classes that are built on mmseg, mmpose or mmpretrain, which take seconds to import, are imported on use.
 """
 
 from importlib import import_module

@@ -38,9 +38,9 @@ def test_a_missing_library_breaks_its_head_alone(run_python):
         '    try: MODELS.build(dict(type="hrformer_mm." + name))\n'
         '    except ImportError as error: print(error)\n')
     assert out.splitlines()[-3:] == [
-        'OCRHead stands on mmseg, which is not installed: pip install mmsegmentation',
-        'TopdownHeatmapHead stands on mmpose, which is not installed: pip install mmpose',
-        'DepthwiseSwinTransformer stands on mmpretrain, which is not installed: pip install mmpretrain'
+        'OCRHead requires mmseg, which is not installed: pip install mmsegmentation',
+        'TopdownHeatmapHead requires mmpose, which is not installed: pip install mmpose',
+        'DepthwiseSwinTransformer requires mmpretrain, which is not installed: pip install mmpretrain'
     ]
 
 

@@ -15,9 +15,9 @@ from typing import Optional
 
 import click
 
-PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation', 'mmpose',
-            'mmpretrain', 'mmdet', 'xtcocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools', 'onnx',
-            'onnxscript', 'onnxruntime')
+PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation',
+            'mmpose', 'mmpretrain', 'mmdet', 'xtcocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools',
+            'onnx', 'onnxscript', 'onnxruntime')
 REQUIRED = ('torch', 'numpy', 'opencv-python', 'mmengine')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 
@@ -81,27 +81,27 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
     yield from _mmcv(stack)
     if not any(map(stack.has, HOSTS)):
         yield Trap('host', 'none of mmsegmentation, mmpose, mmpretrain and mmdet is installed: the backbone works, '
-                      'its tasks do not', "pip install 'hrformer_mm[seg]'")
+                   'its tasks do not', "pip install 'hrformer_mm[seg]'")
     missing = [name for name in ('ftfy', 'regex') if not stack.has(name)]
     if stack.has('mmsegmentation') and missing:
         yield Trap('ftfy', f"mmsegmentation imports {' and '.join(missing)} without declaring it",
-                      f"pip install {' '.join(missing)}")
+                   f"pip install {' '.join(missing)}")
     if stack.has('mmpose') and not stack.has('mmdet'):
         yield Trap('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
     if stack.has('openxlab'):
         yield Trap('openxlab', f"openxlab {stack.versions['openxlab']} pins setuptools, requests, rich and tqdm to "
-                      'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
+                   'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
         yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 81 dropped it)',
-                      "pip install 'setuptools>=77,<81'")
+                   "pip install 'setuptools>=77,<81'")
     if stack.has('xtcocotools') and (error := stack.probe('import xtcocotools._mask')):
         yield Trap('xtcocotools', f'xtcocotools does not import; its wheel is for NumPy 1 ({error})',
-                      'pip install cython wheel && pip install --no-binary xtcocotools --no-build-isolation --no-deps '
-                      '--force-reinstall xtcocotools')
+                   'pip install cython wheel && pip install --no-binary xtcocotools --no-build-isolation --no-deps '
+                   '--force-reinstall xtcocotools')
     if stack.has('opencv-python') and (error := stack.probe('import cv2')):
         yield Trap('opencv', f'OpenCV does not import ({error})',
-                      'pip uninstall -y opencv-python && pip install opencv-python-headless' if 'libGL' in error else
-                      'pip install --force-reinstall opencv-python')
+                   'pip uninstall -y opencv-python && pip install opencv-python-headless' if 'libGL' in error else
+                   'pip install --force-reinstall opencv-python')
 
 
 def _torch(stack: Stack) -> Iterator[Trap]:
@@ -110,23 +110,23 @@ def _torch(stack: Stack) -> Iterator[Trap]:
     version = stack.versions['torch']
     if not stack.at_least('torch', 2, 4):
         yield Trap('torch', f'torch is {version}, but must be 2.4 or newer: earlier ones cannot read '
-                      "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
+                   "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
     if error := stack.probe('import torch'):
         yield Trap('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
         return
     if stack.has('torchvision'):
         wanted = stack.torchvision_wants
         if wanted and wanted != version.split('+')[0]:
-            yield Trap('torchvision', f"torchvision {stack.versions['torchvision']} is for torch {wanted}, but torch is "
-                          f'{version}', f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision")
+            yield Trap('torchvision', f"torchvision {stack.versions['torchvision']} is for torch {wanted}, but torch "
+                       f'is {version}', f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision")
         elif error := stack.probe('import torchvision'):
             yield Trap('torchvision', f'torchvision does not import; its build must be of the same kind as torch '
-                          f'{version} ({error})', 'pip install --force-reinstall torch torchvision')
+                       f'{version} ({error})', 'pip install --force-reinstall torch torchvision')
     if stack.has_gpu and stack.probe('import torch; assert torch.cuda.is_available()'):
         kind = 'is a build for the CPU' if '+cpu' in version else 'does not work with the driver'
         yield Trap('cuda', f'there is an NVIDIA driver, but torch {version} {kind}',
-                      'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
-                      '--index-url https://download.pytorch.org/whl/cu126')
+                   'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
+                   '--index-url https://download.pytorch.org/whl/cu126')
 
 
 def _mmcv(stack: Stack) -> Iterator[Trap]:
@@ -135,13 +135,13 @@ def _mmcv(stack: Stack) -> Iterator[Trap]:
         yield Trap('mmcv', 'neither mmcv nor mmcv-lite is installed', "pip install 'mmcv-lite==2.1.0'")
     if len(both) == 2:
         yield Trap('mmcv', 'mmcv and mmcv-lite are both installed, in the same folder',
-                      "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'")
+                   "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'")
     elif both and stack.at_least(both[0], 2, 2) and (stack.has('mmsegmentation') or stack.has('mmdet')):
         yield Trap('mmcv', f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
-                      f"pip install '{both[0]}==2.1.0'")
+                   f"pip install '{both[0]}==2.1.0'")
     if both == ['mmcv'] and (error := stack.probe('import mmcv._ext')):
         yield Trap('mmcv', f"mmcv's compiled operators do not import ({error})",
-                      "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'")
+                   "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'")
 
 
 @click.command('doctor')
@@ -154,7 +154,8 @@ def command(as_json: bool) -> None:
     stack = this_stack()
     python, traps = sys.version.split()[0], list(find_traps(stack))
     if as_json:
-        click.echo(json.dumps(dict(python=python, versions=stack.versions, problems=list(map(asdict, traps))), indent=2))
+        report = dict(python=python, versions=stack.versions, problems=[asdict(trap) for trap in traps])
+        click.echo(json.dumps(report, indent=2))
     else:
         for name, version in (('python', python), *stack.versions.items()):
             click.echo(f'{name:18}{version}')

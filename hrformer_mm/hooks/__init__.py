@@ -1,4 +1,4 @@
-"""What guards a training: one hook, :class:`Safeguard`, made of parts of one concern each."""
+"""One hook, :class:`Safeguard`, and its parts."""
 
 from .safeguard import Safeguard
 

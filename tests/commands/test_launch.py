@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hrformer_mm.commands.launch import find_script, launch
-from hrformer_mm.zoo import published
+from hrformer_mm.model_index import read_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,5 +67,5 @@ def test_help_without_a_config(name):
 
 def test_mim_finds_every_config_by_its_file_name():
     files = Counter(path.name for path in ROOT.glob('configs/**/*.py'))
-    for model in published():
+    for model in read_models():
         assert files[f"{model['Name']}.py"] == 1 and model['Config'].endswith(f"/{model['Name']}.py")
