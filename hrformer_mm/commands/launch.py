@@ -6,14 +6,11 @@ import traceback
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.dataset import BaseDataset
 
-from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
-from ..checks import unreadable
 from ..model_index import config_path
 
 USAGE = '''usage: {script} CONFIG [arguments]
@@ -44,6 +41,9 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         path = find_script(script, config)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'Error: {error}')
+    # Here, since they import torch, which takes seconds: mim asks for the help above before each run.
+    from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
+    from ..checks import unreadable
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.parent)
     try:
@@ -55,8 +55,9 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         raise unreadable(dataset, error) from error
 
 
-def _unread_data_set(error: Exception) -> Optional[BaseDataset]:
+def _unread_data_set(error: Exception) -> Optional[Any]:
     """The data set that was being read when an error was raised; a runner reads them before hooks are called."""
+    from mmengine.dataset import BaseDataset
     reading = [frame.f_locals['self'] for frame, _ in traceback.walk_tb(error.__traceback__)
                if frame.f_code.co_name == 'full_init' and isinstance(frame.f_locals.get('self'), BaseDataset)]
     return reading[-1] if reading else None

@@ -48,7 +48,8 @@ def report_skipped(runner: Runner) -> None:
 def _data_sets(dataset: Any) -> Iterator[BaseDataset]:
     """The data sets that read files, inside of wrappers too; first those inside."""
     dataset = getattr(dataset, '_dataset', dataset)  # mmengine's num_batch_per_epoch
-    for child in [*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)]:
-        yield from _data_sets(child)
+    for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+        if child is not None:
+            yield from _data_sets(child)
     if isinstance(dataset, BaseDataset):
         yield dataset

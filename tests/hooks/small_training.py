@@ -114,7 +114,7 @@ def config(work_dir, length=4, by_epoch=False, workers=0, save=None, model=None,
         cfg.update(val_dataloader=val, val_cfg=dict(type='ValLoop'), val_evaluator=dict(type='Rising'))
     cfg.update(test_dataloader=val, test_cfg=dict(type='TestLoop'), test_evaluator=dict(type='Rising'))
     cfg.update(others)
-    return Config(cfg)
+    return Config(cfg, format_python_code=False)  # a runner formats it five times, which takes seconds
 
 
 _runs = 0
