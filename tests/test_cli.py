@@ -26,6 +26,15 @@ def test_help_and_version(run_python):
     assert __version__ in out
 
 
+@pytest.mark.parametrize('command', ['', 'doctor', 'zoo'])
+def test_help_takes_no_library(run_python, command):
+    out = run_python('import sys\n'
+                     'from hrformer_mm.cli import main\n'
+                     'main([*sys.argv[1].split(), "--help"], standalone_mode=False)\n'
+                     'print({"torch", "mmengine", "numpy", "mmcv"} & set(sys.modules))', command)
+    assert out.splitlines()[-1] == 'set()'
+
+
 def test_convert(tmp_path):
     torch.save(HRFormer('tiny').state_dict(), tmp_path / 'a.pth')
     result = run('convert', tmp_path / 'a.pth', tmp_path / 'b.pth')

@@ -1,4 +1,4 @@
-"""What a user installs: the wheel's contents, its entry point, and how little an import costs."""
+"""What a user installs: the wheel's contents and its entry point."""
 import email
 import re
 import subprocess
@@ -11,7 +11,6 @@ import pytest
 import hrformer_mm
 
 ROOT = Path(__file__).resolve().parent.parent
-HOSTS = {'mmseg', 'mmpose', 'mmpretrain', 'mmdet'}
 
 
 @pytest.fixture(scope='module')
@@ -68,23 +67,3 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
 
 def test_license_is_in_the_wheel(wheel):
     assert any(name.endswith('LICENSE') for name in wheel.namelist())
-
-
-@pytest.mark.parametrize('module', ['hrformer_mm', 'hrformer_mm.compat', 'hrformer_mm.registry'])
-def test_import_takes_no_host_library(run_python, module):
-    imported = run_python(f'import sys, {module}; print(*sys.modules)').split()
-    assert not HOSTS & set(imported)
-
-
-def test_bare_import_takes_no_models(run_python):
-    imported = run_python('import sys, hrformer_mm; print(*sys.modules)').split()
-    assert not {'mmcv', 'cv2', 'torchvision', 'hrformer_mm.models'} & set(imported)
-
-
-def test_public_names_are_found_when_asked_for():
-    from hrformer_mm.models.hrformer import HRFormer
-    from hrformer_mm.registry import MODELS
-    assert hrformer_mm.HRFormer is HRFormer and hrformer_mm.MODELS is MODELS
-    assert {'HRFormer', 'MODELS', '__version__'} <= set(dir(hrformer_mm))
-    with pytest.raises(AttributeError, match="module 'hrformer_mm' has no attribute 'HRNet'"):
-        hrformer_mm.HRNet

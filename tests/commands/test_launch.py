@@ -44,6 +44,9 @@ def test_a_data_set_that_cannot_be_read_is_explained(library):
     with pytest.raises(DataError, match=r'Empty \(data_root=nowhere.*\) cannot be read: it has no samples') as raised:
         launch('train.py', [f'{library}/a.py'])
     assert 'at least one array' in str(raised.value.__cause__)
+
+
+def test_other_errors_stay(library):
     (library / 'mmtoy/.mim/tools/train.py').write_text('raise ValueError("another")')
     with pytest.raises(ValueError, match='^another$'):
         launch('train.py', [f'{library}/a.py'])

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.dataset import BaseDataset, Compose, ConcatDataset, RepeatDataset
 from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement
 
@@ -101,9 +101,9 @@ def test_all_data_sets_of_a_run_are_checked(training, tmp_path, folder, by_epoch
     val = dict(batch_size=2, sampler=dict(type='DefaultSampler', shuffle=False),
                dataset=dict(inner, data_root=folder('val')))
 
-    def run():
+    def run(**others):
         runner = training.runner(tmp_path / 'work', 2, by_epoch, validate=True, val_dataloader=val,
-                                 train_dataloader=dict(loader, dataset=train, num_batch_per_epoch=2))
+                                 train_dataloader=dict(loader, dataset=train, num_batch_per_epoch=2), **others)
         runner.train()
         return runner
 
@@ -111,6 +111,8 @@ def test_all_data_sets_of_a_run_are_checked(training, tmp_path, folder, by_epoch
     repeated, alone = runner.train_dataloader.dataset._dataset.datasets
     for dataset in (repeated.dataset, alone, runner.val_dataloader.dataset):
         assert isinstance(dataset.pipeline, CheckedPipeline)
+    plain = run(custom_hooks=[])
+    assert type(plain.train_dataloader.dataset._dataset.datasets[1].pipeline) is Compose
     (tmp_path / 'val/5.png').write_bytes(b'')
     with pytest.raises(DataError, match='val/5.png is a file of 0 bytes'):
         run()
