@@ -1,5 +1,4 @@
 """The libraries' own inferencers take configs by name, through config_path."""
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -8,7 +7,6 @@ from mmengine.registry import MODELS, DefaultScope
 from hrformer_mm import config_path
 from hrformer_mm.model_index import find_index
 
-PICTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 POSE, SEG, CLS = 'td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-s_cityscapes', 'hrformer-t_imagenet'
 
 
@@ -37,7 +35,6 @@ def test_poses(weights):
     path = weights(POSE)
     inferencer = MMPoseInferencer(pose2d=config_path(POSE), pose2d_weights=path, det_model='whole_image', device='cpu')
     assert holds(inferencer.inferencer.model, path)
-    assert np.shape(next(inferencer(PICTURE))['predictions'][0][0]['keypoints']) == (17, 2)
 
 
 def test_segmentation(weights):
@@ -53,11 +50,9 @@ def test_detection():
 
 
 def test_classification(weights):
-    import mmpretrain
+    from mmpretrain import ImageClassificationInferencer
     path = weights(CLS)
-    assert holds(mmpretrain.get_model(config_path(CLS), pretrained=path), path)
-    result = mmpretrain.ImageClassificationInferencer(config_path(CLS), pretrained=path, device='cpu')(PICTURE)[0]
-    assert result['pred_scores'].shape == (1000, )
+    assert holds(ImageClassificationInferencer(config_path(CLS), pretrained=path, device='cpu').model, path)
 
 
 def test_names_in_mmpretrain_on_request(monkeypatch):

@@ -1,5 +1,6 @@
 """Parameters and multiply-adds of a config's model, part by part, counted on tensors without memory."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
