@@ -19,8 +19,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp('wheel')
     copy = folder / 'source'
     copy.mkdir()
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools', 'hrformer_mm',
-                 'tests'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools',
+                 'hrformer_mm', 'tests'):
         if (ROOT / name).exists():  # linked, not copied: setuptools only reads them
             (copy / name).symlink_to(ROOT / name)
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', str(folder), str(copy)]

@@ -23,7 +23,8 @@ def test_a_file_comes_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('name, hint', [
-    ('', 'hrformer-mm zoo lists'), ('configs', 'hrformer-mm zoo lists'), (f'other/{NAME}.py', f'similar names are {NAME}'),
+    ('', 'hrformer-mm zoo lists'), ('configs', 'hrformer-mm zoo lists'),
+    (f'other/{NAME}.py', f'similar names are {NAME}'),
     ('ocr_HRFormer-x_cityscapes', 'similar names are .*ocr_hrformer-b_cityscapes')])
 def test_unknown_names(name, hint):
     with pytest.raises(FileNotFoundError, match=f'there is no config file {name}, and no model of this name: {hint}'):

@@ -2,13 +2,13 @@
 import shutil
 from pathlib import Path
 
+import faults
 import pytest
+from faults import PERSONS, on, relabel, rewrite
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DATASETS, DefaultScope
 
-import faults
-from faults import PERSONS, on, relabel, rewrite
 from hrformer_mm.checks import CheckedPipeline, DataError, check_start
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -1,11 +1,11 @@
 """A training on bad data ends with the file's name, though the bad sample is not among those checked at the start."""
 import re
 
+import faults
 import pytest
+import small_trainings
 from mmengine.config import Config
 
-import faults
-import small_trainings
 from hrformer_mm.checks import CheckedPipeline, DataError, reading
 from hrformer_mm.checks.coco import FATAL
 

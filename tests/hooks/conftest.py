@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # small_training, which the trainings in processes of their own import too
+# Of small_training, which trainings in processes of their own import too.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A training of seconds: a micro HRFormer or one linear layer on random pictures, for tests and for `mim train mmseg`."""
+"""A training of seconds: a micro HRFormer or a linear layer on random pictures, for tests and for `mim train mmseg`."""
 
 import random
 
