@@ -40,7 +40,8 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
         str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
         if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
     for_mim = {
-        f'hrformer_mm/.mim/{path.relative_to(ROOT)}' for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
+        f'hrformer_mm/.mim/{path.relative_to(ROOT)}'
+        for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
         for path in ROOT.glob(pattern)}
     assert built == source | for_mim | {'hrformer_mm/.mim/model-index.yml'}
 

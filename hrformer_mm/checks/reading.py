@@ -31,15 +31,19 @@ def read_data_set(dataset: BaseDataset) -> None:
         raise unreadable(dataset, error) from error
 
 
-def check_start(dataset: BaseDataset) -> None:
+def check_start(dataset: BaseDataset) -> bool:
     """Check the annotation file and some samples of a data set, and let its pipeline check all that it loads.
+
+    Returns:
+        bool: Whether the pipeline was replaced. Data sets that were checked before, and pipelines of a class other
+            than mmengine's, stay as they are.
 
     Raises:
         DataError: If a file is missing, damaged or inconsistent with the others.
     """
     read_data_set(dataset)
-    if type(dataset.pipeline) is not Compose:  # checked already, or a pipeline of another kind
-        return
+    if type(dataset.pipeline) is not Compose:
+        return False
     content, sizes = read_coco(dataset.ann_file), None
     if content:
         sizes = Sizes.of(content)
@@ -57,6 +61,7 @@ def check_start(dataset: BaseDataset) -> None:
             errors.append(DataError(f'{error}{hint}', error.problem))
             if pipeline.bad is None or len(errors) == len(chosen):  # errors, or nothing would be left
                 raise errors[0] from None
+    return True
 
 
 def _check_annotations(content: dict[str, Any], dataset: BaseDataset) -> None:

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..registry import HOOKS
-from .data import check_data, report_skipped, warn_of_classes
+from .datasets import check_loops, report_skipped, warn_of_classes
 from .finite import check_loss, check_weights
 from .loading import check_fit, choose_checkpoint, drop_code
 from .randomness import Randomness
@@ -52,7 +52,7 @@ class Safeguard(Hook):
         checkpoint = choose_checkpoint(runner, folder)
         if checkpoint is not None and runner._resume:
             self.randomness.prepare_resume(runner, checkpoint)
-        check_data(runner)
+        check_loops(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check that the weights fit, and drop the text that mmengine would run as code."""

@@ -53,8 +53,7 @@ def test_good_data(start, name):
     dataset = start(name)
     assert len(dataset) >= 8 and isinstance(dataset.pipeline, CheckedPipeline)
     pipeline = dataset.pipeline
-    check_start(dataset)  # again
-    assert dataset.pipeline is pipeline
+    assert not check_start(dataset) and dataset.pipeline is pipeline
 
 
 @pytest.mark.parametrize('name, spoil, message', [

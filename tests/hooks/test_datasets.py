@@ -11,7 +11,7 @@ from mmengine.structures import BaseDataElement
 
 from hrformer_mm.checks import CheckedPipeline, DataError, check_start
 from hrformer_mm.hooks import Safeguard
-from hrformer_mm.hooks.data import warn_of_classes
+from hrformer_mm.hooks.datasets import warn_of_classes
 
 
 @DATASETS.register_module()

@@ -11,7 +11,7 @@ from ..checks import CheckedPipeline, check_start, head_classes
 from .randomness import restart
 
 
-def check_data(runner: Runner) -> None:
+def check_loops(runner: Runner) -> None:
     """Check the data sets of all loops that are built, and let their pipelines check what they load.
 
     Raises:
@@ -19,10 +19,9 @@ def check_data(runner: Runner) -> None:
     """
     for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
         if isinstance(loop, BaseLoop):
-            for dataset in _data_sets(loop.dataloader.dataset):
-                check_start(dataset)
-    if isinstance(runner._train_loop, IterBasedTrainLoop) and runner._train_loop.dataloader.num_workers > 0:
-        restart(runner._train_loop)  # its workers started when it was built, with the pipelines without checks
+            changed = [check_start(dataset) for dataset in _data_sets(loop.dataloader.dataset)]
+            if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
+                restart(loop)  # its workers started when it was built, with the pipelines without checks
 
 
 def warn_of_classes(runner: Runner) -> None:
@@ -47,7 +46,8 @@ def report_skipped(runner: Runner) -> None:
 
 def _data_sets(dataset: Any) -> Iterator[BaseDataset]:
     """The data sets that read files, inside of wrappers too; first those inside."""
-    dataset = getattr(dataset, '_dataset', dataset)  # mmengine's num_batch_per_epoch
+    if not isinstance(dataset, BaseDataset):
+        dataset = getattr(dataset, '_dataset', dataset)  # of mmengine's num_batch_per_epoch
     for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
         if child is not None:
             yield from _data_sets(child)
