@@ -1,6 +1,6 @@
 import pytest
 
-HOSTS = ['mmengine', 'mmseg', 'mmpose', 'mmpretrain', 'mmdet']
+HOSTS = ['mmengine', 'mmpose', *(pytest.param(host, marks=pytest.mark.slow) for host in ('mmseg', 'mmpretrain', 'mmdet'))]
 
 
 @pytest.mark.parametrize('host', HOSTS)
