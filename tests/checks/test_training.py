@@ -54,7 +54,8 @@ def test_a_bad_file_is_an_error_that_names_it(run, data, fault):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('fault', IN_SAMPLES + IN_ANNOTATIONS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize('fault', [next(fault for fault in IN_SAMPLES if fault.layout == layout) for layout in LAYOUTS],
+                         ids=lambda fault: fault.name)
 def test_a_bad_file_ends_the_training(run, data, fault):
     fault.spoil(data / fault.layout)
     with pytest.raises(DataError, match=re.escape(f'{fault.layout}/{fault.culprit} ')):
