@@ -1,29 +1,30 @@
-"""HRFormer for mmsegmentation, mmpose, mmpretrain and mmdetection."""
-import importlib
-import warnings
+"""HRFormer for mmsegmentation, mmpose, mmpretrain and mmdetection.
+
+Importing it adds what the stack lacks and replaces nothing. It imports neither torch nor mmengine.
+"""
+import sys
+from importlib import import_module
 from typing import Any, List
 
-try:
-    from . import checks, compat, inferencers  # noqa: F401  (due before a host library is touched)
-except (ImportError, OSError, RuntimeError, ValueError) as error:  # as broken libraries fail; the doctor must still run
-    warnings.warn(f'hrformer_mm cannot be used: {error}. What to do: hrformer-mm doctor')
+from . import compat  # noqa: F401  (before a host library imports its models)
+
+if 'torch' in sys.modules:  # otherwise the registry adds them, with torch
+    from . import safe_globals  # noqa: F401
 
 __version__ = '0.1.0'
-__all__ = ['HRFormer', 'MODELS', 'to_deploy']
+__all__ = ['ClassificationNeck', 'HRFormer', 'MODELS', 'OCRHead', 'TopdownHeatmapHead', 'config_path', 'to_deploy']
 
-# Public name: the module that holds it. Imported when asked for, so that `import hrformer_mm` takes no mmcv.
-_LAZY = {
-    'HRFormer': 'hrformer_mm.models.hrformer',
-    'MODELS': 'hrformer_mm.registry',
-    'to_deploy': 'hrformer_mm.deploy',
-}
+_MODULES = {'MODELS': '.registry', 'config_path': '.model_index', 'to_deploy': '.deploy'}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    """Import a public name when it is used. The registry knows where the classes of models are."""
+    if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name], __name__), name)
+    return import_module('.registry', __name__).MODELS.get(name)
 
 
 def __dir__() -> List[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted({*globals(), *__all__})

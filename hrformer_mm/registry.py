@@ -1,7 +1,7 @@
 """The scope `hrformer_mm`: what makes `type='hrformer_mm.HRFormer'` resolve from every OpenMMLab library.
 
 mmengine imports `<scope>.registry` by itself when it meets an unknown scope, so configs need no `custom_imports` for
-it. What stands on mmseg, mmpose or mmpretrain, which take seconds to import, is imported when it is asked for.
+it. Classes that are built on mmseg, mmpose or mmpretrain, which take seconds to import, are imported on use.
 """
 
 from importlib import import_module
@@ -9,6 +9,8 @@ from typing import Optional
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
+
+from . import safe_globals  # noqa: F401  (before a checkpoint is loaded)
 
 _ON_DEMAND = {
     'EncoderDecoder': ('hrformer_mm.models.encoder_decoder', 'mmseg', 'mmsegmentation'),
@@ -22,7 +24,7 @@ _ON_DEMAND = {
 class _LazyRegistry(Registry):
 
     def get(self, key: str) -> Optional[type]:
-        """Find a class by its name, importing its module first where it stands on another library.
+        """Find a class by its name, and import its module first if it is built on another library.
 
         Raises:
             ImportError: If that library is not installed.
@@ -35,7 +37,7 @@ class _LazyRegistry(Registry):
             except ModuleNotFoundError as error:
                 if (error.name or '').split('.')[0] != host:
                     raise
-                raise ImportError(f'{name} stands on {host}, which is not installed: '
+                raise ImportError(f'{name} requires {host}, which is not installed: '
                                   f'pip install {distribution}') from error
         return super().get(key)
 

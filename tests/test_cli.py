@@ -22,8 +22,18 @@ def run(*args):
 def test_help_and_version(run_python):
     assert 'convert' in run('--help').output and 'synthesize' in run('-h').output
     assert __version__ in run('--version').output
-    out = run_python('import runpy, sys; sys.argv = ["hrformer_mm", "--version"]; runpy.run_module("hrformer_mm", run_name="__main__")')
+    out = run_python('import runpy, sys; sys.argv = ["hrformer_mm", "--version"]; '
+                     'runpy.run_module("hrformer_mm", run_name="__main__")')
     assert __version__ in out
+
+
+@pytest.mark.parametrize('command', ['', 'doctor', 'zoo'])
+def test_help_takes_no_library(run_python, command):
+    out = run_python('import sys\n'
+                     'from hrformer_mm.cli import main\n'
+                     'main([*sys.argv[1].split(), "--help"], standalone_mode=False)\n'
+                     'print({"torch", "mmengine", "numpy", "mmcv"} & set(sys.modules))', command)
+    assert out.splitlines()[-1] == 'set()'
 
 
 def test_convert(tmp_path):
@@ -54,6 +64,6 @@ def test_synthesize(tmp_path):
 
 def test_what_libraries_log_is_not_in_the_result():
     """mmengine logs to standard output, where JSON is expected."""
-    command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'configs/hrformer-t_imagenet.py', '--json']
+    command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'hrformer-t_imagenet', '--json']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert json.loads(done.stdout)[0]['parts']['total']['parameters'] == 8035820

@@ -1,32 +1,135 @@
-"""Imports point one way: each part may import those before it, and nothing imports the command line."""
+"""What `import hrformer_mm` does and leaves alone; and imports within the package point one way."""
 
 import ast
+import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
-PACKAGE = Path(__file__).parents[1] / 'hrformer_mm'
+import hrformer_mm
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'hrformer_mm'
+# Each part may import those named here, and nothing imports the command line.
 ALLOWED = {
     'arguments': set(),
     'compat': set(),
+    'safe_globals': set(),
     'checks': set(),
-    'registry': set(),
-    'zoo': set(),
-    'inferencers': {'zoo'},
+    'registry': {'safe_globals'},
+    'model_index': set(),
     'kernels': set(),
     'ops': {'kernels'},
     'layers': {'arguments', 'kernels', 'ops'},
-    'weights': {'ops'},
+    'weights': {'ops', 'safe_globals'},
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
     'deploy': {'kernels', 'ops', 'layers', 'models'},
     'segfix': {'arguments', 'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights'},
     'data': set(),
-    'tools': {'checks', 'registry', 'kernels', 'ops', 'layers', 'weights', 'models', 'deploy', 'segfix', 'data', 'zoo'},
-    'cli': {'__init__', 'tools', 'data'},
+    'commands': {'checks', 'safe_globals', 'registry', 'kernels', 'ops', 'layers', 'weights', 'models', 'deploy',
+                 'segfix', 'data', 'model_index'},
+    'cli': {'__init__', 'commands'},
     '__main__': {'cli'},
-    '__init__': {'checks', 'compat', 'inferencers'},
+    '__init__': {'compat', 'safe_globals'},
 }
+
+
+def test_import_is_light_and_replaces_nothing(run_python):
+    run_python('''
+import sys
+finders = list(sys.meta_path)
+import hrformer_mm
+assert sys.meta_path == finders
+heavy = {'torch', 'mmengine', 'numpy', 'mmcv', 'yaml', 'click'} & set(sys.modules)
+assert not heavy, heavy
+''')
+
+
+@pytest.mark.skipif(not all(map(importlib.util.find_spec, ('mmseg', 'mmpretrain'))), reason='needs mmseg, mmpretrain')
+def test_the_libraries_stay_as_they_are(run_python):
+    """Everything of ours is imported between two looks at what was replaced once, and at the finders."""
+    run_python('''
+import sys
+import mmengine.infer, mmengine.dataset, mmengine.runner, mmengine.hooks
+import hrformer_mm
+import mmseg.datasets, mmpretrain.apis
+
+def attributes():
+    found = {}
+    for cls in (mmengine.dataset.BaseDataset, mmseg.datasets.BaseSegDataset, mmpretrain.apis.ModelHub,
+                mmengine.infer.BaseInferencer, mmengine.runner.Runner, mmengine.hooks.CheckpointHook, type(sys)):
+        found.update({(cls, name): value for name, value in vars(cls).items()})
+    found.update(enumerate(sys.meta_path))
+    return found
+
+before = attributes()
+for (cls, name), value in list(before.items())[:-len(sys.meta_path)]:
+    module = getattr(getattr(value, '__func__', value), '__globals__', {}).get('__name__', '')
+    assert not module.startswith('hrformer_mm'), (cls, name)
+assert '__init_subclass__' not in vars(mmengine.dataset.BaseDataset)
+import hrformer_mm.registry, hrformer_mm.models, hrformer_mm.hooks, hrformer_mm.checks, hrformer_mm.weights
+import hrformer_mm.commands.check_data, hrformer_mm.commands.launch
+after = attributes()
+assert before.keys() == after.keys() and all(before[key] is after[key] for key in before)
+''')
+
+
+@pytest.mark.parametrize('first', ['torch', 'hrformer_mm, hrformer_mm.registry', 'hrformer_mm.weights'])
+def test_safe_globals_come_with_torch(run_python, first):
+    out = run_python(f'import {first}, hrformer_mm, torch\n'
+                     'from mmengine.logging import HistoryBuffer\n'
+                     'names = [entry[0] if isinstance(entry, tuple) else entry\n'
+                     '         for entry in torch.serialization.get_safe_globals()]\n'
+                     'print(HistoryBuffer in names)')
+    assert out.strip() == 'True'
+
+
+# torch has no such function: the repair fails.
+BROKEN = 'import sys, torch; del torch.serialization.add_safe_globals; '
+
+
+@pytest.mark.parametrize('code', [
+    'import hrformer_mm',
+    'import hrformer_mm.registry',
+    'from mmengine.config import Config; Config.fromfile(sys.argv[1])'], ids=['package', 'registry', 'config'])
+def test_a_repair_that_fails_raises(code, tmp_path):
+    (tmp_path / 'a.py').write_text("custom_imports = dict(imports=['hrformer_mm'], allow_failed_imports=False)")
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', BROKEN + code, str(tmp_path / 'a.py')], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and 'add_safe_globals' in done.stderr.splitlines()[-1]
+
+
+def test_configs_fail_where_the_package_cannot_be_imported():
+    assert Config.fromfile(ROOT / 'configs/_base_/hrformer_mm.py').custom_imports == dict(
+        imports=['hrformer_mm'], allow_failed_imports=False)
+
+
+def test_public_names():
+    from hrformer_mm import (  # noqa: F401
+        MODELS,
+        ClassificationNeck,
+        HRFormer,
+        OCRHead,
+        TopdownHeatmapHead,
+        config_path,
+        to_deploy,
+    )
+    assert {'OCRHead', 'config_path', '__version__'} <= set(dir(hrformer_mm))
+    assert HRFormer.__module__ == 'hrformer_mm.models.hrformer' and OCRHead is MODELS.get('OCRHead')
+    assert all(getattr(hrformer_mm, name) for name in hrformer_mm.__all__)
+    with pytest.raises(AttributeError, match="module 'hrformer_mm' has no attribute 'HRNet'"):
+        hrformer_mm.HRNet
+
+
+def test_a_head_without_its_library(run_python):
+    out = run_python('import sys; sys.modules["mmseg"] = None\n'
+                     'try: from hrformer_mm import OCRHead\n'
+                     'except ImportError as error: print(error)')
+    assert out.splitlines()[-1] == 'OCRHead requires mmseg, which is not installed: pip install mmsegmentation'
 
 
 def part(path: Path) -> str:
@@ -63,7 +166,7 @@ def test_direction(path):
 def test_the_walk_sees_imports():
     assert {'ops'} <= set(imports(PACKAGE / 'layers' / 'attention.py'))
     assert {'layers', 'registry', 'weights'} <= set(imports(PACKAGE / 'models' / 'hrformer.py'))
-    assert 'compat' in set(imports(PACKAGE / '__init__.py'))
+    assert {'compat', 'safe_globals'} == set(imports(PACKAGE / '__init__.py'))
 
 
 def test_files_are_short():

@@ -1,4 +1,4 @@
-"""What a user installs: the wheel's contents, its entry point, and how little an import costs."""
+"""What a user installs: the wheel's contents and its entry point."""
 import email
 import re
 import subprocess
@@ -11,7 +11,6 @@ import pytest
 import hrformer_mm
 
 ROOT = Path(__file__).resolve().parent.parent
-HOSTS = {'mmseg', 'mmpose', 'mmpretrain', 'mmdet'}
 
 
 @pytest.fixture(scope='module')
@@ -20,8 +19,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp('wheel')
     copy = folder / 'source'
     copy.mkdir()
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools', 'hrformer_mm',
-                 'tests'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools',
+                 'hrformer_mm', 'tests'):
         if (ROOT / name).exists():  # linked, not copied: setuptools only reads them
             (copy / name).symlink_to(ROOT / name)
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', str(folder), str(copy)]
@@ -41,7 +40,8 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
         str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
         if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
     for_mim = {
-        f'hrformer_mm/.mim/{path.relative_to(ROOT)}' for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
+        f'hrformer_mm/.mim/{path.relative_to(ROOT)}'
+        for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
         for path in ROOT.glob(pattern)}
     assert built == source | for_mim | {'hrformer_mm/.mim/model-index.yml'}
 
@@ -68,23 +68,3 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
 
 def test_license_is_in_the_wheel(wheel):
     assert any(name.endswith('LICENSE') for name in wheel.namelist())
-
-
-@pytest.mark.parametrize('module', ['hrformer_mm', 'hrformer_mm.compat', 'hrformer_mm.registry'])
-def test_import_takes_no_host_library(run_python, module):
-    imported = run_python(f'import sys, {module}; print(*sys.modules)').split()
-    assert not HOSTS & set(imported)
-
-
-def test_bare_import_takes_no_models(run_python):
-    imported = run_python('import sys, hrformer_mm; print(*sys.modules)').split()
-    assert not {'mmcv', 'cv2', 'torchvision', 'hrformer_mm.models'} & set(imported)
-
-
-def test_public_names_are_found_when_asked_for():
-    from hrformer_mm.models.hrformer import HRFormer
-    from hrformer_mm.registry import MODELS
-    assert hrformer_mm.HRFormer is HRFormer and hrformer_mm.MODELS is MODELS
-    assert {'HRFormer', 'MODELS', '__version__'} <= set(dir(hrformer_mm))
-    with pytest.raises(AttributeError, match="module 'hrformer_mm' has no attribute 'HRNet'"):
-        hrformer_mm.HRNet

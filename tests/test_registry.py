@@ -1,9 +1,9 @@
 import pytest
 
-HOSTS = ['mmengine', 'mmseg', 'mmpose', 'mmpretrain', 'mmdet']
+SLOW = [pytest.param(host, marks=pytest.mark.slow) for host in ('mmseg', 'mmpretrain', 'mmdet')]
 
 
-@pytest.mark.parametrize('host', HOSTS)
+@pytest.mark.parametrize('host', ['mmengine', 'mmpose', *SLOW])
 def test_types_resolve_from_every_library_without_custom_imports(run_python, host):
     out = run_python(
         f'import sys, hrformer_mm\n'
@@ -38,9 +38,9 @@ def test_a_missing_library_breaks_its_head_alone(run_python):
         '    try: MODELS.build(dict(type="hrformer_mm." + name))\n'
         '    except ImportError as error: print(error)\n')
     assert out.splitlines()[-3:] == [
-        'OCRHead stands on mmseg, which is not installed: pip install mmsegmentation',
-        'TopdownHeatmapHead stands on mmpose, which is not installed: pip install mmpose',
-        'DepthwiseSwinTransformer stands on mmpretrain, which is not installed: pip install mmpretrain'
+        'OCRHead requires mmseg, which is not installed: pip install mmsegmentation',
+        'TopdownHeatmapHead requires mmpose, which is not installed: pip install mmpose',
+        'DepthwiseSwinTransformer requires mmpretrain, which is not installed: pip install mmpretrain'
     ]
 
 

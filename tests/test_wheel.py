@@ -65,7 +65,7 @@ def editable(tmp_path_factory) -> Installed:
 def test_mim_finds_and_trains(request, kind, home):
     installed = request.getfixturevalue(kind)
     root, = installed.folder.parent.glob(home)
-    found = installed.python('-c', 'from hrformer_mm.zoo import find_index; print(find_index().parent)')
+    found = installed.python('-c', 'from hrformer_mm.model_index import find_index; print(find_index().parent)')
     assert found.strip() == str(root)
     assert f"'{NAME}'" in installed.python('-m', 'mim', 'search', 'hrformer_mm', '--valid-config')
     out = installed.python('-m', 'mim', 'train', 'hrformer_mm', f'{NAME}.py', '--gpus', 0, '--work-dir', 'work',
@@ -85,20 +85,20 @@ from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
 from hrformer_mm.cli import main
+from hrformer_mm.model_index import config_path, read_models
 from hrformer_mm.segfix.files import write_offsets
-from hrformer_mm.zoo import find_config, published
 
-commands = set(main.commands) - {{'report', 'synthesize', 'zoo'}}
+commands = set(main.list_commands(None)) - {{'report', 'synthesize', 'zoo'}}
 
 def run(line, expected):
     commands.remove(line.split()[0])
     result = CliRunner().invoke(main, line.split())
     assert result.exit_code == 0 and expected in result.output, (line, result.output, result.exception)
 
-assert all(Path(model['Path']).is_file() for model in published())
-assert find_config('{NAME}') == find_config('{NAME}.py') == find_config('configs/{NAME}.py')
+assert all(Path(model['Path']).is_file() for model in read_models())
+assert config_path('{NAME}') == config_path('{NAME}.py') == config_path('configs/{NAME}.py')
 with DefaultScope.overwrite_default_scope('mmpretrain'):
-    model = MODELS.build(Config.fromfile(find_config('{NAME}')).model)
+    model = MODELS.build(Config.fromfile(config_path('{NAME}')).model)
 torch.save(dict(state_dict=model.state_dict()), 'weights.pth')
 torch.save(model.backbone.state_dict(), 'backbone.pth')
 for name in ('labels', 'offsets'):

@@ -1,4 +1,4 @@
-"""A data set's own pipeline, with checks where it loads."""
+"""A data set's own pipeline, which checks what it loads."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -18,20 +18,20 @@ _LABELS = ('LoadAnnotations', )
 
 
 class CheckedPipeline(Compose):
-    """The transforms of a data set, in their order; what they load is checked before the next one sees it.
+    """The transforms of a data set in their order. What one loads is checked before the next one gets it.
 
-    A bad sample is an error that names its file. With mmcv's own switch, `ignore_empty=True` of the step that loads
-    images, a training leaves it out instead: it is named in the log once, and :attr:`skipped` counts it.
+    A bad sample raises an error that names its file. With mmcv's own option, `ignore_empty=True` of the step that loads
+    images, a training skips it instead: the log names it once, and :attr:`skipped` counts it.
 
     Args:
-        dataset (BaseDataset): After it was read.
-        where (str): The data set, in words.
-        sizes (Sizes, optional): Of the images, as their annotation file says.
-        most (int, optional): The classes of the model, if it may tell apart fewer than the data set has.
-        strict (bool): Whether to leave nothing out, whatever the pipeline says. Default: False.
+        dataset (BaseDataset): A data set whose annotations are read.
+        where (str): The description of the data set in errors.
+        sizes (Sizes, optional): The sizes of the images in their annotation file.
+        most (int, optional): The number of the model's classes, if it may be lower than the data set's.
+        strict (bool): Skip no sample, even with `ignore_empty`. Default: False.
 
     Attributes:
-        bad (Tensor, optional): (samples, ), bool, in memory that workers share: which samples were bad so far. None
+        bad (Tensor, optional): (samples, ), bool, in memory that workers share: the samples that were bad so far. None
             where bad samples are errors.
     """
 
@@ -40,7 +40,7 @@ class CheckedPipeline(Compose):
         self.transforms = dataset.pipeline.transforms
         self.where = where
         self.facts = Facts.of(dataset, sizes, most)
-        # A data set of data sets numbers its samples as those do, so that it could not say which one was left out.
+        # The samples of a data set of data sets have the indices of those, which are not unique.
         may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
         skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
         self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
@@ -48,14 +48,14 @@ class CheckedPipeline(Compose):
 
     @property
     def skipped(self) -> int:
-        """How many samples were bad and left out so far, in all workers."""
+        """The number of samples that were skipped so far, by all workers."""
         return 0 if self.bad is None else int(self.bad.sum())
 
     def __call__(self, data: dict[str, Any]) -> Optional[dict[str, Any]]:
-        """Run the transforms; None for a sample that one of them, or a check, leaves out.
+        """Run the transforms; returns None for a sample that one of them, or a check, skips.
 
         Raises:
-            DataError: If a file of the sample is bad, unless bad samples are left out.
+            DataError: If a file of the sample is bad, unless bad samples are skipped.
         """
         index, path = data.get('sample_idx'), data.get('img_path')
         if self.bad is not None and self.bad[index]:
@@ -79,13 +79,13 @@ class CheckedPipeline(Compose):
         return data
 
     def load(self, data: dict[str, Any]) -> None:
-        """Load a sample, without its other transforms.
+        """Load a sample without the other transforms.
 
         Raises:
             DataError: If it is bad.
         """
         self._check(label_problems(data, self.facts))
-        if not isinstance(data.get('img_path'), str):  # of videos and the like, for which transforms choose the files
+        if not isinstance(data.get('img_path'), str):  # e.g. of videos, whose transforms choose the files
             return
         for step in filter(_loads, self.transforms):
             data = self._load(step, data)

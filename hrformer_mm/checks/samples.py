@@ -1,4 +1,4 @@
-"""What a sample holds once its files are read: sizes and labels that belong together."""
+"""The sizes and labels of a sample, which must be consistent."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,22 @@ from .coco import Sizes
 from .problem import Problem
 
 _BYTE = 255  # the highest label that mmseg keeps
+_HEADS = ('decode_head', 'head', 'bbox_head')  # of mmseg, mmpretrain and mmdet
+
+
+def head_classes(model: Mapping[str, Any]) -> Optional[int]:
+    """The number of classes of a model's head, the last one if there are several. None if the config has no number."""
+    for name in _HEADS:
+        head = model.get(name)
+        head = head[-1] if isinstance(head, (list, tuple)) and head else head
+        if isinstance(head, Mapping) and isinstance(head.get('num_classes'), int):
+            return head['num_classes']
+    return None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a sample is compared with: the number of classes, the label that is ignored, sizes by image id."""
+    """What a sample must agree with: the number of classes, the ignored label, and sizes by image id."""
     classes: int
     ignored: int
     sizes: Optional[Sizes]
@@ -27,7 +38,7 @@ class Facts:
 
 
 def label_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
-    """Of a picture's one label, as classification has it."""
+    """Problems of an image's label in classification."""
     label, classes = sample.get('gt_label'), facts.classes
     if classes and isinstance(label, (int, np.integer)) and not 0 <= label < classes:
         yield Problem('label beyond classes', str(sample.get('img_path')),
@@ -36,7 +47,7 @@ def label_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
 
 
 def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
-    """Of an image that was loaded: its size must be the one that its annotations are made for."""
+    """Problems of a loaded image: its size must be the one that its annotations are for."""
     shape = sample.get('ori_shape')
     expected = facts.sizes.get(sample['img_id']) if facts.sizes and 'img_id' in sample else None
     if expected and shape and tuple(shape[:2]) != expected:
@@ -47,7 +58,7 @@ def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
 
 
 def label_map_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
-    """Of a label map that was loaded as mmseg does it, (H, W)."""
+    """Problems of a label map (H, W) that mmseg loaded."""
     labels, path, shape = sample['gt_seg_map'], str(sample['seg_map_path']), sample.get('ori_shape')
     if labels.ndim != 2:
         yield Problem('label map channels', path, f'has {labels.shape[-1]} channels, but a label map has one',
@@ -72,14 +83,14 @@ def label_map_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Prob
 
 
 def _deep_label(path: str) -> Optional[int]:
-    """The highest label of a local file, if 8 bits do not hold it. Reads the header alone of files of 8 bits."""
+    """The highest label of a local file, if it needs more than 8 bits. Of files of 8 bits only the header is read."""
     from PIL import Image
     try:
         with Image.open(path) as image:
             if not image.mode.startswith(('I', 'F')):
                 return None
             highest = int(np.asarray(image).max())
-    except OSError:  # in a store of its own: it was decoded elsewhere
+    except OSError:  # not a local file: mmengine decoded it
         return None
     return highest if highest > _BYTE else None
 

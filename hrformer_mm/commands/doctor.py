@@ -1,6 +1,6 @@
-"""What is installed, which known trap of the stack it meets, and the command that cures each.
+"""What is installed, which known traps of the stack apply, and the command that cures each.
 
-Imports no library of the stack: what cannot be imported is tried in another process.
+This module imports no library of the stack: imports are tried in another process.
 """
 
 import json
@@ -8,23 +8,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import click
 
-PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation', 'mmpose',
-            'mmpretrain', 'mmdet', 'xtcocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools', 'onnx',
-            'onnxscript', 'onnxruntime')
+PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation',
+            'mmpose', 'mmpretrain', 'mmdet', 'xtcocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools',
+            'onnx', 'onnxscript', 'onnxruntime')
 REQUIRED = ('torch', 'numpy', 'opencv-python', 'mmengine')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A trap, in one line, and the command that cures it."""
+class Trap:
+    """What is wrong, in one line, and the command that cures it."""
     name: str
     what: str
     cure: str
@@ -32,7 +32,7 @@ class Problem:
 
 @dataclass
 class Stack:
-    """What the checks look at. `probe` runs Python code elsewhere and gives None, or the last line of its error."""
+    """What is checked. `probe` runs Python code in another process and returns None, or the last line of its error."""
     versions: dict[str, str]
     modules: set[str]
     probe: Callable[[str], Optional[str]]
@@ -46,24 +46,8 @@ class Stack:
         return self.has(name) and tuple(map(int, re.findall(r'\d+', self.versions[name])[:len(wanted)])) >= wanted
 
 
-@dataclass
-class Report:
-    """Versions of what is installed, and what is wrong."""
-    python: str
-    versions: dict[str, str]
-    problems: list[Problem] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def examine() -> Report:
-    """Look at this Python's environment."""
-    stack = this_stack()
-    return Report(sys.version.split()[0], stack.versions, list(problems(stack)))
-
-
 def this_stack() -> Stack:
+    """The environment of this Python."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -88,92 +72,94 @@ def _probe(code: str) -> Optional[str]:
     return (done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]
 
 
-def problems(stack: Stack) -> Iterator[Problem]:
-    """Every trap that a stack meets."""
+def find_traps(stack: Stack) -> Iterator[Trap]:
+    """Every trap that applies to a stack."""
     for name in REQUIRED:
         if not stack.has(name):
-            yield Problem(name, f'{name} is not installed', f'pip install {name}')
+            yield Trap(name, f'{name} is not installed', f'pip install {name}')
     yield from _torch(stack)
     yield from _mmcv(stack)
     if not any(map(stack.has, HOSTS)):
-        yield Problem('host', 'none of mmsegmentation, mmpose, mmpretrain and mmdet is installed: the backbone works, '
-                      'its tasks do not', "pip install 'hrformer_mm[seg]'")
+        yield Trap('host', 'none of mmsegmentation, mmpose, mmpretrain and mmdet is installed: the backbone works, '
+                   'its tasks do not', "pip install 'hrformer_mm[seg]'")
     missing = [name for name in ('ftfy', 'regex') if not stack.has(name)]
     if stack.has('mmsegmentation') and missing:
-        yield Problem('ftfy', f"mmsegmentation imports {' and '.join(missing)} without declaring it",
-                      f"pip install {' '.join(missing)}")
+        yield Trap('ftfy', f"mmsegmentation imports {' and '.join(missing)} without declaring it",
+                   f"pip install {' '.join(missing)}")
     if stack.has('mmpose') and not stack.has('mmdet'):
-        yield Problem('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
+        yield Trap('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
     if stack.has('openxlab'):
-        yield Problem('openxlab', f"openxlab {stack.versions['openxlab']} pins setuptools, requests, rich and tqdm to "
-                      'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
+        yield Trap('openxlab', f"openxlab {stack.versions['openxlab']} pins setuptools, requests, rich and tqdm to "
+                   'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
-        yield Problem('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 81 dropped it)',
-                      "pip install 'setuptools>=77,<81'")
+        yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 81 dropped it)',
+                   "pip install 'setuptools>=77,<81'")
     if stack.has('xtcocotools') and (error := stack.probe('import xtcocotools._mask')):
-        yield Problem('xtcocotools', f'xtcocotools does not import; its wheel is for NumPy 1 ({error})',
-                      'pip install cython wheel && pip install --no-binary xtcocotools --no-build-isolation --no-deps '
-                      '--force-reinstall xtcocotools')
+        yield Trap('xtcocotools', f'xtcocotools does not import; its wheel is for NumPy 1 ({error})',
+                   'pip install cython wheel && pip install --no-binary xtcocotools --no-build-isolation --no-deps '
+                   '--force-reinstall xtcocotools')
     if stack.has('opencv-python') and (error := stack.probe('import cv2')):
-        yield Problem('opencv', f'OpenCV does not import ({error})',
-                      'pip uninstall -y opencv-python && pip install opencv-python-headless' if 'libGL' in error else
-                      'pip install --force-reinstall opencv-python')
+        yield Trap('opencv', f'OpenCV does not import ({error})',
+                   'pip uninstall -y opencv-python && pip install opencv-python-headless' if 'libGL' in error else
+                   'pip install --force-reinstall opencv-python')
 
 
-def _torch(stack: Stack) -> Iterator[Problem]:
+def _torch(stack: Stack) -> Iterator[Trap]:
     if not stack.has('torch'):
         return
     version = stack.versions['torch']
     if not stack.at_least('torch', 2, 4):
-        yield Problem('torch', f'torch is {version}, but must be 2.4 or newer: earlier ones cannot read '
-                      "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
+        yield Trap('torch', f'torch is {version}, but must be 2.4 or newer: earlier ones cannot read '
+                   "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
     if error := stack.probe('import torch'):
-        yield Problem('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
+        yield Trap('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
         return
     if stack.has('torchvision'):
         wanted = stack.torchvision_wants
         if wanted and wanted != version.split('+')[0]:
-            yield Problem('torchvision', f"torchvision {stack.versions['torchvision']} is for torch {wanted}, but torch is "
-                          f'{version}', f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision")
+            yield Trap('torchvision', f"torchvision {stack.versions['torchvision']} is for torch {wanted}, but torch "
+                       f'is {version}', f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision")
         elif error := stack.probe('import torchvision'):
-            yield Problem('torchvision', f'torchvision does not import; its build must be of the same kind as torch '
-                          f'{version} ({error})', 'pip install --force-reinstall torch torchvision')
+            yield Trap('torchvision', f'torchvision does not import; its build must be of the same kind as torch '
+                       f'{version} ({error})', 'pip install --force-reinstall torch torchvision')
     if stack.has_gpu and stack.probe('import torch; assert torch.cuda.is_available()'):
         kind = 'is a build for the CPU' if '+cpu' in version else 'does not work with the driver'
-        yield Problem('cuda', f'there is an NVIDIA driver, but torch {version} {kind}',
-                      'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
-                      '--index-url https://download.pytorch.org/whl/cu126')
+        yield Trap('cuda', f'there is an NVIDIA driver, but torch {version} {kind}',
+                   'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
+                   '--index-url https://download.pytorch.org/whl/cu126')
 
 
-def _mmcv(stack: Stack) -> Iterator[Problem]:
+def _mmcv(stack: Stack) -> Iterator[Trap]:
     both = [name for name in ('mmcv', 'mmcv-lite') if stack.has(name)]
     if not both:
-        yield Problem('mmcv', 'neither mmcv nor mmcv-lite is installed', "pip install 'mmcv-lite==2.1.0'")
+        yield Trap('mmcv', 'neither mmcv nor mmcv-lite is installed', "pip install 'mmcv-lite==2.1.0'")
     if len(both) == 2:
-        yield Problem('mmcv', 'mmcv and mmcv-lite are both installed, in the same folder',
-                      "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'")
+        yield Trap('mmcv', 'mmcv and mmcv-lite are both installed, in the same folder',
+                   "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'")
     elif both and stack.at_least(both[0], 2, 2) and (stack.has('mmsegmentation') or stack.has('mmdet')):
-        yield Problem('mmcv', f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
-                      f"pip install '{both[0]}==2.1.0'")
+        yield Trap('mmcv', f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
+                   f"pip install '{both[0]}==2.1.0'")
     if both == ['mmcv'] and (error := stack.probe('import mmcv._ext')):
-        yield Problem('mmcv', f"mmcv's compiled operators do not import ({error})",
-                      "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'")
+        yield Trap('mmcv', f"mmcv's compiled operators do not import ({error})",
+                   "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'")
 
 
 @click.command('doctor')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 def command(as_json: bool) -> None:
-    """Say what is installed, which known trap it meets, and the command that cures each.
+    """Report what is installed, which known traps apply, and the command that cures each.
 
-    The exit code is 0 if all is well. It works where a library cannot be imported.
+    The exit code is 0 if all is well. The command works where a library cannot be imported.
     """
-    report = examine()
+    stack = this_stack()
+    python, traps = sys.version.split()[0], list(find_traps(stack))
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2))
+        report = dict(python=python, versions=stack.versions, problems=[asdict(trap) for trap in traps])
+        click.echo(json.dumps(report, indent=2))
     else:
-        for name, version in (('python', report.python), *report.versions.items()):
+        for name, version in (('python', python), *stack.versions.items()):
             click.echo(f'{name:18}{version}')
-        for problem in report.problems:
-            click.echo(f'\n{problem.what}\n    {problem.cure}')
-        click.echo(f'\n{len(report.problems)} problems.' if report.problems else '\nAll is well.')
-    sys.exit(1 if report.problems else 0)
+        for trap in traps:
+            click.echo(f'\n{trap.what}\n    {trap.cure}')
+        click.echo(f'\n{len(traps)} problems.' if traps else '\nAll is well.')
+    sys.exit(1 if traps else 0)

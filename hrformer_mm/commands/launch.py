@@ -2,18 +2,20 @@
 
 import runpy
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Optional
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
-from ..zoo import find_config
+from ..model_index import config_path
 
 USAGE = '''usage: {script} CONFIG [arguments]
 
-CONFIG is a file or a name in the zoo. The arguments are those of the library that the config is for:
+CONFIG is a file or a model's name. The arguments are those of the library that the config is for:
 {script} CONFIG -h'''
 
 
@@ -22,7 +24,11 @@ def launch(script: str, arguments: Sequence[str]) -> None:
 
     Args:
         script (str): 'train.py' or 'test.py'.
-        arguments (Sequence[str]): The script's; the first that is no option is the config, a file or a name in the zoo.
+        arguments (Sequence[str]): The script's arguments. The first that is not an option is the config: a file, or a
+            model's name.
+
+    Raises:
+        DataError: If a data set cannot be read, with a remedy.
     """
     arguments = list(arguments)
     # torch.distributed.launch puts --local-rank=… before the config.
@@ -31,13 +37,30 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         print(USAGE.format(script=script))
         sys.exit(0 if {'-h', '--help'} & set(arguments) else 2)
     try:
-        config = arguments[position] = find_config(arguments[position])
+        config = arguments[position] = config_path(arguments[position])
         path = find_script(script, config)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'Error: {error}')
+    # Here, since they import torch, which takes seconds: mim asks for the help above before each run.
+    from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
+    from ..checks import unreadable
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.parent)
-    runpy.run_path(str(path), run_name='__main__')
+    try:
+        runpy.run_path(str(path), run_name='__main__')
+    except Exception as error:
+        dataset = _unread_data_set(error)
+        if dataset is None:
+            raise
+        raise unreadable(dataset, error) from error
+
+
+def _unread_data_set(error: Exception) -> Optional[Any]:
+    """The data set that was being read when an error was raised; a runner reads them before hooks are called."""
+    from mmengine.dataset import BaseDataset
+    reading = [frame.f_locals['self'] for frame, _ in traceback.walk_tb(error.__traceback__)
+               if frame.f_code.co_name == 'full_init' and isinstance(frame.f_locals.get('self'), BaseDataset)]
+    return reading[-1] if reading else None
 
 
 def find_script(script: str, config: str) -> Path:
@@ -50,15 +73,15 @@ def find_script(script: str, config: str) -> Path:
     """
     library = Config.fromfile(config, import_custom_modules=False).get('default_scope')
     if library is None:
-        raise ValueError(f"{config} does not say which library it is for: add default_scope = 'mmseg', or another")
+        raise ValueError(f"{config} does not name its library: add default_scope = 'mmseg', or another")
     spec = find_spec(library)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(f'{config} is for {library}, which is not installed: pip install '
                           f'{MODULE2PACKAGE.get(library, library)}')
     package = Path(spec.submodule_search_locations[0])
-    places = [package / '.mim' / 'tools', package.parent / 'tools']  # installed; a checkout
-    for place in places:
-        if (place / script).is_file():
-            return place / script
-    raise FileNotFoundError(f'{library} has no {script} in {" or ".join(map(str, places))}: install it anew, with '
+    folders = [package / '.mim' / 'tools', package.parent / 'tools']  # installed; a checkout
+    for folder in folders:
+        if (folder / script).is_file():
+            return folder / script
+    raise FileNotFoundError(f'{library} has no {script} in {" or ".join(map(str, folders))}: install it again, with '
                             f'mim install {MODULE2PACKAGE.get(library, library)}')

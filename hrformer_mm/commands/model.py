@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from torch import nn
 
+from ..model_index import config_path
 from ..weights import load_weights, read_tensors
-from ..zoo import find_config
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
@@ -20,14 +20,14 @@ def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
     """Read the config of a model.
 
     Args:
-        name (str): See :func:`find_config`.
+        name (str): See :func:`..model_index.config_path`.
         tasks (Mapping[str, str]): The libraries that the model may be of. Default: mmseg, mmpose and mmpretrain.
 
     Raises:
         FileNotFoundError: If there is none.
         ValueError: If its model is of another library.
     """
-    path = find_config(name)
+    path = config_path(name)
     cfg = Config.fromfile(path)
     if cfg.get('default_scope') not in tasks or 'model' not in cfg:
         raise ValueError(f"{path} has no model of {', '.join(tasks)}: default_scope is {cfg.get('default_scope')!r}")

@@ -1,7 +1,7 @@
 """All configs, and the models that the paper compares with, in one table: what is published beside what is counted."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -9,18 +9,19 @@ from typing import Any, Optional
 import click
 import yaml
 
-from ..zoo import published
+from ..model_index import read_models
 from .common import bar, errors
-from .complexity import complexity
 
 PEERS = Path(__file__).with_name('peers.yml')
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model. Counted, on an image of `size`: its parameters, its multiply-adds, and these in the paper's convention.
-    Published: `where` (tables and scripts), parameters and operations as they are printed, and scores with their
-    `origin`, 'published', 'converted' or 'ours'."""
+    """A model: what is counted on an image of `size`, and what is published.
+
+    `paper_convention` are the multiply-adds as the paper counts them. Published are `where` (tables and scripts),
+    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'.
+    """
     name: str
     config: str
     data: str
@@ -35,48 +36,33 @@ class Row:
     origin: str = ''
     note: str = ''
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-Progress = Callable[[Iterable, str], Iterable]
-
-
-def zoo(root: Optional[str] = None, progress: Optional[Progress] = None) -> list[Row]:
-    """Count every config of the metafiles.
-
-    Args:
-        root (str, optional): A folder with a model index; by default this checkout.
-        progress (callable, optional): Goes around the iteration over configs.
-    """
-    rows = []
-    for model in (progress or _plain)(published(root), 'configs'):
+def count_models(root: Optional[str] = None) -> Iterable[Row]:
+    """Count every config of the metafiles: those of this package, or of a folder with a model index."""
+    for model in bar(read_models(root), 'configs'):
         about = model['Metadata']
-        paper = about.get('Paper', {})
         scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
                                                                  result['Metrics'].items())
                            for result in model.get('Results', ()))
-        rows.append(_row(model['Name'], model['Config'], model['Path'], about['Training Data'], None, paper, scores,
-                         about.get('Origin', ''), about.get('Note', '')))
-    return rows
+        yield _row(model['Name'], model['Config'], model['Path'], about['Training Data'], None, about.get('Paper', {}),
+                   scores, about.get('Origin', ''), about.get('Note', ''))
 
 
-def peers(progress: Optional[Progress] = None) -> list[Row]:
+def count_peers() -> Iterable[Row]:
     """Count the paper's peers from the installed libraries' own configs.
 
     Raises:
         ImportError: If a library is not installed.
     """
-    rows = []
-    for peer in (progress or _plain)(yaml.safe_load(PEERS.read_text(encoding='utf-8')), 'peers'):
+    for peer in bar(yaml.safe_load(PEERS.read_text(encoding='utf-8')), 'peers'):
         paper = {**peer, 'Where': f'table {peer["Table"]}'}
-        rows.append(_row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'), paper,
-                         note=peer.get('Note', '')))
-    return rows
+        yield _row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'), paper,
+                   note=peer.get('Note', ''))
 
 
 def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
          scores: str = '', origin: str = '', note: str = '') -> Row:
+    from .complexity import complexity  # imports torch
     count = complexity(path, size)
     total = count.total
     return Row(name, config, data, count.size, total.parameters, total.everything, count.paper(total),
@@ -137,10 +123,6 @@ segmentation at 1024x1024.
         --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations'''
 
 
-def _plain(items: Iterable, description: str) -> Iterable:
-    return items
-
-
 @click.command('zoo')
 @click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
@@ -150,13 +132,11 @@ def _plain(items: Iterable, description: str) -> Iterable:
 def command(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str]) -> None:
     """All configs in one table: parameters and multiply-adds as counted, beside what is published."""
     with errors():
-        rows = zoo(root, bar)
-        if with_peers:
-            rows += peers(bar)
+        rows = [*count_models(root), *(count_peers() if with_peers else ())]
         if page:
             Path(page).write_text(markdown(rows), encoding='utf-8')
     if as_json:
-        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
     elif page:
         click.echo(f'Wrote {page}.')
     else:

@@ -1,7 +1,6 @@
-"""The random states, saved and taken up so that a resumed training is the one that was not interrupted."""
+"""The random states, saved and restored so that a resumed training equals one that was not interrupted."""
 
 import random
-from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -28,7 +27,7 @@ def random_state() -> dict:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Set what :func:`random_state` gave."""
+    """Restore what :func:`random_state` returned."""
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     kind, keys, *rest = state['numpy']
@@ -38,31 +37,35 @@ def set_random_state(state: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state(state['cuda'].cpu())
 
 
-class _Resumed:
-    """The loop asks for all batches that were trained on; after those the states are set.
+def restart(loop: IterBasedTrainLoop, trained: int = 0) -> None:
+    """Let a loop over iterations start reading again, with new workers: it starts them when it is built.
 
     Args:
-        batches (Iterator): All of them; the new ones alone, where the others are to be skipped.
-        trained (int): How many were.
-        state (Mapping): What is set.
-        skip (bool): Whether to give None for them.
+        loop (IterBasedTrainLoop): A loop that has not run.
+        trained (int): The number of samples to skip, which an InfiniteSampler can. Default: 0.
     """
+    loader, iterator = loop.dataloader, type(loop.dataloader_iterator)
+    loop.dataloader_iterator = loader._iterator = None  # ends the old workers
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    if isinstance(sampler, InfiniteSampler):  # other samplers start again by themselves
+        indices = InfiniteSampler(sampler.dataset, sampler.shuffle, sampler.seed).indices
+        sampler.indices = islice(indices, trained, None)
+    loop.dataloader_iterator = iterator(loader)
 
-    def __init__(self, batches: Iterator, trained: int, state: Mapping[str, Any], skip: bool) -> None:
-        self._batches, self._left, self._state, self._skip = batches, trained, state, skip
 
-    def __iter__(self) -> '_Resumed':
-        return self
+def _resumed(batches: Iterator, trained: int, state: Mapping[str, Any], skip: bool) -> Iterator:
+    """The batches of a resumed loop, which asks first for those that were trained on; after these the state is set.
 
-    def __next__(self) -> Any:
-        if self._left == 0:
-            set_random_state(self._state)
-        self._left -= 1
-        return None if self._skip and self._left >= 0 else next(self._batches)
+    With `skip`, `batches` are only the new ones, and None stands for the others.
+    """
+    for _ in range(trained):
+        yield None if skip else next(batches)
+    set_random_state(state)
+    yield from batches
 
 
 class Randomness:
-    """Follows the random states of a training's processes; a checkpoint holds those of all of them."""
+    """The random states of a training's processes, which a checkpoint holds."""
 
     def __init__(self) -> None:
         self._resumed: Optional[Mapping[str, Any]] = None
@@ -70,16 +73,16 @@ class Randomness:
         self._gathered: Optional[List[dict]] = None
 
     def prepare_resume(self, runner: Runner, checkpoint: Mapping[str, Any]) -> None:
-        """Build the data loader with the seed of the training that goes on: mmengine built it before it reads that."""
+        """Build the data loader again with the seed in the checkpoint, which mmengine reads later than it builds it."""
         states = checkpoint.get(KEY)
         if states is not None and len(states) == get_world_size():
             self._resumed = states[get_rank()]
         else:
             runner.logger.warning(
                 f'The checkpoint holds the random states of {len(states or ())} processes, and this training has '
-                f'{get_world_size()}: it goes on with random numbers and an order of the data of its own')
+                f'{get_world_size()}: it continues with new random numbers and another order of the data')
         seed = checkpoint['meta'].get('seed')
-        # All processes must decide alike, since to build a loader is a matter of all of them.
+        # All processes must decide alike: building a loader synchronises them.
         offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
         if seed is not None and seed != runner.seed - offset and runner.cfg.get('train_cfg'):
             runner._randomness_cfg.update(seed=seed)
@@ -87,27 +90,23 @@ class Randomness:
             runner._train_loop = runner.build_train_loop(runner.cfg.train_cfg)
 
     def resume_iterations(self, runner: Runner, replay: bool) -> None:
-        """For loops over iterations: the states are due when the loop has read, or skipped, what was trained on."""
+        """For loops over iterations: restore the states once the loop has read, or skipped, what was trained on."""
         loop = runner.train_loop
         if self._resumed is None or not isinstance(loop, IterBasedTrainLoop):
             return
         skip = not replay and isinstance(loop.dataloader.sampler, InfiniteSampler)
         if skip:
-            # From their beginning, since workers may have begun to read.
-            sampler = loop.dataloader.sampler
-            sampler.indices = InfiniteSampler(sampler.dataset, sampler.shuffle, sampler.seed).indices
-            deque(islice(sampler.indices, runner.iter * loop.dataloader.batch_size), maxlen=0)
-            loop.dataloader_iterator = iter(loop.dataloader)
-        loop.dataloader_iterator = _Resumed(loop.dataloader_iterator, runner.iter, self._resumed, skip)
+            restart(loop, trained=runner.iter * loop.dataloader.batch_size)
+        loop.dataloader_iterator = _resumed(loop.dataloader_iterator, runner.iter, self._resumed, skip)
         self._resumed = None
 
     def start_epoch(self, runner: Runner) -> None:
-        """For loops over epochs: set the states, and seed the workers by the epoch."""
+        """For loops over epochs: restore the states, and seed the workers by the epoch."""
         loader = runner.train_loop.dataloader
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             return
         if loader.num_workers > 0:
-            # Workers that live on would be elsewhere in their random numbers than those of a resumed training.
+            # The random numbers of persistent workers would differ from those of a resumed training.
             loader._iterator = None
             loader.worker_init_fn = partial(
                 worker_init_fn,
@@ -119,21 +118,21 @@ class Randomness:
             self._resumed = None
 
     def leave_training(self, runner: Runner) -> None:
-        """Note the states where a validation begins."""
+        """Keep the states when a validation begins."""
         self._outside = random_state()
 
     def enter_training(self) -> None:
-        """Set them where it ends: whether a training was resumed before or after it makes no difference."""
-        self._gathered = None  # for a best checkpoint, and there was none
+        """Restore them when it ends, so that a validation does not change the training."""
+        self._gathered = None  # gathered for a best checkpoint that was not written
         if self._outside is not None:
             set_random_state(self._outside)
             self._outside = None
 
     def gather(self) -> None:
-        """Collect the training's states from all processes, each of which calls this, for the first one to save."""
+        """Collect the training's states from all processes, which all call this; the first one saves them."""
         self._gathered = all_gather_object(self._outside or random_state())
 
     def save(self, checkpoint: dict) -> None:
-        """Add what was gathered to a checkpoint; where nothing was, the first process's own."""
+        """Add the gathered states to a checkpoint, or this process's own if none were gathered."""
         checkpoint[KEY] = self._gathered or [self._outside or random_state()]
         self._gathered = None

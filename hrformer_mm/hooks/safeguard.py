@@ -1,4 +1,4 @@
-"""The one hook that a config names."""
+"""The hook that guards a training."""
 
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..registry import HOOKS
-from .bad_data import report_left_out, warn_of_classes
+from .datasets import check_loops, report_skipped, warn_of_classes
 from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_weights
 from .randomness import Randomness
@@ -16,25 +16,25 @@ from .saving import protect_saving
 
 @HOOKS.register_module()
 class Safeguard(Hook):
-    """Nothing of a training fails in silence or is lost; docs/reliability.md says what that means.
+    """Protects a training from bad data, lost checkpoints and silent failures, as docs/reliability.md describes.
 
-    Checkpoints are written whole or not at all, with a checksum, and the old ones deleted after; `--resume` takes the
-    newest good one and goes on as if there had been no break; what is loaded runs no code and must fit the model; a loss
-    that is NaN or infinite ends the training.
+    Data sets are checked before a run, and each sample when it is loaded. Checkpoints are written whole, with a
+    checksum, before old ones are deleted. `--resume` continues from the newest good one as if there had been no
+    interruption. Loading a checkpoint runs no code, and its weights must fit the model. A loss that is NaN or infinite
+    ends the training.
 
     Args:
-        may_differ (Sequence[str]): Beginnings of the names of weights that a checkpoint may lack, have in another
-            shape, or have beside the model's when it is loaded; never when it is resumed. `['']` stands for all.
-            Default: none.
-        replay (bool): Whether a resumed loop over iterations reads again all data that was trained on, as mmengine's
-            does; this is what makes the weights, to the bit, those of a training without a break. Otherwise it goes on
-            in the same order of the data, at once, with new random numbers in the augmentations. Default: True.
+        may_differ (Sequence[str]): Prefixes of the names of weights that may be missing, unknown or of another shape
+            when a checkpoint is loaded, though not when it is resumed; `['']` matches all. Default: ().
+        replay (bool): Let a resumed loop over iterations read all data again that was trained on, as mmengine does.
+            The weights are then equal, to the bit, to those of an uninterrupted training. Otherwise it continues at
+            once, in the same order of the data, with new random numbers in augmentations. Default: True.
 
     Raises:
-        TypeError: If may_differ is no list of strings, or replay no bool.
+        TypeError: If may_differ is not a list of strings, or replay is not a bool.
     """
 
-    priority = 'NORMAL'  # before CheckpointHook, so that a NaN is met before it is saved
+    priority = 'NORMAL'  # before CheckpointHook, so that a NaN is found before it is saved
 
     def __init__(self, may_differ: Sequence[str] = (), replay: bool = True) -> None:
         if isinstance(may_differ, str) or not all(isinstance(name, str) for name in may_differ):
@@ -47,11 +47,12 @@ class Safeguard(Hook):
         self.randomness = Randomness()
 
     def before_run(self, runner: Runner) -> None:
-        """Guard the saving, and choose and check what is loaded before the runner loads it."""
+        """Guard the saving, choose and check the checkpoint before the runner loads it, and check the data."""
         folder = protect_saving(runner, self.randomness.gather)
         checkpoint = choose_checkpoint(runner, folder)
         if checkpoint is not None and runner._resume:
             self.randomness.prepare_resume(runner, checkpoint)
+        check_loops(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Adapt the weights to the model, check that they fit, and drop the text that mmengine would run."""
@@ -59,12 +60,12 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Take up the random states where the checkpoint left them, and compare the model with its data."""
+        """Compare the model with its data, and restore the random states of the checkpoint."""
         warn_of_classes(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Make the data's randomness a function of the seed and the epoch."""
+        """Make the randomness of the data a function of the seed and the epoch."""
         self.randomness.start_epoch(runner)
 
     def after_train_iter(self,
@@ -76,15 +77,15 @@ class Safeguard(Hook):
         check_loss(runner, data_batch, outputs)
 
     def after_train(self, runner: Runner) -> None:
-        """Say how many bad samples the training went without."""
-        report_left_out(runner)
+        """Log how many bad samples were skipped."""
+        report_skipped(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the validation's use of randomness apart from the training's."""
+        """Keep the random states of the training."""
         self.randomness.leave_training(runner)
 
     def after_val(self, runner: Runner) -> None:
-        """Go on with the training's randomness."""
+        """Restore the random states of the training."""
         self.randomness.enter_training()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints are written whole, and the old ones deleted when the new one is safe."""
+"""Checkpoints are written whole, and the old ones are deleted when the new one is safe."""
 
 import os
 from collections.abc import Callable, Collection
@@ -17,14 +17,14 @@ _BACKEND = 'hrformer_mm_whole_files'
 
 
 class _WholeFiles(LocalBackend):
-    """mmengine's backend for local files, writing PyTorch files whole and with their checksum."""
+    """mmengine's backend for local files, which writes checkpoints whole and with their checksum."""
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
         write_whole(filepath, seal(obj))
 
 
 class _LateRemoval(_WholeFiles):
-    """Notes what it is asked to remove, until it is told that nothing needs the files any more."""
+    """Keeps the files that it is asked to remove until :meth:`remove_outdated`."""
 
     def __init__(self) -> None:
         self._outdated: List[str] = []
@@ -32,10 +32,10 @@ class _LateRemoval(_WholeFiles):
     def remove(self, filepath: Union[str, Path]) -> None:
         self._outdated.append(str(filepath))
 
-    def remove_noted(self, but: Collection[str]) -> None:
-        """Remove what was noted, except files that were written again since."""
+    def remove_outdated(self, keep: Collection[str]) -> None:
+        """Remove these files, except those to keep, which were written again."""
         for path in self._outdated:
-            if path not in but and os.path.isfile(path):
+            if path not in keep and os.path.isfile(path):
                 os.unlink(path)
         self._outdated.clear()
 
@@ -44,47 +44,30 @@ register_backend(_BACKEND, _WholeFiles, force=True)
 
 
 class _SafeCheckpointHook(CheckpointHook):
-    """mmengine's hook with another order: the new file, the pointer to it, and then the removal of the old ones.
+    """mmengine's hook in another order: it writes the new file, then the pointer to it, and then removes the old ones.
 
-    `before_saving` is called in all processes, where the saving is the first one's alone.
+    All processes call `before_saving`; only the first one saves.
     """
     before_saving: Callable[[], None]
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _LateRemoval()
-        # The checkpoint that was resumed names its best by a whole path, which may be that of another folder.
+        # The resumed checkpoint has the path of its best, which may be in the folder that this one was copied from.
         if getattr(self, 'best_ckpt_path', None):
             self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(self.best_ckpt_path))
         for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
             self.best_ckpt_path_dict[key] = path and os.path.join(self.out_dir, os.path.basename(path))
         if is_main_process() and os.path.isdir(self.out_dir):
-            for left in Path(self.out_dir).glob(f'{TEMPORARY}*'):  # by a kill
+            for left in Path(self.out_dir).glob(f'{TEMPORARY}*'):  # by a process that was killed
                 left.unlink()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        if self.max_keep_ckpts > 0 and not (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
-            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                outdated = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
-                self.file_backend.remove(os.path.join(self.out_dir, outdated))
-            self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        name = self.filename_tmpl.format(step)
-        self.last_ckpt = os.path.join(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         self.before_saving()
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
-            by_epoch=self.by_epoch,
-            backend_args=self.backend_args,
-            **self.args)
+        super()._save_checkpoint_with_step(runner, step, meta)
         if is_main_process():
-            # The bare name: a work folder that was copied or moved resumes its own checkpoints.
-            write_whole(Path(runner.work_dir) / POINTER, name.encode())
+            # Only the file's name: a work folder that was copied or moved resumes its own checkpoints.
+            write_whole(Path(runner.work_dir) / POINTER, os.path.basename(self.last_ckpt).encode())
             self._remove_outdated()
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
@@ -96,13 +79,13 @@ class _SafeCheckpointHook(CheckpointHook):
 
     def _remove_outdated(self) -> None:
         best = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
-        self.file_backend.remove_noted(but=[path for path in [self.last_ckpt, *best] if path])
+        self.file_backend.remove_outdated(keep=[path for path in [self.last_ckpt, *best] if path])
 
 
 def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
     """Make the runner's CheckpointHook a safe one, which calls `before_saving`; returns the folder that it writes to.
 
-    A hook of another class, and one that writes elsewhere than to a local folder, is left as it is, with a warning.
+    A hook of another class, or that does not write to a local folder, stays unchanged, with a warning.
     """
     folder = Path(runner.work_dir)
     for hook in runner.hooks:
@@ -110,8 +93,9 @@ def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
             continue
         out_dir = str(hook.out_dir or runner.work_dir)
         if type(hook) not in (CheckpointHook, _SafeCheckpointHook) or '://' in out_dir or hook.file_client_args:
-            runner.logger.warning(f'{type(hook).__name__} writes to {out_dir} without protection: hrformer_mm.Safeguard '
-                                  "protects mmengine's CheckpointHook on local folders, without file_client_args")
+            runner.logger.warning(f'{type(hook).__name__} writes to {out_dir} without protection: '
+                                  "hrformer_mm.Safeguard protects mmengine's CheckpointHook on local folders, without "
+                                  'file_client_args')
             continue
         # Changed in place, so that the hook keeps its priority and whatever refers to it.
         hook.__class__ = _SafeCheckpointHook

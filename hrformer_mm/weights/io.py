@@ -12,6 +12,7 @@ import torch
 from mmengine.fileio import get_local_path
 from torch import Tensor, nn
 
+from .. import safe_globals  # noqa: F401  (of mmengine's own checkpoints)
 from .download import fetch, is_web_address
 from .files import DamagedFile, seal, verify, write_whole
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from hrformer_mm.checks import CheckedPipeline, coco_problems, read_coco
-from hrformer_mm.checks.coco import Sizes
+from hrformer_mm.checks import check_start
+from hrformer_mm.checks.coco import Sizes, coco_problems, read_coco
 from hrformer_mm.data import synthesize
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -37,8 +37,8 @@ def cost(layout, config, size, root):
     settings.data_root = str(root / Path(settings.data_root).relative_to('data')) + '/'
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         dataset = DATASETS.build(settings)
+    check_start(dataset)
     checked = dataset.pipeline
-    assert isinstance(checked, CheckedPipeline)
     plain, steps = [], [step for step in checked.transforms if type(step).__name__.startswith('Load')]
     with_checks, whole = [], []
 

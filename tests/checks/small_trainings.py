@@ -5,6 +5,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from hrformer_mm.checks import check_start
+
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SOURCES = dict(custom='ocr_hrformer-s_custom', coco='demo/td-hm_hrformer-t_synthetic', imagenet='hrformer-t_imagenet')
 ARCH = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
@@ -53,19 +55,20 @@ def train(cfg, layout, data, work_dir, **kwargs):
 
 
 def load(cfg, layout, data, epochs=1, **kwargs):
-    """Build the training's data loader and go through it; returns its data set."""
+    """Build the training's data loader, check its data set, and go through it; returns the data set."""
     cfg = _prepare(cfg, layout, data, **kwargs)
     if cfg.train_dataloader.sampler.type == 'InfiniteSampler':
         cfg.train_dataloader.sampler.type = 'DefaultSampler'
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    check_start(loader.dataset)
     for _ in range(epochs):
         assert sum(len(batch['inputs']) for batch in loader) == len(loader.dataset)
     return loader.dataset
 
 
 def _prepare(cfg, layout, data, workers=0, batch=8):
-    cfg = Config(cfg.to_dict())
+    cfg = Config(cfg.to_dict(), format_python_code=False)  # a runner formats it five times, which takes seconds
     cfg.train_dataloader.update(batch_size=batch, num_workers=workers, persistent_workers=workers > 0)
     cfg.train_dataloader.dataset.data_root = f'{data / layout}/'
     return cfg

@@ -3,8 +3,7 @@ import json
 
 import pytest
 
-from hrformer_mm.checks import coco_problems, read_coco
-from hrformer_mm.checks.coco import Sizes
+from hrformer_mm.checks.coco import Sizes, coco_problems, read_coco
 
 
 @pytest.mark.parametrize('ids', [[7, 3, 900000000000], ['b', 'a', 'ccc']])

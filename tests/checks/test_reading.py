@@ -1,113 +1,101 @@
-"""Bad data ends where data sets are read, before training, with its path and a remedy."""
-import json
+"""Bad data is an error before a training starts, with its path and a remedy."""
 import shutil
 from pathlib import Path
 
-import cv2
+import faults
 import pytest
+from faults import PERSONS, on, relabel, rewrite
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DATASETS, DefaultScope
 
-from hrformer_mm import checks
-from hrformer_mm.data import synthesize
+from hrformer_mm.checks import CheckedPipeline, DataError, check_start
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
-               ade='ocr_hrformer-s_ade20k')
+               ade='ocr_hrformer-s_ade20k', detection='fcos_hrformer-s_coco')
+ADE_LABELS = 'ADEChallengeData2016/annotations/training/ADE_train_00000002.png'
+BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
+
+
+@pytest.fixture(scope='module')
+def configs():
+    return {name: Config.fromfile(CONFIGS / f'{source}.py') for name, source in SOURCES.items()}
 
 
 @pytest.fixture
-def read(tmp_path):
-    """Makes a small data set, spoils it, and reads one of a config's loaders from it."""
+def start(data, configs):
+    """Makes a data set of a config from spoilt data, and checks it as the start of a training does."""
 
-    def run(kind, spoil=lambda root: None, split='train', change=None):
-        synthesize(tmp_path, kind, train=4, val=2, size=(64, 64))
-        spoil(tmp_path / kind)
-        cfg = Config.fromfile(CONFIGS / f'{SOURCES[kind]}.py')
-        dataset = cfg[f'{split}_dataloader'].dataset
-        dataset.update(change or {})
+    def run(name, spoil=lambda root: None, split='train', change=None):
+        spoil(data / ('coco' if name == 'detection' else name))
+        settings = {**configs[name][f'{split}_dataloader'].dataset.to_dict(), **(change or {})}
         for key in ('data_root', 'bbox_file'):
-            if dataset.get(key):
-                dataset[key] = str(tmp_path / Path(dataset[key]).relative_to('data'))
-        with DefaultScope.overwrite_default_scope(cfg.default_scope):
-            return DATASETS.build(dataset)
+            if settings.get(key):
+                settings[key] = str(data / Path(settings[key]).relative_to('data'))
+        with DefaultScope.overwrite_default_scope(configs[name].default_scope):
+            dataset = DATASETS.build(dict(settings, lazy_init=True))
+        check_start(dataset)
+        return dataset
 
     return run
 
 
-def rewrite(path, change):
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps(change(content)))
+def label(number):
+    def change(labels):
+        labels[:5] = number
+        return labels
+    return relabel(change)
 
 
-def relabel(path, label):
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    labels[:5] = label
-    cv2.imwrite(str(path), labels)
+@pytest.mark.parametrize('name', SOURCES)
+def test_good_data(start, name):
+    dataset = start(name)
+    assert len(dataset) >= 8 and isinstance(dataset.pipeline, CheckedPipeline)
+    pipeline = dataset.pipeline
+    assert not check_start(dataset) and dataset.pipeline is pipeline
 
 
-@pytest.mark.parametrize('kind, count', [('custom', 4), ('coco', 4), ('imagenet', 4), ('ade', 4)])
-def test_good_data_is_read(read, kind, count):
-    assert len(read(kind)) >= count
-
-
-@pytest.mark.parametrize('kind, spoil, message', [
+@pytest.mark.parametrize('name, spoil, message', [
     ('custom', lambda root: shutil.rmtree(root / 'images'), 'images/train.*data_root'),
-    ('custom', lambda root: [path.unlink() for path in (root / 'images/train').iterdir()],
-     'images/train.*has no samples.*not empty'),
+    ('custom', lambda root: faults.clear(root / 'images/train'), 'images/train.*has no samples.*not empty'),
     ('custom', lambda root: shutil.rmtree(root / 'labels'),
      'labels/train/train_000001.png is missing: there is no such label map.*layout'),
-    ('custom', lambda root: relabel(root / 'labels/train/train_000004.png', 2),
+    ('custom', on('labels/train/train_000004.png', label(2)),
      'train_000004.png has label 2, but its 2 classes are 0 to 1, and 255 is ignored.*num_classes'),
-    ('ade', lambda root: relabel(root / 'ADEChallengeData2016/annotations/training/ADE_train_00000002.png', 151),
-     '00000002.png has label 151, but its 150 classes are 1 to 150'),
+    ('ade', on(ADE_LABELS, label(151)), '00000002.png has label 151, but its 150 classes are 1 to 150'),
     ('coco', lambda root: shutil.rmtree(root / 'annotations'), 'person_keypoints_train2017.json.*not exist.*data_root'),
-    ('coco', lambda root: rewrite(root / 'annotations/person_keypoints_train2017.json',
-                                  lambda content: {**content, 'annotations': []}), 'train2017.*has no samples'),
-    ('coco', lambda root: rewrite(root / 'annotations/person_keypoints_train2017.json',
-                                  lambda content: {**content, 'annotations': [
-                                      {**content['annotations'][0], 'bbox': None}]}),
-     'train2017.json.* cannot be read: .*NoneType'),
+    ('coco', on(PERSONS, rewrite(lambda content: content.update(annotations=[]))), 'train2017.*has no samples'),
+    ('coco', on(PERSONS, faults.first('annotations', bbox=None)), 'train2017.json.* cannot be read: .*NoneType'),
     ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
     ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text('n01440764/n01440764_00000001.JPEG 1000\n'),
      '00000001.JPEG has label 1000, but there are 1000 classes'),
+    ('detection', lambda root: (root / 'train2017/000000000002.jpg').write_bytes(b''), '02.jpg is a file of 0 bytes'),
+    ('detection', on(faults.BOXES, rewrite(lambda content: content.update(images=content['images'][:1] * 2))),
+     'has image id 1 twice'),
+    ('detection', on(faults.BOXES, rewrite(lambda content: content.update(annotations=[]))),
+     'instances_train2017.json.*has no samples'),
 ])
-def test_bad_data_is_refused(read, kind, spoil, message):
-    with pytest.raises(checks.DataError, match=message):
-        read(kind, spoil)
+def test_bad_data(start, name, spoil, message):
+    with pytest.raises(DataError, match=message):
+        start(name, spoil)
 
 
-def test_boxes_without_images_are_refused(read):
-    def spoil(root):
-        rewrite(root / 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
-                lambda boxes: [{**box, 'image_id': 77} for box in boxes])
+def test_boxes_without_images(start):
+    def spoil(boxes):
+        for box in boxes:
+            box['image_id'] = 77
 
-    with pytest.raises(checks.DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list'
-                                               '.*bbox_file=None'):
-        read('coco', spoil, 'val')
-
-
-@pytest.mark.parametrize('spoil, message', [
-    (lambda root: (root / 'train2017/000000000001.jpg').unlink(), '000000000001.jpg is missing'),
-    (lambda root: (root / 'train2017/000000000002.jpg').write_bytes(b''), '000000000002.jpg is a file of 0 bytes'),
-    (lambda root: rewrite(root / 'annotations/instances_train2017.json',
-                          lambda content: {**content, 'images': content['images'][:1] * 2}), 'has image id 1 twice'),
-    (lambda root: rewrite(root / 'annotations/instances_train2017.json',
-                          lambda content: {**content, 'annotations': []}), 'instances_train2017.json.*has no samples'),
-])
-def test_detection(read, monkeypatch, spoil, message):
-    """mmdet's data sets have a full_init of their own, which does not call mmengine's."""
-    monkeypatch.setitem(SOURCES, 'coco', 'fcos_hrformer-s_coco')
-    with pytest.raises(checks.DataError, match=message):
-        read('coco', spoil)
+    with pytest.raises(DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list'
+                                        '.*bbox_file=None'):
+        start('coco', on(BOXES, rewrite(spoil)), 'val')
 
 
-def test_data_sets_of_data_sets(read):
+def test_data_sets_of_data_sets(start):
     """mmpose's CombinedDataset loads images itself; its samples are numbered by the data sets inside."""
-    inner = read('coco')
+    inner = start('coco')
     inner.pipeline = Compose([])
     path = Path(inner.get_data_info(3)['img_path'])
 
@@ -123,35 +111,34 @@ def test_data_sets_of_data_sets(read):
             return inner.get_data_info(index % len(inner))
 
     two = Two(pipeline=[dict(type='mmpose.LoadImage', ignore_empty=True)])
-    assert isinstance(two.pipeline, checks.CheckedPipeline) and two.pipeline.bad is None
+    check_start(two)
+    assert isinstance(two.pipeline, CheckedPipeline) and two.pipeline.bad is None
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(checks.DataError, match=f'Two: {path} is a JPEG file'):
+    with pytest.raises(DataError, match=f'Two: {path} is a JPEG file'):
         two[len(inner) + 3]
 
 
-def test_other_errors_name_the_file_too(read):
-    dataset = read('custom')
+def test_other_errors_name_the_file_too(start):
+    dataset = start('custom')
     dataset.pipeline.transforms.insert(1, lambda data: data['nothing'])
     with pytest.raises(KeyError) as raised:
         dataset[1]
     assert 'train_000002.jpg' in raised.value.__notes__[0]
 
 
-def test_if_all_is_bad_nothing_is_left_out(read):
-    """Leaving samples out is no way to train on nothing."""
-    def spoil(root):
-        for path in (root / 'images/train').iterdir():
-            path.write_bytes(b'')
-    with pytest.raises(checks.DataError, match='0 bytes'):
-        read('custom', spoil, change=dict(pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)]))
+def empty_all(root):
+    for path in (root / 'images/train').iterdir():
+        path.write_bytes(b'')
 
 
-def test_a_test_set_leaves_nothing_out(read):
-    with pytest.raises(checks.DataError, match='0 bytes'):
-        read('custom', lambda root: (root / 'images/val/val_000001.jpg').write_bytes(b''), 'val',
-             dict(test_mode=True, pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)]))
+@pytest.mark.parametrize('split, spoil, change', [
+    ('train', empty_all, {}), ('val', on('images/val/val_000001.jpg', faults.empty), dict(test_mode=True))],
+    ids=['all are bad', 'test'])
+def test_what_is_never_skipped(start, split, spoil, change):
+    """Skipping samples must not leave none to train on, nor make a test easier."""
+    with pytest.raises(DataError, match='0 bytes'):
+        start('custom', spoil, split, dict(pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)], **change))
 
 
-def test_ignored_labels_are_no_classes(read):
-    dataset = read('custom', lambda root: relabel(root / 'labels/train/train_000001.png', 255))
-    assert len(dataset) == 4 and not checks.explain_data_errors()  # wrapped once
+def test_ignored_labels_are_no_classes(start):
+    assert len(start('custom', on('labels/train/train_000001.png', label(255)))) == 8

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from mmengine.config import Config
 
 from hrformer_mm.cli import main
-from hrformer_mm.data import synthesize
 from hrformer_mm.commands.check_data import check_data
+from hrformer_mm.data import synthesize
 
 _spec = importlib.util.spec_from_file_location('faults', Path(__file__).parents[1] / 'checks/faults.py')
 faults = importlib.util.module_from_spec(_spec)

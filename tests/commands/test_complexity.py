@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from mmengine.config import Config
 
 from hrformer_mm.cli import main
+from hrformer_mm.commands.complexity import complexity, part_of
 from hrformer_mm.models.arch import ARCHS
 from hrformer_mm.ops import set_attention_backend
-from hrformer_mm.commands.complexity import complexity, part_of
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 

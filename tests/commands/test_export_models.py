@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hrformer_mm import HRFormer
-from hrformer_mm.commands.export.network import Network, dynamic_shapes
 from hrformer_mm.commands.export.exporting import record
+from hrformer_mm.commands.export.network import Network, dynamic_shapes
 from hrformer_mm.commands.model import load_model, read_config
 
 TASKS = ['seg', 'pose', 'cls']

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hrformer_mm.checks import DataError
 from hrformer_mm.commands.launch import find_script, launch
-from hrformer_mm.zoo import published
+from hrformer_mm.model_index import read_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +34,24 @@ def test_the_library_gets_the_arguments(library, capsys, before):
     assert capsys.readouterr().out.split() == expected
 
 
+def test_a_data_set_that_cannot_be_read_is_explained(library):
+    """Runners read data sets before hooks are called: the error of the library alone would be numpy's."""
+    (library / 'mmtoy/.mim/tools/train.py').write_text(
+        'from mmengine.dataset import BaseDataset\n'
+        'class Empty(BaseDataset):\n'
+        '    def load_data_list(self): return []\n'
+        'Empty(data_root="nowhere")\n')
+    with pytest.raises(DataError, match=r'Empty \(data_root=nowhere.*\) cannot be read: it has no samples') as raised:
+        launch('train.py', [f'{library}/a.py'])
+    assert 'at least one array' in str(raised.value.__cause__)
+
+
+def test_other_errors_stay(library):
+    (library / 'mmtoy/.mim/tools/train.py').write_text('raise ValueError("another")')
+    with pytest.raises(ValueError, match='^another$'):
+        launch('train.py', [f'{library}/a.py'])
+
+
 def test_a_name_of_the_zoo_is_a_path_to_the_library(library, monkeypatch):
     monkeypatch.setattr('runpy.run_path', lambda path, run_name: None)
     launch('test.py', ['ocr_hrformer-b_cityscapes', 'w.pth'])
@@ -43,7 +62,7 @@ def test_a_name_of_the_zoo_is_a_path_to_the_library(library, monkeypatch):
 @pytest.mark.parametrize('text, script, error, message', [
     ("default_scope = 'mmtoy'", 'test.py', FileNotFoundError, r'mmtoy has no test.py in .*mmtoy/\.mim/tools or'),
     ("default_scope = 'mmnone'", 'train.py', ImportError, 'is for mmnone, which is not installed: pip install mmnone'),
-    ('model = {}', 'train.py', ValueError, 'a.py does not say which library'),
+    ('model = {}', 'train.py', ValueError, 'a.py does not name its library'),
 ])
 def test_what_cannot_be_started(library, text, script, error, message):
     (library / 'a.py').write_text(text)
@@ -67,5 +86,5 @@ def test_help_without_a_config(name):
 
 def test_mim_finds_every_config_by_its_file_name():
     files = Counter(path.name for path in ROOT.glob('configs/**/*.py'))
-    for model in published():
+    for model in read_models():
         assert files[f"{model['Name']}.py"] == 1 and model['Config'].endswith(f"/{model['Name']}.py")

@@ -2,12 +2,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # small_training, which the trainings in processes of their own import too
+# Of small_training, which trainings in processes of their own import too.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
 def training():
-    """The module, imported once: it registers its classes."""
+    """The module, imported once: it registers its classes. Its tensors are too small for several threads."""
     import small_training
-    return small_training
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield small_training
+    torch.set_num_threads(threads)

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
 def test_loss(training, tmp_path, value):
-    with pytest.raises(FloatingPointError, match=rf'iteration 3: loss_b is {value}\. The batch: (picture_\d+\.png,? ?)+'):
+    message = rf'iteration 3: loss_b is {value}\. The batch: (picture_\d+\.png,? ?)+'
+    with pytest.raises(FloatingPointError, match=message):
         training.runner(tmp_path, 6, model=dict(broken_at=3, value=value)).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['iter_1.pth', 'iter_2.pth']
     assert (tmp_path / 'last_checkpoint').read_text() == 'iter_2.pth'

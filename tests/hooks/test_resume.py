@@ -39,17 +39,19 @@ def test_without_the_hook_it_differs(training, tmp_path):
     """The comparison above can fail."""
     options = dict(randomness=dict(seed=3), custom_hooks=[])
     training.runner(tmp_path / 'whole', 6, **options).train()
-    training.runner(tmp_path / 'parts', 6, resume=True, load_from=str(tmp_path / 'whole' / 'iter_4.pth'), **options).train()
+    middle = str(tmp_path / 'whole' / 'iter_4.pth')
+    training.runner(tmp_path / 'parts', 6, resume=True, load_from=middle, **options).train()
     whole, parts = (weights(tmp_path / folder / 'iter_6.pth') for folder in ('whole', 'parts'))
     assert not all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
 def test_a_copied_folder_resumes_its_own(training, tmp_path):
-    training.runner(tmp_path / 'a', 2, validate=True, save=dict(save_best='score', rule='greater')).train()
+    options = dict(validate=True, save=dict(save_best='score', rule='greater'))
+    training.runner(tmp_path / 'a', 2, **options).train()
     shutil.copytree(tmp_path / 'a', tmp_path / 'b')
     before = sorted(path.name for path in (tmp_path / 'a').glob('*'))
     assert (tmp_path / 'b' / 'last_checkpoint').read_text() == 'iter_2.pth'
-    resumed = training.runner(tmp_path / 'b', 3, resume=True, validate=True, save=dict(save_best='score', rule='greater'))
+    resumed = training.runner(tmp_path / 'b', 3, resume=True, **options)
     resumed.train()
     assert resumed._load_from == str(tmp_path / 'b' / 'iter_2.pth')
     assert sorted(path.name for path in (tmp_path / 'a').glob('*')) == before

@@ -11,21 +11,21 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from ...checks import CheckedPipeline, DataError, Problem, coco_problems, head_classes, place, read_coco
-from ...checks.coco import Sizes, unlabelled
-from ...zoo import find_config
+from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
+from ...checks.coco import Sizes, coco_problems, read_coco, unlabelled
+from ...model_index import config_path
 from .folders import empty_classes, unread
 from .sources import build_unread, find_datasets
 
 Progress = Callable[[Iterable, str], Iterable]
-_AHEAD = 256  # samples that wait for a thread at a time
+_AHEAD = 256  # samples that are handed to the threads at a time
 
 
 @dataclass
 class Checked:
-    """A data set: the splits that use it, what it is, how much of it was looked at, and what is wrong.
+    """A data set: the splits that use it, its description, how much of it was checked, and what is wrong.
 
-    `notes` are no faults, as they are common in good data sets, but are worth knowing.
+    `notes` are not faults, since they are common in good data sets, but are worth knowing.
     """
     splits: str
     dataset: str
@@ -61,22 +61,22 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
     sample of each data set. Annotation files are read whole.
 
     Args:
-        config (str): A config file, or a name in the zoo.
-        splits (Sequence[str]): Of 'train', 'val' and 'test'; all that the config has by default.
-        limit (int, optional): Samples to look at of each data set, evenly spread. Default: all.
-        options (dict, optional): Changes of the config, as in {'train_dataloader.dataset.data_root': 'data'}.
-        progress (callable, optional): Goes around the iteration over samples.
+        config (str): A config file, or a model's name.
+        splits (Sequence[str]): Some of 'train', 'val' and 'test'. Default: all that the config has.
+        limit (int, optional): The number of samples to check in each data set, evenly spread. Default: all.
+        options (dict, optional): Changes of the config, e.g. {'train_dataloader.dataset.data_root': 'data'}.
+        progress (callable, optional): Wraps the iteration over samples.
 
     Raises:
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
-    cfg = Config.fromfile(find_config(config))
+    cfg = Config.fromfile(config_path(config))
     cfg.merge_from_dict(options or {})
     checked = []
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
-            result = Checked(names, place(dataset))
+            result = Checked(names, describe(dataset))
             _check(dataset, result, head_classes(cfg.get('model') or {}), limit, progress or (lambda items, _: items))
             checked.append(result)
     return Report(config, checked)
@@ -94,12 +94,13 @@ def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit:
                                 'keypoints: poses are not trained on them')
     result.problems += empty_classes(dataset)
     try:
-        _read(dataset, Sizes.of(content) if content else None, classes, result.dataset)
+        read_data_set(dataset)
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
         result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
         return
+    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True)
     result.samples = len(dataset)
     samples = _choose(dataset, limit)
     paths = {path for sample in samples.values() for path in _files(sample)}
@@ -117,15 +118,8 @@ def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit:
         result.problems += _try_pipeline(dataset, good, samples[good])
 
 
-def _read(dataset: BaseDataset, sizes: Optional[Sizes], classes: Optional[int], where: str) -> None:
-    """Read the annotations. What is checked at the start of a training is left to what follows here."""
-    dataset.pipeline = CheckedPipeline(dataset, where, strict=True)  # what has one is not checked by full_init
-    dataset.full_init()
-    dataset.pipeline = CheckedPipeline(dataset, where, sizes, classes, strict=True)  # the classes may have been read
-
-
 def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
-    """Samples by index, one for each image: there may be many persons in it."""
+    """Samples by index, one for each image, which may have many annotations."""
     count = min(len(dataset), limit or len(dataset))
     chosen = {}
     for index in np.linspace(0, len(dataset) - 1, count).astype(int).tolist():
@@ -139,14 +133,14 @@ def _files(sample: dict[str, Any]) -> list[str]:
 
 
 def _load_all(dataset: BaseDataset, samples: list[dict[str, Any]]) -> Iterator[Optional[Problem]]:
-    """The problem of each sample, or None, in their order; decoders leave other threads free to run."""
+    """The problem of each sample, or None, in their order, by threads: decoders release the interpreter's lock."""
 
     def load(sample: dict[str, Any]) -> Optional[Problem]:
         try:
             dataset.pipeline.load(sample)
         except DataError as error:
             return error.problem
-        except Exception as error:  # a transform of another library: whatever it raises would end a training
+        except Exception as error:  # a library's transform may raise anything, which would end a training
             return _failure(error, sample)
         return None
 

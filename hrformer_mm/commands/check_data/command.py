@@ -18,21 +18,21 @@ from ..common import bar, errors
               help='A change of the config, as for mim train; may be repeated.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 def command(config: str, splits: tuple[str, ...], limit: Optional[int], options: tuple[str, ...],
-               as_json: bool) -> None:
-    """Find what is wrong with the data sets of CONFIG (a file or a name in the zoo) before training on them.
+            as_json: bool) -> None:
+    """Find what is wrong with the data sets of CONFIG (a file or a model's name) before training on them.
 
     Reads every image and label map as the config's pipelines do, and annotation files whole. Prints each problem with
     its file and a remedy. The exit code is 0 if there is none.
     """
     from mmengine.config import DictAction
 
-    from .checking import check_data as run
+    from .checking import check_data
     with errors():
         wrong = next((option for option in options if '=' not in option), None)
         if wrong:
             raise ValueError(f'--cfg-options {wrong}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
         changes = {key: DictAction._parse_iterable(value) for key, value in (o.split('=', 1) for o in options)}
-        report = run(config, splits, limit, changes, bar)
+        report = check_data(config, splits, limit, changes, bar)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

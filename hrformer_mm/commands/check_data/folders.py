@@ -1,4 +1,4 @@
-"""What lies in the folders of a data set and is not read, or should be there and is not."""
+"""Files in the folders of a data set that are not read, and classes without files."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def empty_classes(dataset: BaseDataset) -> Iterator[Problem]:
 
 
 def unread(dataset: BaseDataset, read: Collection[str]) -> str:
-    """Pictures in a folder that the data set scans, which it does not read for their names; '' if there are none."""
+    """A note on pictures whose names the data set ignores in a folder that it scans; '' if there are none."""
     folder = dataset.data_prefix.get('img_path')
     scanned = hasattr(dataset, 'img_suffix') or hasattr(dataset, 'extensions')
     if dataset.ann_file or not scanned or not is_local(folder) or not folder or not Path(folder).is_dir():

@@ -11,7 +11,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def find_datasets(cfg: Config, splits: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The configs of all data sets, those inside of wrappers too; keys name the splits, as in 'val, test'.
+    """The configs of all data sets, inside of wrappers too, by their splits, e.g. 'val, test'.
 
     Raises:
         ValueError: If the config has no data loader of a split that was asked for, or of any.
@@ -44,22 +44,22 @@ def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for child in inside:
         for leaf in _leaves(child):
             steps = list(leaf.get('pipeline') or ())
-            # mmpose's CombinedDataset loads what its data sets name; wrappers that mix images find them loaded.
+            # mmpose's CombinedDataset loads the files of its data sets; wrappers that mix images get loaded ones.
             loaded = any(step['type'].startswith('LoadImage') for step in steps)
             yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
 
 
 def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
-    """Build a data set whose annotations are not read yet.
+    """Build a data set without reading its annotations.
 
     Raises:
-        ValueError: If it cannot be built, or is of no class that reads through mmengine's BaseDataset.
+        ValueError: If it cannot be built, or is not a BaseDataset of mmengine.
     """
     try:
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
             built = DATASETS.build({**dataset, 'lazy_init': True})
-    except (AssertionError, AttributeError, KeyError) as error:  # of a config that is wrong
+    except (AssertionError, AttributeError, KeyError) as error:  # the config is wrong
         raise ValueError(f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}') from error
     if not isinstance(built, BaseDataset):
-        raise ValueError(f'{type(built).__name__} is no BaseDataset of mmengine: it cannot be checked')
+        raise ValueError(f'{type(built).__name__} is not a BaseDataset of mmengine: it cannot be checked')
     return built

@@ -1,0 +1,55 @@
+"""The data sets of a runner: checked before they are read, and reports of what they lack."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner.base_loop import BaseLoop
+
+from ..checks import CheckedPipeline, check_start, head_classes
+from .randomness import restart
+
+
+def check_loops(runner: Runner) -> None:
+    """Check the data sets of all loops that are built, and let their pipelines check what they load.
+
+    Raises:
+        DataError: If one cannot be used.
+    """
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        if isinstance(loop, BaseLoop):
+            changed = [check_start(dataset) for dataset in _data_sets(loop.dataloader.dataset)]
+            if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
+                restart(loop)  # its workers started when it was built, with the pipelines without checks
+
+
+def warn_of_classes(runner: Runner) -> None:
+    """Warn if a data set has more classes than the model: such a label would end in an obscure error."""
+    most = head_classes(runner.cfg.get('model') or {})
+    for dataset in _data_sets(runner.train_dataloader.dataset):
+        classes = len(dataset.metainfo.get('classes') or ())
+        if most and most < classes:
+            runner.logger.warning(f'{type(dataset).__name__} has {classes} classes, but the head has num_classes='
+                                  f'{most}: a label of {most} or more would end the training. Make them the same, or '
+                                  'check with hrformer-mm check-data CONFIG that there is none')
+
+
+def report_skipped(runner: Runner) -> None:
+    """Log, at the end, how many samples of each data set this process skipped; nothing if there were none."""
+    for dataset in _data_sets(runner.train_dataloader.dataset):
+        pipeline = dataset.pipeline
+        if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
+            runner.logger.warning(f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left '
+                                  'out (ignore_empty of its pipeline); each is named above')
+
+
+def _data_sets(dataset: Any) -> Iterator[BaseDataset]:
+    """The data sets that read files, inside of wrappers too; first those inside."""
+    if not isinstance(dataset, BaseDataset):
+        dataset = getattr(dataset, '_dataset', dataset)  # of mmengine's num_batch_per_epoch
+    for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+        if child is not None:
+            yield from _data_sets(child)
+    if isinstance(dataset, BaseDataset):
+        yield dataset

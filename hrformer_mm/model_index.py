@@ -1,0 +1,55 @@
+"""The models of the package by name, and where their configs are: in a checkout or in an installed package."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Optional
+
+import yaml
+
+PACKAGE = Path(__file__).parent
+INDEX = 'model-index.yml'
+
+
+def find_index(root: Optional[str] = None) -> Path:
+    """The model index of a folder; by default of an installed package, or of the checkout around the package.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    folders = [Path(root)] if root else [PACKAGE / '.mim', PACKAGE.parent]
+    for folder in folders:
+        if (folder / INDEX).is_file():
+            return folder / INDEX
+    raise FileNotFoundError(f'there is no {INDEX} in {" or ".join(map(str, folders))}: install the package again, or '
+                            'name a checkout with hrformer-mm zoo --root')
+
+
+def read_models(root: Optional[str] = None) -> list[dict[str, Any]]:
+    """The entries of all models in the metafiles that the index imports. `Path` is added, the path of the config."""
+    index = find_index(root)
+    models = []
+    for name in yaml.safe_load(index.read_text(encoding='utf-8'))['Import']:
+        for model in yaml.safe_load((index.parent / name).read_text(encoding='utf-8'))['Models']:
+            models.append({**model, 'Path': str(index.parent / model['Config'])})
+    return models
+
+
+def config_path(name: str) -> str:
+    """The path of a config file.
+
+    Args:
+        name (str): The path of a file, which is returned unchanged, or a model's name in any case: `NAME`, `NAME.py`
+            or `configs/NAME.py`.
+
+    Raises:
+        FileNotFoundError: If there is neither such a file nor such a model, with names that are close.
+    """
+    if Path(name).is_file():
+        return str(name)
+    models, wanted = read_models(), str(name).lower()
+    for model in models:
+        if wanted in (model['Name'].lower(), f"{model['Name'].lower()}.py", model['Config'].lower()):
+            return model['Path']
+    close = get_close_matches(Path(wanted).name.removesuffix('.py'), [model['Name'] for model in models])
+    raise FileNotFoundError(f'there is no config file {name}, and no model of this name: '
+                            + (f'similar names are {", ".join(close)}' if close else 'hrformer-mm zoo lists all names'))
