@@ -14,7 +14,7 @@ SECTIONS = {
     'Models': ['hrformer_mm.HRFormer', 'hrformer_mm.models.ClassificationNeck', 'hrformer_mm.models.ocr_head.OCRHead',
                'hrformer_mm.models.CrossEntropyLoss', 'hrformer_mm.models.heatmap_head.TopdownHeatmapHead',
                'hrformer_mm.models.swin.DepthwiseSwinTransformer'],
-    'Inference': ['hrformer_mm.config_path', 'hrformer_mm.to_deploy', 'hrformer_mm.ops.set_attention_backend', 'hrformer_mm.ops.set_block_backend',
+    'Inference': ['hrformer_mm.config_path', 'hrformer_mm.to_deploy',
                   'hrformer_mm.commands.predict.predict',
                   'hrformer_mm.commands.export.export'],
     'Training': ['hrformer_mm.hooks.Safeguard', 'hrformer_mm.data.synthesize'],

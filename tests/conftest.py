@@ -1,4 +1,5 @@
 """What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+import os
 import random
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).resolve().parent.parent
 
-torch.set_num_threads(2)  # the tests' tensors are small: more threads only get in each other's way
+torch.set_num_threads(1)  # the tests run in several processes, on small tensors
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # for the processes that tests start
 
 
 @pytest.fixture(autouse=True)

@@ -141,7 +141,7 @@ class Call:
     Call(HistoryBuffer.mean, HistoryBuffer([1.0], [1])),
     Call(os.system, 'exit 0'),
     Call(eval, '1 + 1'),
-], ids=lambda call: '-'.join(getattr(part, '__qualname__', str(part)) for part in (call.call[0], *call.call[1]))[:60])
+])
 def test_hostile_checkpoint_is_refused(hostile, tmp_path):
     torch.save(dict(state_dict={}, hostile=hostile), tmp_path / 'hostile.pth')
     with pytest.raises(pickle.UnpicklingError, match='getattr|system|eval|reduce'):

@@ -16,9 +16,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..layers import WindowAttention
+from ..layers import LocalWindowAttention, WindowAttention
 from ..model_index import config_path
-from ..ops import set_attention_backend
 from ..ops.windows import centred_padding
 from .common import errors
 
@@ -39,9 +38,9 @@ class Part:
     """Parameters of a part, and its operations on one image.
 
     Attributes:
-        weights (int): Multiply-adds of convolutions and projections, on maps as they are.
+        weights (int): Multiply-adds of convolutions and projections on maps without padding.
         products (int): Multiply-adds of products of two activations, above all attention's, on padded maps.
-        padded (int): Multiply-adds more if maps are padded to whole windows before the projections, as the authors do.
+        padded (int): Further multiply-adds of projections of the positions that pad maps to whole windows.
         elementwise (int): Batch norm (4 for each element), softmax (5), additions, scalings and ReLU (1).
     """
     parameters: int = 0
@@ -52,7 +51,7 @@ class Part:
 
     @property
     def everything(self) -> int:
-        """All multiply-adds that run."""
+        """All multiply-adds of the deployment form, which pads maps after the projections."""
         return self.weights + self.products
 
     @property
@@ -93,7 +92,7 @@ class Complexity:
 
 
 class _Counter(TorchDispatchMode):
-    """Hands the operations of every call to the part that the innermost running module belongs to."""
+    """Adds the operations of every call to the part that the innermost running module belongs to."""
 
     def __init__(self, current: Callable[[], Part]) -> None:
         super().__init__()
@@ -136,7 +135,7 @@ def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
     model = _build(cfg, scope)
     result = Complexity(config, scope, size)
     image = torch.empty(1, cfg.model.backbone.get('in_channels', 3), *size, device='meta')
-    with _plain_attention(), torch.no_grad(), _counting(model, result.parts):
+    with torch.no_grad(), _counting(model, result.parts):
         if scope == 'mmseg':  # its cascades of heads have no mode='tensor'
             model.encode_decode(image, [dict(img_shape=size)])
         else:
@@ -181,11 +180,15 @@ def _counting(model: nn.Module, parts: dict[str, Part]) -> Iterator[None]:
     running = ['']
     handles = []
     for name, module in model.named_modules():
+        if isinstance(module, WindowAttention):
+            module.implementation = 'plain'  # the formula, whose every product is counted
 
         def enter(module: nn.Module, args: tuple, name: str = name) -> None:
             running.append(name)
-            if isinstance(module, WindowAttention):
-                parts.setdefault(part_of(name), Part()).padded += _padding_cost(module, args[0].shape)
+            if isinstance(module, LocalWindowAttention):
+                part, cost = parts.setdefault(part_of(name), Part()), _padding_cost(module, args[0].shape)
+                part.padded += cost
+                part.weights -= cost  # which the counter adds
 
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(lambda *_: running.pop() and None))
@@ -197,22 +200,12 @@ def _counting(model: nn.Module, parts: dict[str, Part]) -> Iterator[None]:
             handle.remove()
 
 
-def _padding_cost(attention: WindowAttention, shape: Sequence[int]) -> int:
-    """Multiply-adds of the four projections, for the places that pad a map (N, H, W, C) to whole windows."""
+def _padding_cost(attention: LocalWindowAttention, shape: Sequence[int]) -> int:
+    """Multiply-adds of the four projections, for the positions that pad a map (N, H, W, C) to whole windows."""
     n, h, w, channels = shape
     padding = centred_padding((h, w), attention.window_size)
     padded = (h + padding.top + padding.bottom) * (w + padding.left + padding.right)
     return n * (padded - h * w) * 4 * channels**2
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """The formula, whose every product is seen."""
-    previous = set_attention_backend('plain')
-    try:
-        yield
-    finally:
-        set_attention_backend(previous)
 
 
 def _size(cfg: Config, scope: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from hrformer_mm.cli import main
-from hrformer_mm.commands.export import export, run
+from hrformer_mm.commands.export import export, exporting
 from hrformer_mm.commands.model import load_model, read_config
 
 ROOT = Path(__file__).parents[2]
@@ -85,8 +85,8 @@ def test_resize_of_the_example_is_opencvs():
 
 
 def test_what_differs_is_not_written(pose, micro, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, 'TOLERANCE', 1e-12)
-    monkeypatch.setitem(run._WRITERS, 'torch', lambda network, *_: lambda images: network(images) * 1.001)
+    monkeypatch.setattr(exporting, 'TOLERANCE', 1e-12)
+    monkeypatch.setitem(exporting._WRITERS, 'torch', lambda network, *_: lambda images: network(images) * 1.001)
     result = call(*micro['pose'], tmp_path / 'a.pt2', '--format', 'torch')
     assert result.exit_code == 1 and 'was not written' in result.output
     assert not os.listdir(tmp_path)

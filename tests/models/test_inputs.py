@@ -1,21 +1,16 @@
 """What models are given: any size, batch, layout and dtype is right, or one clear error."""
 
-from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import lru_cache
-from unittest import mock
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import hrformer_mm  # noqa: F401  (its repairs come before the host libraries)
 from hrformer_mm import HRFormer, to_deploy
-from hrformer_mm.layers import ffn
 from hrformer_mm.models import ClassificationNeck
-from hrformer_mm.ops import set_attention_backend
 
 CHANNELS = (6, 12, 18, 24)
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=(1, 2, 3, 4), num_blocks=1)
@@ -42,7 +37,7 @@ def stir(model):
 
 @lru_cache(None)
 def backbones(name):
-    """The backbone, its form for inference, and a copy in float64."""
+    """The backbone, its deployment form, and a copy in float64."""
     torch.manual_seed(0)
     model = stir(HRFormer(**{**dict(arch=MICRO), **OPTIONS[name]}))
     return model, to_deploy(model), deepcopy(model).double()
@@ -65,21 +60,12 @@ def head(kind):
 HEADS = ['v2', 'v3', 'heatmap', 'neck']
 
 
-def streams(h=9, w=7, n=2, **options):
+def branches(h=9, w=7, n=2, **options):
     return [torch.randn(n, c, -(-h // 2**i), -(-w // 2**i), **options) for i, c in enumerate(CHANNELS)]
 
 
 def tensors(out):
     return out if isinstance(out, tuple) else (out, )
-
-
-@contextmanager
-def plain_path():
-    """The formula step by step, in place of every quick way."""
-    with ExitStack() as stack:
-        stack.callback(set_attention_backend, set_attention_backend('plain'))
-        stack.enter_context(mock.patch.object(ffn, '_is_simple', lambda *_: False))
-        yield
 
 
 def error(out, expected):
@@ -90,9 +76,8 @@ def check_size(name, h, w, n, figure):
     model, deployed, exact = backbones(name)
     x = torch.randn(n, 3, h, w)
     with torch.no_grad():
-        with plain_path():
-            expected = exact(x.double())
-        for form, net in (('backbone', model), ('its form for inference', deployed)):
+        expected = exact(x.double())
+        for form, net in (('backbone', model), ('deployment form', deployed)):
             out = net(x)
             assert [tuple(y.shape) for y in out] == [(n, c, -(-h // s), -(-w // s))
                                                      for c, s in zip(CHANNELS, (4, 8, 16, 32))]
@@ -122,16 +107,10 @@ def test_many_sizes(name, h, w, n, figure):
 @given(h=side, w=side)
 def test_any_size_of_heads(kind, h, w, figure):
     h, w = -(-h // 4), -(-w // 4)
-    layer, maps = head(kind), streams(h, w)
+    layer, maps = head(kind), branches(h, w)
     exact = deepcopy(layer).double()
     with torch.no_grad():
-        doubles = [m.double() for m in maps]
-        if kind == 'v2':  # the concatenation itself, in place of what goes around it
-            x = torch.cat([F.interpolate(m, (h, w), mode='bilinear', align_corners=True) for m in doubles], 1)
-            with mock.patch.object(type(layer), '_entries', lambda self, _: (self.pixels(x), self.auxiliary(x))):
-                expected = tensors(exact(doubles))
-        else:
-            expected = tensors(exact(doubles))
+        expected = tensors(exact([m.double() for m in maps]))
         out = tensors(layer(maps))
         assert [y.shape for y in out] == [y.shape for y in expected]
         figure(f'{kind} head, sizes 1 to 70, against float64', error(out, expected), 1e-5)
@@ -139,11 +118,11 @@ def test_any_size_of_heads(kind, h, w, figure):
 
 @pytest.mark.parametrize('kind', HEADS)
 def test_empty_batch_of_heads(kind):
-    assert all(y.shape[0] == 0 for y in tensors(head(kind)(streams(n=0))))
+    assert all(y.shape[0] == 0 for y in tensors(head(kind)(branches(n=0))))
 
 
 def layouts(x):
-    """The same values: channels-last, every other place of a larger map, columns before rows."""
+    """The same values: channels-last, every other position of a larger map, columns before rows."""
     wide = torch.full((x.shape[0], x.shape[1], 2 * x.shape[2], 2 * x.shape[3]), float('nan'))
     wide[:, :, ::2, ::2] = x
     return (x.contiguous(memory_format=torch.channels_last), wide[:, :, ::2, ::2],
@@ -152,7 +131,7 @@ def layouts(x):
 
 def test_layout_does_not_matter(figure):
     x = torch.randn(2, 3, 45, 38)
-    maps = streams()
+    maps = branches()
     with torch.no_grad():
         for net in backbones('windows 7')[:2]:
             expected = net(x)
@@ -169,7 +148,7 @@ def test_layout_does_not_matter(figure):
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), float('-inf')])
 def test_what_is_not_finite_stays_visible_and_in_its_own_image(bad):
     x = torch.randn(2, 3, 64, 48)
-    spoilt, maps = x.clone(), streams()
+    spoilt, maps = x.clone(), branches()
     spoilt[1, :, 30, 20] = bad
     spoilt_maps = [m.clone() for m in maps]
     for m in spoilt_maps:
@@ -188,7 +167,7 @@ IMAGES = [
     (torch.zeros(3, 8, 8), ValueError, ['(3, 8, 8)', '(N, 3, H, W)', 'x[None]']),
     (torch.zeros(1, 1, 3, 8, 8), ValueError, ['(1, 1, 3, 8, 8)', '(N, 3, H, W)']),
     (torch.zeros(1, 3, 0, 8), ValueError, ['(1, 3, 0, 8)', 'at least 1']),
-    (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, ['torch.uint8', 'normalise', 'x.float()']),
+    (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, ['torch.uint8', 'normalize', 'x.float()']),
     (torch.zeros(1, 3, 8, 8).double(), TypeError, ['torch.float64', 'torch.float32', 'x.to']),
     (torch.zeros(1, 3, 8, 8).half(), TypeError, ['torch.float16', 'torch.float32', 'x.to']),
     ([torch.zeros(3, 8, 8)], TypeError, ['list', '(N, 3, H, W)']),
@@ -217,7 +196,7 @@ def test_float32_images_for_other_weights():
 
 def spoil(index, change):
     def run():
-        maps = streams()
+        maps = branches()
         maps[index] = change(maps[index])
         return maps
 
@@ -227,19 +206,19 @@ def spoil(index, change):
 MAPS = [
     (lambda: [], ValueError, ['0', 'out_indices']),
     (lambda: torch.randn(2, 6, 9, 7), TypeError, ['Tensor', 'tuple of maps']),
-    (spoil(0, lambda m: m.repeat(1, 2, 1, 1)), ValueError, ['stream 0', '(2, 12, 9, 7)', '(N, 6, H, W)', 'in_ch']),
-    (spoil(0, lambda m: m[0]), ValueError, ['stream 0', '(6, 9, 7)', '(N, 6, H, W)']),
-    (spoil(0, lambda m: m[None]), ValueError, ['stream 0', '(1, 2, 6, 9, 7)']),
-    (spoil(0, lambda m: m[:, :, :0]), ValueError, ['stream 0', '(2, 6, 0, 7)', 'at least 1']),
-    (spoil(0, lambda m: m.double()), TypeError, ['stream 0', 'torch.float64', 'torch.float32', 'x.to']),
-    (spoil(0, lambda m: m.to(torch.uint8)), TypeError, ['stream 0', 'torch.uint8', 'x.float()']),
-    (spoil(0, lambda m: m.numpy()), TypeError, ['stream 0', 'ndarray', '(N, 6, H, W)']),
+    (spoil(0, lambda m: m.repeat(1, 2, 1, 1)), ValueError, ['branch 0', '(2, 12, 9, 7)', '(N, 6, H, W)', 'in_ch']),
+    (spoil(0, lambda m: m[0]), ValueError, ['branch 0', '(6, 9, 7)', '(N, 6, H, W)']),
+    (spoil(0, lambda m: m[None]), ValueError, ['branch 0', '(1, 2, 6, 9, 7)']),
+    (spoil(0, lambda m: m[:, :, :0]), ValueError, ['branch 0', '(2, 6, 0, 7)', 'at least 1']),
+    (spoil(0, lambda m: m.double()), TypeError, ['branch 0', 'torch.float64', 'torch.float32', 'x.to']),
+    (spoil(0, lambda m: m.to(torch.uint8)), TypeError, ['branch 0', 'torch.uint8', 'x.float()']),
+    (spoil(0, lambda m: m.numpy()), TypeError, ['branch 0', 'ndarray', '(N, 6, H, W)']),
 ]
-LATER = [  # of other streams than the first, which the heatmap head does not look at
-    (lambda: streams()[:3], ValueError, ['3', 'out_indices']),
-    (spoil(3, lambda m: m[:, 1:]), ValueError, ['stream 3', '(2, 23, 2, 1)', '(N, 24, H, W)', 'in_channels']),
-    (spoil(3, lambda m: m[:1]), ValueError, ['stream 3', '(1, 24, 2, 1)', 'as many images']),
-    (spoil(2, lambda m: m.half()), TypeError, ['stream 2', 'torch.float16', 'torch.float32']),
+LATER = [  # of other branches than the first, which the heatmap head ignores
+    (lambda: branches()[:3], ValueError, ['3', 'out_indices']),
+    (spoil(3, lambda m: m[:, 1:]), ValueError, ['branch 3', '(2, 23, 2, 1)', '(N, 24, H, W)', 'in_channels']),
+    (spoil(3, lambda m: m[:1]), ValueError, ['branch 3', '(1, 24, 2, 1)', 'as many images']),
+    (spoil(2, lambda m: m.half()), TypeError, ['branch 2', 'torch.float16', 'torch.float32']),
 ]
 
 
@@ -253,9 +232,9 @@ def test_wrong_maps(kind, maps, error_kind, told):
 
 
 @pytest.mark.parametrize('size', [(1, 1), (5, 5)])
-def test_streams_that_the_neck_cannot_add(size):
-    """Of one place it would be added to all places of the finer one."""
-    maps = streams(17, 9)
+def test_branches_that_the_neck_cannot_add(size):
+    """Of one position it would be added to all positions of the finer one."""
+    maps = branches(17, 9)
     maps[2] = torch.randn(2, 18, *size)
-    with pytest.raises(ValueError, match=r'stream 2 has the shape .*, but its size must be \(5, 3\)'):
+    with pytest.raises(ValueError, match=r'branch 2 has the shape .*, but its size must be \(5, 3\)'):
         head('neck')(maps)
