@@ -55,6 +55,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f'{value:8.1e}  {bound:8.1e}  {name}')
 
 
+@pytest.fixture
+def kept_bytes() -> Callable[[Callable], int]:
+    """``kept_bytes(run)`` calls a function, and returns the bytes of new tensors that its result keeps alive."""
+
+    def measure(run: Callable) -> int:
+        os.environ.setdefault('KINETO_LOG_LEVEL', '5')  # a CUDA build of torch would log the lack of a GPU
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+            result = run()
+        del result
+        return sum(event.self_cpu_memory_usage for event in profile.events())
+
+    return measure
+
+
 @pytest.fixture(scope='session')
 def run_python() -> Callable[..., str]:
     """``run_python(code, *args)`` runs code in a fresh interpreter at the root and returns what it printed."""

@@ -106,7 +106,7 @@ def test_images_are_normalised_as_the_model_does(micro, image, task):
 def test_attention_is_that_of_the_module(options):
     block, bare = make_block(**options), make_block(**options)
     if options.get('with_rpe', True):
-        torch.nn.init.zeros_(bare.attn['attn'].relative_position_bias_table)
+        torch.nn.init.zeros_(bare.attn.attn.relative_position_bias_table)
     for size, position in (((8, 14), (4, 7)), ((7, 11), (0, 10)), ((7, 11), (6, 0)), ((2, 3), (1, 1))):
         x, grid = torch.randn(1, 12, *size), windows_of(block, size, 4)
         found, without_bias = attention_of(block, x, grid, position), attention_of(bare, x, grid, position)

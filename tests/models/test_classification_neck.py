@@ -23,7 +23,7 @@ def test_joins_top_down_and_works_for_odd_sizes():
 def test_wrong_number_of_streams():
     with pytest.raises(ValueError, match=r'in_channels is \(4, 6\), but must have 4 entries'):
         ClassificationNeck((4, 6))
-    with pytest.raises(ValueError, match=r'joins 4 streams, but got 1.*out_indices=\(0, 1, 2, 3\)'):
+    with pytest.raises(ValueError, match=r'joins 4 branches, but got 1.*out_indices=\(0, 1, 2, 3\)'):
         ClassificationNeck((4, 6, 8, 10))([torch.randn(1, 4, 8, 8)])
 
 

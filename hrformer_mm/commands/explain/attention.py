@@ -26,19 +26,17 @@ def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tu
         follows from them differs at most from that of the attention module, relative to its largest value; and the
         `position` and its `window`.
     """
-    attention, window = block.attn['attn'], grid.window_of(position)
+    attention, window = block.attn.attn, grid.window_of(position)
     rows = torch.arange(window.top, window.bottom, device=x.device)
     columns = torch.arange(window.left, window.right, device=x.device)
     row, column = position[0] - window.top, position[1] - window.left  # within the window
     padded = ~((rows >= 0) & (rows < grid.size[0]))[:, None] | ~((columns >= 0) & (columns < grid.size[1]))
 
     x = block.norm1(x.permute(0, 2, 3, 1))
-    tokens = attention.qkv(x)[0, rows.clamp(0, grid.size[0] - 1)][:, columns.clamp(0, grid.size[1] - 1)]
-    # The padding is zero before the projection.
-    tokens = torch.where(padded[:, :, None], attention.qkv.bias, tokens)
+    tokens = attention.qkv(grid.padding.pad(x))[0, rows + grid.padding.top][:, columns + grid.padding.left]
     q, k, v = tokens.unflatten(2, (3, attention.num_heads, -1)).permute(2, 3, 0, 1, 4)  # (heads, h, w, head size)
     products = (q[:, row, column, None, None] * k).sum(3) * q.shape[3]**-0.5
-    if attention.with_pad_mask:
+    if block.attn.with_pad_mask:
         products = products.masked_fill(padded, float('-inf'))
     bias = None
     if attention.relative_position_bias_table is not None:
@@ -49,7 +47,7 @@ def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tu
     both = torch.stack((products, products if bias is None else products + bias))
     without_bias, probabilities = both.flatten(2).softmax(2).view_as(both)
 
-    expected = attention(x)[0, position[0], position[1]]
+    expected = block.attn(x)[0, position[0], position[1]]
     found = attention.proj((probabilities[..., None] * v).sum((1, 2)).view(1, 1, 1, -1))
     difference = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)
     arrays = dict(probabilities=probabilities, without_bias=without_bias, bias=bias,

@@ -46,7 +46,7 @@ class WindowGrid(NamedTuple):
 
 def windows_of(block: HRFormerBlock, size: tuple[int, int], stride: int) -> WindowGrid:
     """The windows of a block on a map of `size` (H, W) and this stride."""
-    window_size, shift = block.attn['attn'].window_size, block.attn['attn'].shift
+    window_size, shift = block.attn.window_size, block.attn.shift
     if any(own <= window for own, window in zip(size, window_size)):
         shift = (0, 0)  # windows are not shifted if one spans the height or the width of the map
     padding, edges = centred_padding(size, window_size), []
