@@ -1,4 +1,4 @@
-"""Checks of arguments: what cannot be used is told where it is given, with its name, its value and what is allowed.
+"""Checks of arguments: an invalid one raises where it is given, with its name, its value and what is allowed.
 
 All raise TypeError for a value of another kind and ValueError for one out of range.
 """

@@ -1,4 +1,4 @@
-"""Annotation files in COCO's format: what the libraries leave out, or mistake, without a word."""
+"""Annotation files in COCO's format: what the libraries ignore or mistake silently."""
 
 import json
 import math

@@ -20,7 +20,7 @@ class DataError(ValueError):
     """Data that cannot be used; says what is wrong, where, and what to do.
 
     Args:
-        message (str): All of it; PyTorch's workers make the error anew from this alone.
+        message (str): The whole message; PyTorch's workers rebuild the error from it.
         problem (Problem, optional): The same in parts, where it is one of a file.
     """
 

@@ -15,7 +15,7 @@ def bar(items: Iterable, description: str) -> Iterable:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """What a user can mend is told in one line, without a traceback; what libraries log goes to standard error."""
+    """Report errors that a user can fix in one line, without a traceback; what libraries log goes to standard error."""
     try:
         with redirect_stdout(sys.stderr):
             yield

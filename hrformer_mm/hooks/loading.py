@@ -75,7 +75,7 @@ def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]
     fitting = {name: state[name] for name, value in own.items() if name in state and state[name].shape == value.shape}
     if len(fitting) < len(own):
         runner.logger.warning(f'{source}: {len(fitting)} of the {len(own)} weights of the model fit and are loaded; '
-                              f'may_differ={list(may_differ)} lets the others start anew')
+                              f'may_differ={list(may_differ)} leaves the others at their initial values')
     checkpoint['state_dict'] = fitting
 
 

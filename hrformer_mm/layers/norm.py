@@ -28,7 +28,7 @@ def norm_layer(norm_cfg: Mapping[str, Any], channels: int) -> nn.Module:
     refusal = f'norm_cfg is {dict(norm_cfg)!r}, but must be a norm of maps with {channels} channels, as {EXAMPLES}'
     try:
         layer = build_norm_layer(dict(norm_cfg), channels)[1]
-    except (AssertionError, KeyError):  # a type that is unknown, num_groups that is missing: nothing more is said
+    except (AssertionError, KeyError):  # an unknown type, or missing num_groups: the error says no more
         raise ValueError(refusal) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f'{refusal}: {error}') from error

@@ -9,7 +9,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..arguments import check_bool, check_choice, check_config, check_int, check_probability
+from ..arguments import check_bool, check_choice, check_config, check_int, check_ints, check_probability
 from ..layers import (
     CHECKPOINTING,
     UPSAMPLES,
@@ -275,15 +275,10 @@ def _run_blocks(blocks: nn.Sequential, x: Tensor, with_cp: Union[bool, str]) -> 
 
 
 def _check_indices(indices: Any) -> tuple[int, ...]:
-    if isinstance(indices, (str, Mapping)) or not isinstance(indices, Sequence):
-        raise TypeError(f'out_indices must be a list of branches, 0 to 3, but is {indices!r}')
-    for i in indices:
-        if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i <= 3:
-            raise ValueError(f'out_indices is {tuple(indices)!r}, but branches are 0, 1, 2 and 3')
-    if not indices or list(indices) != sorted(set(indices)):
-        raise ValueError(f'out_indices is {tuple(indices)!r}, but must name at least one branch, in rising order, '
-                         'each once')
-    return tuple(indices)
+    branches = check_ints('out_indices', indices, lowest=0)
+    if list(branches) != sorted(set(branches)) or branches[-1] > 3:
+        raise ValueError(f'out_indices is {branches!r}, but must name branches 0 to 3 in rising order, each once')
+    return branches
 
 
 def _check_initialization(init_cfg: Any) -> None:

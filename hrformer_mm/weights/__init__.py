@@ -1,7 +1,6 @@
 """Released weights: reading files, and the one door by which every known layout enters a model."""
 
 from .check import check_fit, check_state
-from .describe import describe_backbone
 from .door import accept_layouts, accept_whole_files, adapt_state_dict, check_pretrained, fit_weights, load_weights
 from .download import fetch, is_web_address
 from .files import TEMPORARY, seal, verify, write_whole
@@ -10,6 +9,6 @@ from .layouts import convert_names
 
 __all__ = [
     'TEMPORARY', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit', 'check_pretrained',
-    'check_state', 'convert_names', 'describe_backbone', 'fetch', 'find_tensors', 'fit_weights', 'is_web_address',
-    'load_weights', 'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors', 'write_whole'
+    'check_state', 'convert_names', 'fetch', 'find_tensors', 'fit_weights', 'is_web_address', 'load_weights',
+    'read_checkpoint', 'read_tensors', 'seal', 'verify', 'write_tensors', 'write_whole'
 ]

@@ -105,7 +105,7 @@ Run = Callable[[Tensor], Tensor]
 def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
     try:
         import onnxruntime
-        import onnxscript  # noqa: F401  (torch.onnx stands on it)
+        import onnxscript  # noqa: F401  (torch.onnx requires it)
     except ImportError as error:
         raise ImportError(f"ONNX needs {error.name}: pip install 'hrformer_mm[export]'") from error
     program = torch.onnx.export(network, (example, ), dynamo=True, dynamic_shapes={'images': shapes}, verbose=False,

@@ -1,4 +1,4 @@
-"""What an exported file computes: from normalised images to logits or heatmaps."""
+"""What an exported file computes: from normalized images to logits or heatmaps."""
 
 import torch
 from mmengine.config import Config
@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from ...deploy import to_deploy
 
-STRIDE = 32  # of the coarsest stream
+STRIDE = 32  # of the coarsest branch
 
 
 class Network(nn.Module):
-    """A model of mmseg, mmpose or mmpretrain in its form for inference, without pre- and post-processing.
+    """A model of mmseg, mmpose or mmpretrain in its deployment form, without pre- and post-processing.
 
     Args:
         model (nn.Module): The model; it stays as it is.
@@ -23,7 +23,7 @@ class Network(nn.Module):
         self.scope = scope
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to logits (N, classes, H, W), heatmaps (N, keypoints, H / 4, W / 4), or
+        """Normalized images (N, 3, H, W) to logits (N, classes, H, W), heatmaps (N, keypoints, H / 4, W / 4), or
         logits (N, classes)."""
         if self.scope == 'mmseg':
             return self.model.encode_decode(images, [dict(img_shape=images.shape[2:])])
