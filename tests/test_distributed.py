@@ -68,9 +68,10 @@ def data(tmp_path_factory):
     return folder
 
 
-def start(package, data, work, processes, iters, overlay=None):
+def start(package, data, work, processes, iters, overlay=None, base=None):
     """Two images in an iteration, however many processes there are."""
-    base, text = TASKS[package]
+    own_base, text = TASKS[package]
+    base = base or own_base
     work.mkdir()
     text = COMMON + text.format(batch=2 // processes, data=data, iters=iters)
     (work / 'config.py').write_text(f"_base_ = '{ROOT}/configs/{base}.py'\n" + text.replace('{{{{', '{{').replace('}}}}', '}}'))
@@ -84,9 +85,9 @@ def start(package, data, work, processes, iters, overlay=None):
     return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env)
 
 
-def train(package, data, work, processes, iters, overlay=None):
+def train(package, data, work, processes, iters, overlay=None, base=None):
     """The losses of all iterations, averaged over the processes, and the weights."""
-    code = start(package, data, work, processes, iters, overlay).wait(timeout=600)
+    code = start(package, data, work, processes, iters, overlay, base).wait(timeout=600)
     assert code == 0, (work / 'out.log').read_text()[-4000:]
     losses = torch.tensor([json.loads((work / f'losses_{rank}.json').read_text()) for rank in range(processes)])
     assert losses.shape == (processes, iters)
@@ -114,6 +115,18 @@ def test_overlays_that_run_on_a_cpu(data, tmp_path):
         name: weight.shape for name, weight in weights.items()}
     accumulated, _ = train('mmpose', data, tmp_path / 'accumulate', 1, 2, 'accumulate')
     assert accumulated[0] == plain[0] and accumulated[1] != plain[1]  # the optimizer took no step between the two
+
+
+@pytest.mark.slow
+def test_fsdp_of_hrformer_b_trains_as_ddp(data, tmp_path):
+    """The units of a million parameters divide its blocks: qkv, fc1 and fc2 are gathered when they are called."""
+    base = 'td-hm_hrformer-b_coco-256x192'
+    ddp, weights = train('mmpose', data, tmp_path / 'ddp', 2, 3, base=base)
+    fsdp, others = train('mmpose', data, tmp_path / 'fsdp', 2, 3, 'fsdp', base=base)
+    assert ddp[0] != ddp[1]
+    torch.testing.assert_close(fsdp, ddp, rtol=1e-6, atol=0)
+    for name, weight in weights.items():
+        torch.testing.assert_close(others[name], weight, rtol=1e-5, atol=2e-6, msg=name)
 
 
 @pytest.mark.slow

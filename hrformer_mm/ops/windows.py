@@ -22,7 +22,11 @@ class Padding(NamedTuple):
 
     def crop(self, x: Tensor) -> Tensor:
         """Return a view of a padded map (N, H, W, C) without its padding."""
-        return x[:, self.top:x.shape[1] - self.bottom, self.left:x.shape[2] - self.right]
+        height, width = x.shape[1] - self.top - self.bottom, x.shape[2] - self.left - self.right
+        if any(isinstance(side, torch.SymInt) for side in self):  # torch.export does not know the size of such a slice
+            rows = torch.arange(height, device=x.device) + self.top
+            return x.index_select(1, rows).index_select(2, torch.arange(width, device=x.device) + self.left)
+        return x[:, self.top:self.top + height, self.left:self.left + width]
 
 
 def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padding:
