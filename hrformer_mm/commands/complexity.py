@@ -188,7 +188,7 @@ def _counting(model: nn.Module, parts: dict[str, Part]) -> Iterator[None]:
             if isinstance(module, LocalWindowAttention):
                 part, cost = parts.setdefault(part_of(name), Part()), _padding_cost(module, args[0].shape)
                 part.padded += cost
-                part.weights -= cost  # which the counter adds
+                part.weights -= cost * 3 // 4  # those of queries, keys and values, which the counter adds
 
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(lambda *_: running.pop() and None))

@@ -51,7 +51,6 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
         if 'hrformer_mm.models.ocr_head' in sys.modules:  # it needs mmseg
             from .ocr import DeployOCRHead, OCRHead
             _replace(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
-        _fuse_relu(model)
         _replace(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
     if compile is not False:
         for backbone in model.modules():
@@ -77,17 +76,6 @@ def _replace(model: nn.Module, kind: type, replacement: Callable[[Any], nn.Modul
                 module._modules[name] = replacement(child)
 
 
-def _fuse_relu(model: nn.Module) -> None:
-    """Let a convolution of an `nn.Sequential` apply the ReLU that follows it, with or without a folded norm between."""
-    for module in list(model.modules()):
-        children = list(module._modules) if isinstance(module, nn.Sequential) else []
-        for i, name in enumerate(children):
-            following = [n for n in children[i + 1:i + 3] if not isinstance(module._modules[n], nn.Identity)][:1]
-            if following and _can_pack(module._modules[name]) and isinstance(module._modules[following[0]], nn.ReLU):
-                module._modules[name] = PackedConv(module._modules[name], 'relu')
-                module._modules[following[0]] = nn.Identity()
-
-
-def _can_pack(conv: nn.Module) -> bool:
+def _can_pack(conv: nn.Conv2d) -> bool:
     return (type(conv) in (nn.Conv2d, PointwiseConv) and conv.padding_mode == 'zeros'
             and not isinstance(conv.padding, str))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_ACTIVATIONS = {'none': lambda x: x, 'relu': F.relu, 'gelu': F.gelu}
+_ACTIVATIONS = {'none': lambda x: x, 'gelu': F.gelu}  # oneDNN's ReLU would hide NaN
 
 
 class PackedConv(nn.Module):
@@ -18,7 +18,7 @@ class PackedConv(nn.Module):
 
     Args:
         conv (nn.Conv2d): The convolution; the weight and bias are copied.
-        activation (str): 'none', 'relu' or 'gelu' (exact). Default: 'none'.
+        activation (str): 'none' or 'gelu' (exact). Default: 'none'.
     """
 
     def __init__(self, conv: nn.Conv2d, activation: str = 'none') -> None:

@@ -1,5 +1,6 @@
 """Local-window self-attention with a relative position bias (HRFormer, section 3.1)."""
 
+from collections.abc import Callable
 from typing import Optional
 
 import torch
@@ -50,16 +51,18 @@ class WindowAttention(nn.Module):
         self.qkv = PointwiseLinear(channels, 3 * channels)
         self.proj = PointwiseLinear(channels, channels)
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Optional[Tensor] = None,
+                restore: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         """Attend within the windows of a map.
 
         Args:
             x (Tensor): (N, H, W, C); the window divides H and W.
             mask (Tensor, optional): bool, (windows of an image, 1, 1 or L, L) with L positions in a window; True for
                 keys that are ignored.
+            restore (callable): Applied to the map before the last projection, which then skips the padding.
 
         Returns:
-            Tensor: (N, H, W, C).
+            Tensor: (N, H, W, C), of the height and width that `restore` returns.
         """
         size, head_size = x.shape[1:3], x.shape[3] // self.num_heads
         implementation = self.implementation or ('plain' if x.device.type == 'cpu' else 'sdpa')
@@ -70,7 +73,7 @@ class WindowAttention(nn.Module):
             bias = q.new_zeros(()) if bias is None else bias
             bias = bias.masked_fill(mask.repeat(x.shape[0], 1, 1, 1), float('-inf'))
         out = attention(q, k, v, bias, head_size**-0.5, implementation)
-        return self.proj(merge_windows(out[..., :head_size], self.window_size, size))
+        return self.proj(restore(merge_windows(out[..., :head_size], self.window_size, size)).contiguous())
 
     def relative_position_bias(self) -> Optional[Tensor]:
         """Look up the bias of every pair of query and key, (1, heads, L, L), or None without such a bias."""
@@ -116,16 +119,16 @@ class LocalWindowAttention(nn.Module):
         padding = centred_padding(size, self.window_size)
         x = padding.pad(x)
         if self.with_pad_mask:
-            return padding.crop(self.attn(x, padding_mask(size, self.window_size, padding, x.device)))
+            return self.attn(x, padding_mask(size, self.window_size, padding, x.device), padding.crop)
         if any(self.shift) and torch.jit.is_tracing():
             raise NotImplementedError('torch.jit.trace is not supported with shift_windows=True: it would record the '
                                       'masks of one size for all sizes; use torch.export')
         # As in Swin, windows stay where they are if one spans the height or width of the map.
         if any(self.shift) and all(own > window for own, window in zip(size, self.window_size)):
-            (down, right), padded = self.shift, x.shape[1:3]
-            x = self.attn(x.roll((-down, -right), (1, 2)), shift_mask(padded, self.window_size, self.shift, x.device))
-            return padding.crop(x.roll((down, right), (1, 2)))
-        return padding.crop(self.attn(x))
+            mask = shift_mask(x.shape[1:3], self.window_size, self.shift, x.device)
+            x = x.roll((-self.shift[0], -self.shift[1]), (1, 2))
+            return self.attn(x, mask, lambda x: padding.crop(x.roll(self.shift, (1, 2))))
+        return self.attn(x, restore=padding.crop)
 
     def extra_repr(self) -> str:
         return f'with_pad_mask={self.with_pad_mask}, shift={self.shift}'

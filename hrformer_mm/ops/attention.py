@@ -39,9 +39,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: fl
 def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     if q.dtype == torch.float16:  # the sum of a few products exceeds 65504, its largest number
         with torch.autocast(q.device.type, enabled=False):
-            scores = (q.float() * scale) @ k.float().transpose(-2, -1)
+            scores = q.float() @ k.float().transpose(-2, -1)
     else:
-        scores = (q * scale) @ k.transpose(-2, -1)
-    if bias is not None:
-        scores = scores + bias
+        scores = q @ k.transpose(-2, -1)
+    # Scaling the scores, not the queries, keeps one tensor less for the backward pass.
+    scores = scores * scale if bias is None else torch.add(bias, scores, alpha=scale)
     return scores.softmax(-1).to(v.dtype) @ v
