@@ -39,7 +39,7 @@ def config_path(name: str) -> str:
 
     Args:
         name (str): The path of a file, which is returned unchanged, or a model's name in any case: `NAME`, `NAME.py`
-            or `configs/NAME.py`.
+            or the path in its metafile.
 
     Raises:
         FileNotFoundError: If there is neither such a file nor such a model, with names that are close.
