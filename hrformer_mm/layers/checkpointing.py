@@ -33,6 +33,25 @@ def run_checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, with_cp: U
     return checkpoint(function, x, use_reentrant=False, context_fn=partial(_contexts, module, with_cp == 'cheap'))
 
 
+class CheckpointedSequential(nn.Sequential):
+    """An `nn.Sequential` that calls each of its modules by :func:`run_checkpointed`.
+
+    Args:
+        *modules (nn.Module): The modules.
+        with_cp (bool | str): See :func:`run_checkpointed`. Default: False.
+    """
+
+    def __init__(self, *modules: nn.Module, with_cp: Union[bool, str] = False) -> None:
+        super().__init__(*modules)
+        self.with_cp = with_cp
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last module returns."""
+        for module in self:
+            x = run_checkpointed(module, x, self.with_cp, module)
+        return x
+
+
 def _contexts(module: nn.Module, selective: bool) -> tuple[ContextManager, ContextManager]:
     forward, recompute = create_selective_checkpoint_contexts(_policy) if selective else (nullcontext(), nullcontext())
     return forward, _frozen_statistics(module, recompute)

@@ -15,10 +15,10 @@ from ..layers import (
     UPSAMPLES,
     Bottleneck,
     BranchFusion,
+    CheckpointedSequential,
     HRFormerBlock,
     conv_norm,
     norm_layer,
-    run_checkpointed,
 )
 from ..ops.attention import IMPLEMENTATIONS
 from ..registry import MODELS
@@ -44,16 +44,16 @@ class HRModule(nn.Module):
                  norm_cfg: Mapping[str, Any], fuse_upsample: str, shift_windows: bool, with_cp: Union[bool, str],
                  **block_options: Any) -> None:
         super().__init__()
-        self.with_cp = with_cp
         self.branches = nn.ModuleList(
-            nn.Sequential(*(HRFormerBlock(*branch, drop_path, norm_cfg, shifted=shift_windows and i % 2 == 1,
-                                          **block_options) for i, drop_path in enumerate(drop_paths)))
+            CheckpointedSequential(
+                *(HRFormerBlock(*branch, drop_path, norm_cfg, shifted=shift_windows and i % 2 == 1, **block_options)
+                  for i, drop_path in enumerate(drop_paths)), with_cp=with_cp)
             for branch in zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios))
         self.fuse_layers = BranchFusion(stage.channels, out_branches, norm_cfg, fuse_upsample)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """All branches (N, C_i, H_i, W_i), to those that are computed."""
-        return self.fuse_layers([_run_blocks(blocks, x, self.with_cp) for blocks, x in zip(self.branches, maps)])
+        return self.fuse_layers([branch(x) for branch, x in zip(self.branches, maps)])
 
 
 @MODELS.register_module()
@@ -163,7 +163,6 @@ class HRFormer(BaseModule):
         self.in_channels = check_int('in_channels', in_channels)
         self.fuse_upsample = settings['fuse_upsample']
         self.out_indices = _check_indices(settings['out_indices'])
-        self.with_cp = with_cp
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._build(variant, check_probability('drop_path_rate', settings['drop_path_rate']), norm_cfg,
@@ -189,7 +188,7 @@ class HRFormer(BaseModule):
         for _ in range(variant.bottlenecks):
             bottlenecks.append(Bottleneck(channels, variant.bottleneck_channels, norm_cfg))
             channels = variant.bottleneck_channels * Bottleneck.expansion
-        self.layer1 = nn.Sequential(*bottlenecks)
+        self.layer1 = CheckpointedSequential(*bottlenecks, with_cp=options['with_cp'])
 
         depth = sum(stage.num_modules * stage.num_blocks[0] for stage in variant.stages)
         rates = iter([drop_path_rate * i / max(depth - 1, 1) for i in range(depth)])
@@ -233,14 +232,13 @@ class HRFormer(BaseModule):
         x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels-last, in a way that vmap supports
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
-        maps = [_run_blocks(self.layer1, x, self.with_cp)]
+        maps = [self.layer1(x)]
         for number in (2, 3, 4):
             transition = self.get_submodule(f'transition{number - 1}')
             # Every new branch starts from the coarsest of the old ones.
             maps = [step(maps[min(i, len(maps) - 1)]) if step is not None else maps[i]
                     for i, step in enumerate(transition)]
-            for module in self.get_submodule(f'stage{number}'):
-                maps = module(maps)
+            maps = self.get_submodule(f'stage{number}')(maps)
         return tuple(maps)
 
     def _freeze(self) -> None:
@@ -266,12 +264,6 @@ class HRFormer(BaseModule):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
-
-
-def _run_blocks(blocks: nn.Sequential, x: Tensor, with_cp: Union[bool, str]) -> Tensor:
-    for block in blocks:
-        x = run_checkpointed(block, x, with_cp, block)
-    return x
 
 
 def _check_indices(indices: Any) -> tuple[int, ...]:
