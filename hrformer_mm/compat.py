@@ -1,15 +1,19 @@
-"""The placeholder for mmcv's compiled extension, which mmcv-lite lacks.
+"""Placeholders for two compiled extensions that may be missing, and a function that Python 3.14 removed.
 
-mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext. No model of this package calls an op of
-it. This module imports neither torch nor mmcv.
+mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext, which mmcv-lite lacks. No model of this
+package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcocotools._mask; its wheels are built for
+NumPy 1 and Python 3.11 at most. pycocotools has the same extension for every Python and NumPy.
+This module imports none of them, and no torch.
 """
 import importlib.machinery
 import importlib.util
+import pkgutil
 import sys
 import types
-from typing import Callable
+from typing import Any, Callable, Optional
 
 MISSING_EXT = 'mmcv._ext'
+MASK_EXT = 'xtcocotools._mask'
 
 
 class _MissingExtension(types.ModuleType):
@@ -37,11 +41,8 @@ def stub_mmcv_ext() -> bool:
     """
     if MISSING_EXT in sys.modules:
         return isinstance(sys.modules[MISSING_EXT], _MissingExtension)
-    mmcv = importlib.util.find_spec('mmcv')  # finds the package without importing it
-    if mmcv is None or mmcv.submodule_search_locations is None:
-        return False
-    if importlib.machinery.PathFinder.find_spec(MISSING_EXT, list(mmcv.submodule_search_locations)) is not None:
-        return False  # full mmcv
+    if not _is_installed('mmcv') or _has_extension(MISSING_EXT):
+        return False  # no mmcv, or full mmcv
     module = _MissingExtension(MISSING_EXT, 'Placeholder for the compiled ops that mmcv-lite lacks.')
     # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
     module.__spec__ = importlib.machinery.ModuleSpec(MISSING_EXT, loader=None)
@@ -49,4 +50,55 @@ def stub_mmcv_ext() -> bool:
     return True
 
 
+class _PycocotoolsMask(types.ModuleType):
+    """Stands for xtcocotools' compiled extension: every name in it is pycocotools', which is imported on first use."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        return getattr(importlib.import_module('pycocotools._mask'), name)
+
+
+def stub_xtcocotools_mask() -> bool:
+    """Let ``xtcocotools.mask`` use pycocotools' extension where its own is missing or NumPy is 2 or newer.
+
+    Compiled for NumPy 1, its own does not import with NumPy 2; compiled for NumPy 2, four of its functions raise. It
+    returns whether the placeholder is in use, and does nothing without xtcocotools or pycocotools.
+    """
+    if MASK_EXT in sys.modules:
+        return isinstance(sys.modules[MASK_EXT], _PycocotoolsMask)
+    if not (_is_installed('xtcocotools') and _is_installed('pycocotools')):
+        return False
+    if _has_extension(MASK_EXT) and _numpy_is_1():
+        return False
+    module = _PycocotoolsMask(MASK_EXT, "Placeholder for xtcocotools' compiled extension.")
+    module.__spec__ = importlib.machinery.ModuleSpec(MASK_EXT, loader=None)
+    sys.modules[MASK_EXT] = module
+    return True
+
+
+def _is_installed(package: str) -> bool:
+    spec = importlib.util.find_spec(package)  # finds the package without importing it
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+def _has_extension(name: str) -> bool:
+    package = importlib.util.find_spec(name.split('.')[0])
+    return importlib.machinery.PathFinder.find_spec(name, list(package.submodule_search_locations)) is not None
+
+
+def _numpy_is_1() -> bool:
+    from importlib import metadata  # takes a while, and is rarely needed
+    return any(found.version.startswith('1.') for found in metadata.distributions(name='numpy'))
+
+
+def find_loader(name: str) -> Optional[Any]:
+    """What ``pkgutil.find_loader`` was before Python 3.14: mmcv and mmengine ask it for mmcv's compiled ops."""
+    spec = importlib.util.find_spec(name)
+    return None if spec is None else spec.loader
+
+
 stub_mmcv_ext()
+stub_xtcocotools_mask()
+if not hasattr(pkgutil, 'find_loader'):
+    pkgutil.find_loader = find_loader
