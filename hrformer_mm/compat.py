@@ -10,7 +10,8 @@ import importlib.util
 import pkgutil
 import sys
 import types
-from typing import Any, Callable, Optional
+from importlib import metadata
+from typing import Any, Callable
 
 MISSING_EXT = 'mmcv._ext'
 MASK_EXT = 'xtcocotools._mask'
@@ -60,16 +61,16 @@ class _PycocotoolsMask(types.ModuleType):
 
 
 def stub_xtcocotools_mask() -> bool:
-    """Let ``xtcocotools.mask`` use pycocotools' extension where its own is missing or NumPy is 2 or newer.
+    """Let ``xtcocotools.mask`` use pycocotools' extension; returns whether the placeholder is in use.
 
-    Compiled for NumPy 1, its own does not import with NumPy 2; compiled for NumPy 2, four of its functions raise. It
-    returns whether the placeholder is in use, and does nothing without xtcocotools or pycocotools.
+    Compiled for NumPy 1, xtcocotools' own does not import with NumPy 2; compiled for NumPy 2, four of its functions
+    raise. It does nothing without xtcocotools or pycocotools, and with NumPy 1 where xtcocotools has its own.
     """
     if MASK_EXT in sys.modules:
         return isinstance(sys.modules[MASK_EXT], _PycocotoolsMask)
     if not (_is_installed('xtcocotools') and _is_installed('pycocotools')):
         return False
-    if _has_extension(MASK_EXT) and _numpy_is_1():
+    if _has_extension(MASK_EXT) and any(numpy.version < '2' for numpy in metadata.distributions(name='numpy')):
         return False
     module = _PycocotoolsMask(MASK_EXT, "Placeholder for xtcocotools' compiled extension.")
     module.__spec__ = importlib.machinery.ModuleSpec(MASK_EXT, loader=None)
@@ -87,18 +88,7 @@ def _has_extension(name: str) -> bool:
     return importlib.machinery.PathFinder.find_spec(name, list(package.submodule_search_locations)) is not None
 
 
-def _numpy_is_1() -> bool:
-    from importlib import metadata  # takes a while, and is rarely needed
-    return any(found.version.startswith('1.') for found in metadata.distributions(name='numpy'))
-
-
-def find_loader(name: str) -> Optional[Any]:
-    """What ``pkgutil.find_loader`` was before Python 3.14: mmcv and mmengine ask it for mmcv's compiled ops."""
-    spec = importlib.util.find_spec(name)
-    return None if spec is None else spec.loader
-
-
 stub_mmcv_ext()
 stub_xtcocotools_mask()
-if not hasattr(pkgutil, 'find_loader'):
-    pkgutil.find_loader = find_loader
+if not hasattr(pkgutil, 'find_loader'):  # until Python 3.13; mmcv and mmengine ask it for mmcv's compiled ops
+    pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)
