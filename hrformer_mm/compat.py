@@ -17,22 +17,33 @@ MISSING_EXT = 'mmcv._ext'
 MASK_EXT = 'xtcocotools._mask'
 
 
-class _MissingExtension(types.ModuleType):
-    """Stands for mmcv's compiled extension: every name in it is a function that raises when it is called."""
+class _Placeholder(types.ModuleType):
+    """Stands for a compiled extension: a name in it is what `make(name)` returns on first use."""
 
-    def __getattr__(self, name: str) -> Callable:
-        if name.startswith('__'):  # Python asks for __file__, __path__ and others, which are no ops
+    def __init__(self, name: str, make: Callable[[str], Any]) -> None:
+        super().__init__(name, f'Placeholder of hrformer_mm for {name}.')
+        # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
+        self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):  # Python asks for __file__, __path__ and others, which the extension lacks
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        setattr(self, name, self._make(name))
+        return getattr(self, name)
 
-        def missing_op(*args, **kwargs):
-            raise RuntimeError(
-                f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
-                'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
-                '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").')
 
-        missing_op.__name__ = missing_op.__qualname__ = name
-        setattr(self, name, missing_op)
-        return missing_op
+def _missing_op(name: str) -> Callable:
+    """A function that raises when it is called."""
+
+    def missing_op(*args, **kwargs):
+        raise RuntimeError(
+            f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
+            'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
+            '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").')
+
+    missing_op.__name__ = missing_op.__qualname__ = name
+    return missing_op
 
 
 def stub_mmcv_ext() -> bool:
@@ -40,24 +51,9 @@ def stub_mmcv_ext() -> bool:
 
     It does nothing with full mmcv, or without mmcv, and calling it again changes nothing.
     """
-    if MISSING_EXT in sys.modules:
-        return isinstance(sys.modules[MISSING_EXT], _MissingExtension)
-    if not _is_installed('mmcv') or _has_extension(MISSING_EXT):
-        return False  # no mmcv, or full mmcv
-    module = _MissingExtension(MISSING_EXT, 'Placeholder for the compiled ops that mmcv-lite lacks.')
-    # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
-    module.__spec__ = importlib.machinery.ModuleSpec(MISSING_EXT, loader=None)
-    sys.modules[MISSING_EXT] = module
-    return True
-
-
-class _PycocotoolsMask(types.ModuleType):
-    """Stands for xtcocotools' compiled extension: every name in it is pycocotools', which is imported on first use."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith('__'):
-            raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
-        return getattr(importlib.import_module('pycocotools._mask'), name)
+    if MISSING_EXT not in sys.modules and _is_installed('mmcv') and not _has_extension(MISSING_EXT):
+        sys.modules[MISSING_EXT] = _Placeholder(MISSING_EXT, _missing_op)
+    return isinstance(sys.modules.get(MISSING_EXT), _Placeholder)
 
 
 def stub_xtcocotools_mask() -> bool:
@@ -66,16 +62,12 @@ def stub_xtcocotools_mask() -> bool:
     Compiled for NumPy 1, xtcocotools' own does not import with NumPy 2; compiled for NumPy 2, four of its functions
     raise. It does nothing without xtcocotools or pycocotools, and with NumPy 1 where xtcocotools has its own.
     """
-    if MASK_EXT in sys.modules:
-        return isinstance(sys.modules[MASK_EXT], _PycocotoolsMask)
-    if not (_is_installed('xtcocotools') and _is_installed('pycocotools')):
-        return False
-    if _has_extension(MASK_EXT) and any(numpy.version < '2' for numpy in metadata.distributions(name='numpy')):
-        return False
-    module = _PycocotoolsMask(MASK_EXT, "Placeholder for xtcocotools' compiled extension.")
-    module.__spec__ = importlib.machinery.ModuleSpec(MASK_EXT, loader=None)
-    sys.modules[MASK_EXT] = module
-    return True
+    if MASK_EXT not in sys.modules and _is_installed('xtcocotools') and _is_installed('pycocotools'):
+        has_numpy_1 = any(numpy.version < '2' for numpy in metadata.distributions(name='numpy'))
+        if not (has_numpy_1 and _has_extension(MASK_EXT)):
+            sys.modules[MASK_EXT] = _Placeholder(
+                MASK_EXT, lambda name: getattr(importlib.import_module('pycocotools._mask'), name))
+    return isinstance(sys.modules.get(MASK_EXT), _Placeholder)
 
 
 def _is_installed(package: str) -> bool:

@@ -78,7 +78,7 @@ def check_python(words: list[str]) -> None:
     else:
         assert (ROOT / words[0]).is_file(), f'there is no {words[0]}'
         if words[0] == 'tasks.py':
-            assert f'python3.11 tasks.py {words[1]} ' in (ROOT / 'tasks.py').read_text()
+            assert f'python tasks.py {words[1]} ' in (ROOT / 'tasks.py').read_text()
             if words[1] == 'test':
                 check_pytest(words[2:])
 

@@ -74,7 +74,7 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
 DISTRIBUTIONS = dict(PIL='pillow', yaml='pyyaml', mmseg='mmsegmentation')
 # Each of these has several distributions, which the doctor checks; mmpose is installed without what it requires.
 NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
-# What only some modules may import: the extra that has it, or MMENGINE for what every host brings.
+# What an extra brings, and the one part of the package that may import it.
 OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': 'commands',
             'onnxscript': 'commands', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
 
@@ -99,8 +99,15 @@ def test_every_import_is_declared(wheel):
             seen.add(name)
             if name not in always | NOT_DECLARED:
                 assert name in extra, f'{path} imports {module}, which setup.py does not declare'
-                assert part.startswith(OPTIONAL[name]), f'{path} imports {module}, which is an extra of {OPTIONAL[name]}'
+                assert part.startswith(OPTIONAL[name]), f'{path} imports {module}, which is an extra'
     assert {*OPTIONAL, *NOT_DECLARED, 'torch', 'numpy', 'pyyaml', 'pillow'} <= seen
+
+
+def test_a_command_without_its_extra(run_python):
+    out = run_python("import sys; sys.modules['jinja2'] = None\n"
+                     "from click.testing import CliRunner; from hrformer_mm.cli import main\n"
+                     "print(CliRunner().invoke(main, ['report', 'folder']).output)")
+    assert out.strip() == "Error: report requires jinja2: pip install 'hrformer_mm[all]'"
 
 
 def test_requirements_are_all_pinned_and_locked():

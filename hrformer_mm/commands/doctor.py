@@ -24,8 +24,9 @@ PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-
             'pycocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools', 'onnx', 'onnxscript', 'onnxruntime')
 # Of xtcocotools' wheel for Python 3.11 every Python uses the modules, and pycocotools' compiled extension.
 TO_SITE = ('pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
-               f"{sysconfig.get_path('purelib')} ")
-MASKS = 'import hrformer_mm, numpy; from xtcocotools.mask import area, encode; area(encode(numpy.zeros((2, 2), "u1", "F")))'
+           f"{sysconfig.get_path('purelib')} ")
+MASKS = ('import hrformer_mm, numpy; from xtcocotools.mask import area, encode; '
+         'area(encode(numpy.zeros((2, 2), "u1", "F")))')
 
 
 @dataclass(frozen=True)

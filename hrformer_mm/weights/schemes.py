@@ -16,10 +16,6 @@ _CATALOGUES = {'torchvision': host.get_torchvision_models, 'modelzoo': host.get_
                'mmcls': host.get_mmcls_models}
 
 
-def _read(filename: str, map_location: Any = None) -> Any:
-    return read_checkpoint(filename, map_location)
-
-
 def _read_named(filename: str, map_location: Any = None) -> Any:
     """Read a checkpoint by its name in one of the hosts' catalogues of addresses."""
     scheme, name = filename.split('://', 1)
@@ -33,5 +29,5 @@ def _read_named(filename: str, map_location: Any = None) -> Any:
 
 
 host.CheckpointLoader.register_scheme(
-    ['', 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], _read, force=True)
+    ['', 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], read_checkpoint, force=True)
 host.CheckpointLoader.register_scheme([f'{scheme}://' for scheme in _CATALOGUES], _read_named, force=True)
