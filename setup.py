@@ -8,6 +8,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 README = ROOT / 'README.md'
+# mmengine and mim import pkg_resources, which setuptools 82 removed.
+MMENGINE = ['mmengine>=0.10.7', 'setuptools>=77,<82']
 
 
 def version() -> str:
@@ -51,17 +53,24 @@ setup(
     package_dir={'': '.'},
     packages=find_packages(include=['hrformer_mm*']),
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
-    python_requires='>=3.9',
-    # Neither mmcv nor mmcv-lite: a user has one of them, under two names, and requiring one would break the other.
-    install_requires=['torch>=2.4', 'mmengine>=0.10.7', 'numpy', 'click', 'filelock', 'jinja2', 'matplotlib',
-                      'opencv-python', 'pygments', 'rich'],
+    python_requires='>=3.11',
+    classifiers=['License :: OSI Approved :: Apache Software License',
+                 *(f'Programming Language :: Python :: 3.{minor}' for minor in (11, 12, 13, 14))],
+    # Not mmengine, mmcv and OpenCV, which each have several distributions under one module name: requiring one would
+    # overwrite another. The hosts require them, and `hrformer-mm doctor` checks.
+    install_requires=['torch>=2.4', 'numpy', 'click', 'filelock', 'pillow', 'pyyaml', 'rich'],
     extras_require={
-        'seg': ['mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg imports the last two without declaring them
-        'pose': ['mmpose>=1.3.2', 'mmdet>=3.3'],  # mmpose imports mmdet without declaring it
-        'cls': ['mmpretrain>=1.2'],
-        'det': ['mmdet>=3.3'],
+        'report': ['jinja2', 'matplotlib'],
+        'cli': ['hrformer_mm[report]', 'scipy'],
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
-        'test': ['pytest', 'hypothesis', 'markdown-it-py'],
+        'seg': [*MMENGINE, 'mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg does not declare the last two
+        # All that mmpose imports. mmpose itself requires chumpy and xtcocotools, which do not build on every Python:
+        # docs/install.md has the command that installs mmpose and xtcocotools without compiling.
+        'pose': [*MMENGINE, 'mmdet>=3.3', 'json-tricks', 'munkres', 'pycocotools', 'scipy', 'torchvision'],
+        'cls': [*MMENGINE, 'mmpretrain>=1.2'],
+        'det': [*MMENGINE, 'mmdet>=3.3'],
+        'all': ['hrformer_mm[cli,export,seg,pose,cls,det]'],
+        'test': ['pytest', 'pytest-xdist', 'hypothesis', 'markdown-it-py', 'torchao'],
     },
     cmdclass={'build_py': BuildWithMim},
     entry_points={'console_scripts': ['hrformer-mm = hrformer_mm.cli:main']},

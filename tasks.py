@@ -1,10 +1,15 @@
-"""Set up, test and demonstrate hrformer_mm; needs Python 3.11, a C compiler and the package index, nothing else.
+"""Set up, test and demonstrate hrformer_mm; needs one of Python 3.11 to 3.14 and the package index, nothing else.
 
-    python3.11 tasks.py setup               make .venv/ with the pinned stack (a finished one is kept)
-    python3.11 tasks.py test [pytest ...]   set up, then run pytest, with these arguments
-    python3.11 tasks.py demo                set up, then run the demonstration
-    python3.11 tasks.py zoo [name ...]      set up, then train and test every config, or these, for two iterations
+    python tasks.py setup               make .venv/ with the pinned stack (a finished one is kept)
+    python tasks.py test [pytest ...]   set up, then run pytest, with these arguments
+    python tasks.py demo                set up, then run the demonstration
+    python tasks.py zoo [name ...]      set up, then train and test every config, or these, for two iterations
+    python tasks.py pythons             test and train on every Python from 3.11 to 3.14 that this machine has
+
+Options, before the task: --cpu installs PyTorch's build for the CPU, --venv DIR uses another folder than .venv/.
+uv installs the packages where it is installed, pip otherwise.
 """
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -14,25 +19,28 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
 from collections import deque
 from pathlib import Path
-from typing import Callable, Dict, Sequence
+from typing import Callable, Dict, List, Sequence
 
 ROOT = Path(__file__).resolve().parent
-VENV = ROOT / '.venv'
-PYTHON = VENV / 'bin' / 'python'
-STAMP = VENV / 'setup.stamp'  # holds UNFINISHED while pip writes, and the fingerprint after a whole set-up
 UNFINISHED = 'unfinished'
 SETUP_LOG = ROOT / 'work_dirs' / 'setup.log'
+UV = shutil.which('uv')
 DEMO = Path('work_dirs', 'demo')  # below ROOT, where the commands run
 DEMO_LOGS = ROOT / DEMO / 'logs'
 
-# Needed before the rest, since chumpy and xtcocotools are built with them. Their pins stand in requirements.txt.
-BUILD_TOOLS = ('setuptools', 'wheel', 'cython', 'numpy')
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
+# xtcocotools has no wheel for a Python newer than 3.11. Of that one's wheel only the modules in Python are used:
+# hrformer_mm.compat puts pycocotools' extension in the place of its own.
+XTCOCOTOOLS = 'xtcocotools==1.14.3'
+# What `pip check` may report: what mmpose lists and never imports, and what building xtcocotools would need.
+EXPECTED = re.compile(r'mmpose \S+ requires chumpy,|xtcocotools \S+ (requires cython,|is not supported)')
 # Imports that break when something compiled does not fit, in a second or two.
-CHECK_IMPORTS = 'import torchvision, cv2, xtcocotools.coco, mim, hrformer_mm'
+CHECK_IMPORTS = 'import hrformer_mm, torchvision, cv2, xtcocotools.coco, mim'
+CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+INDEX_VARIABLES = ('PIP_EXTRA_INDEX_URL', 'PIP_INDEX_URL', 'UV_EXTRA_INDEX_URL', 'UV_INDEX')
 
 # The demonstration: (name, command). Programs are found in .venv/bin first.
 DEMO_DATA = ('hrformer-mm', 'synthesize', DEMO / 'data', '--only')
@@ -61,7 +69,7 @@ def demo_test(library: str, config: str, checkpoint: str, folder: str, *options:
 DEMO_STEPS = (
     ('make street scenes', (*DEMO_DATA, 'cityscapes', '--train', 96, '--size', 512, 256)),
     ('make pictures of people', (*DEMO_DATA, 'coco', '--train', 128)),
-    ('keep the untrained networks', (PYTHON, '-W', 'ignore', '-c', DEMO_UNTRAINED, DEMO_SEG, DEMO / 'seg.pth',
+    ('keep the untrained networks', ('python', '-W', 'ignore', '-c', DEMO_UNTRAINED, DEMO_SEG, DEMO / 'seg.pth',
                                      DEMO_POSE, DEMO / 'pose.pth')),
     ('train HRFormer-T + OCR', ('mim', 'train', 'mmseg', DEMO_SEG, '--gpus', 0, '--work-dir', DEMO / 'seg')),
     ('train HRFormer-T for poses', ('mim', 'train', 'mmpose', DEMO_POSE, '--gpus', 0, '--work-dir', DEMO / 'pose')),
@@ -127,93 +135,130 @@ def environment() -> Dict[str, str]:
 
 # ---- set-up
 
+def use_venv(folder: Path) -> None:
+    global VENV, PYTHON, STAMP
+    VENV = folder
+    PYTHON = VENV / 'bin' / 'python'
+    STAMP = VENV / 'setup.stamp'  # UNFINISHED while packages are written; the fingerprint after a whole set-up
+
+
 def check_machine() -> None:
-    for module in ('venv', 'ensurepip'):
+    for module in ('venv', ) if UV else ('venv', 'ensurepip'):
         if importlib.util.find_spec(module) is None:
-            raise Failure(f'{sys.executable} lacks the module {module}. '
-                          'On Debian or Ubuntu: apt install python3.11-venv')
-    compiler = (os.environ.get('CC') or sysconfig.get_config_var('CC') or 'cc').split()[0]
-    if not (shutil.which(compiler) or shutil.which('gcc')):
-        raise Failure(f'no C compiler ({compiler}), and xtcocotools is compiled here. '
-                      'On Debian or Ubuntu: apt install build-essential')
-    header = Path(sysconfig.get_path('include'), 'Python.h')
-    if not header.exists():
-        raise Failure(f'{header} is missing, and xtcocotools is compiled here. '
-                      'On Debian or Ubuntu: apt install python3.11-dev')
+            raise Failure(f'{sys.executable} lacks the module {module}. On Debian or Ubuntu: '
+                          f'apt install python3.{sys.version_info[1]}-venv')
 
 
-def fingerprint() -> str:
+def fingerprint(cpu: bool) -> str:
     """Changes when the set-up has to be done again."""
     files = ('requirements.txt', 'setup.py', 'pyproject.toml')
     content = b'\0'.join((ROOT / name).read_bytes() for name in files)
-    return hashlib.sha256(content + str(VENV).encode()).hexdigest()
+    return hashlib.sha256(content + f'{VENV} {XTCOCOTOOLS} {cpu}'.encode()).hexdigest()
 
 
 def venv_works() -> bool:
     """False for a half-made venv, one of another Python, and one copied from another folder."""
     if STAMP.exists() and STAMP.read_text() == UNFINISHED:
-        return False  # killed while pip was writing
+        return False  # killed while packages were written
     try:
-        result = subprocess.run([VENV / 'bin' / 'pip', '--version'], capture_output=True, text=True)
+        made_in = re.search('^command = .* (.*)$', (VENV / 'pyvenv.cfg').read_text(), re.MULTILINE)
+        result = subprocess.run([PYTHON, '-c', 'import sys; print(*sys.version_info[:2])'], capture_output=True,
+                                text=True)
     except OSError:
         return False
-    return str(VENV) in result.stdout and '(python 3.11)' in result.stdout
+    return bool(made_in) and made_in[1] == str(VENV) and result.stdout.split() == [str(n) for n in sys.version_info[:2]]
 
 
 def make_venv() -> None:
     if not venv_works():
         if Path(sys.prefix) == VENV:
-            raise Failure(f'{VENV} is broken and cannot repair itself. Run this with the python3.11 outside of it.')
-        run([sys.executable, '-m', 'venv', '--clear', VENV], SETUP_LOG, lambda line: False)
+            raise Failure(f'{VENV} is broken and cannot repair itself. Run this with a Python outside of it.')
+        pip = ['--without-pip'] if UV else []
+        run([sys.executable, '-m', 'venv', '--clear', *pip, VENV], SETUP_LOG, lambda line: False)
 
 
-def pins(names: Sequence[str]) -> Sequence[str]:
-    lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').split()
-    return [line for line in lines if line.split('==')[0] in names]
+def is_progress(line: str) -> bool:
+    """The downloads of 10 MB and more, and how it ends; pip's and uv's lines."""
+    big = r'Downloading .*\((\d{2,}\.\d ?Mi?B|.* Gi?B)\)'
+    return bool(re.match(rf'\s*({big}|Installing collected|Successfully installed|Installed \d|error|ERROR)', line))
 
 
-def is_pip_progress(line: str) -> bool:
-    """The downloads of 10 MB and more, what is built, and how it ends."""
-    big = r'Downloading .*\((\d{2,}\.\d MB|.* GB)\)'
-    return bool(re.match(rf'\s*({big}|Building wheel|Installing collected|Successfully (built|installed)|ERROR)', line))
-
-
-def pip_install(*args: object) -> None:
-    options = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off', '--no-build-isolation']
+def install(*args: object) -> None:
+    """Install packages without what they require: requirements.txt names all. Only the package itself is built."""
+    if UV:
+        tool = [UV, 'pip', 'install', '--no-config', '--python', PYTHON]
+    else:
+        tool = [PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off']
     STAMP.write_text(UNFINISHED)
     try:
-        run([PYTHON, '-m', 'pip', 'install', *options, *args], SETUP_LOG, is_pip_progress)
+        run([*tool, '--no-deps', '--no-build-isolation', *args], SETUP_LOG, is_progress)
     except Failure as failure:
         if failure.status < 128:
-            STAMP.unlink()  # pip ended by itself, so .venv is consistent and the next set-up goes on from here
+            STAMP.unlink()  # it ended by itself, so the venv is consistent and the next set-up goes on from here
         raise
     STAMP.unlink()
 
 
+def install_requirements(cpu: bool) -> None:
+    lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').splitlines()
+    options: List[str] = []
+    if cpu:  # without what only the build for CUDA requires
+        lines = [re.sub(r'^(torch|torchvision)==(\S+)', r'\1==\2+cpu', line) for line in lines
+                 if not re.match('nvidia-|cuda-|triton=', line)]
+        if not index_for_cpu():
+            options = ['--extra-index-url', CPU_INDEX]
+        if UV:
+            options += ['--index-strategy', 'unsafe-best-match']  # as pip does: the pin, in whichever index has it
+    locked = VENV / 'requirements.txt'
+    locked.write_text('\n'.join(lines), encoding='utf-8')
+    install('--only-binary', ':all:', *options, '-r', locked)
+
+
+def install_xtcocotools() -> None:
+    where = ['--python-version', '3.11', '--only-binary', ':all:']
+    if not UV:
+        site = subprocess.check_output([PYTHON, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'],
+                                       text=True)
+        where += ['--upgrade', '--target', site.strip()]
+    install(*where, XTCOCOTOOLS)
+
+
+def index_for_cpu() -> bool:
+    """Whether a variable of pip or uv names an index of PyTorch's builds for the CPU."""
+    return any('/cpu' in os.environ.get(name, '') for name in INDEX_VARIABLES)
+
+
 def check_stack() -> None:
-    run([PYTHON, '-m', 'pip', 'check'], SETUP_LOG, lambda line: False)
-    run([PYTHON, '-c', CHECK_IMPORTS], SETUP_LOG, lambda line: False)
+    result = subprocess.run([PYTHON, '-m', 'pip', 'check'], capture_output=True, text=True)
+    problems = [line for line in (result.stdout + result.stderr).splitlines()
+                if not EXPECTED.match(line) and not line.startswith('No broken requirements')]
+    if problems:
+        raise Failure('pip check: ' + '\n'.join(problems))
+    run([PYTHON, '-W', 'ignore', '-c', CHECK_IMPORTS], SETUP_LOG, lambda line: False)
 
 
-SETUP_STEPS = (
-    ('check Python and compiler', check_machine),
-    ('make .venv', make_venv),
-    (f'install build tools: {", ".join(BUILD_TOOLS)}', lambda: pip_install(*pins(BUILD_TOOLS))),
-    ('install requirements.txt: about 5 GB, some minutes', lambda: pip_install('-r', 'requirements.txt')),
-    ('install hrformer_mm, editable', lambda: pip_install('--no-deps', '-e', '.')),
-    ('check the stack', check_stack),
-)
-
-
-def setup() -> None:
-    if STAMP.exists() and STAMP.read_text() == fingerprint() and venv_works():
-        say('set-up: .venv is finished and up to date')
+def setup(cpu: bool) -> None:
+    # Without --cpu, a finished set-up of either kind is kept.
+    finished = [fingerprint(True)] if cpu else [fingerprint(False), fingerprint(True)]
+    if STAMP.exists() and STAMP.read_text() in finished and venv_works():
+        say(f'set-up: {VENV.name} is finished and up to date')
         return
+    kind = f'for the CPU, from {"your index" if index_for_cpu() else CPU_INDEX}' if cpu else (
+        'for CUDA, about 5 GB; --cpu installs the one for the CPU, 1 GB')
+    steps = (
+        ('check Python', check_machine),
+        (f'make {VENV.name}', make_venv),
+        (f'install requirements.txt with {"uv" if UV else "pip"}; PyTorch {kind}',
+         lambda: install_requirements(cpu)),
+        ('install xtcocotools, without its compiled part', install_xtcocotools),
+        ('install hrformer_mm, editable', lambda: install('-e', ROOT)),
+        ('check the stack', check_stack),
+    )
     SETUP_LOG.unlink(missing_ok=True)
-    for number, (name, action) in enumerate(SETUP_STEPS, start=1):
-        say(f'set-up {number}/{len(SETUP_STEPS)}: {name}')
+    for number, (name, action) in enumerate(steps, start=1):
+        say(f'set-up {number}/{len(steps)}: {name}')
         action()
-    STAMP.write_text(fingerprint())
+    STAMP.write_text(fingerprint(cpu))
     say('set-up: done')
 
 
@@ -258,19 +303,28 @@ def demo_score(name: str, run_of: str) -> float:
 
 
 def main(args: Sequence[str]) -> None:
-    if sys.version_info[:2] != (3, 11):
-        raise Failure(f'the stack is pinned for Python 3.11, and this is {sys.version.split()[0]} ({sys.executable}). '
-                      f'Run: python3.11 tasks.py {" ".join(args)}')
-    task, rest = (args[0], args[1:]) if args else ('', [])
-    if task not in ('setup', 'test', 'demo', 'zoo') or (rest and task not in ('test', 'zoo')):
-        raise Failure(f'unknown task {shlex.join(args)!r}. {__doc__}', 2)
-    setup()
-    if task == 'test':
-        test(rest)
-    elif task == 'demo':
+    if sys.version_info[:2] not in PYTHONS:
+        raise Failure(f'the stack is pinned for Python 3.11 to 3.14, and this is {sys.version.split()[0]} '
+                      f'({sys.executable}). Run this with one of those')
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument('--cpu', action='store_true')
+    parser.add_argument('--venv', type=Path, default=ROOT / '.venv')
+    parser.add_argument('task', choices=('setup', 'test', 'demo', 'zoo', 'pythons'))
+    parser.add_argument('rest', nargs=argparse.REMAINDER)
+    options = parser.parse_args(args)
+    if options.rest and options.task not in ('test', 'zoo'):
+        parser.error(f'{options.task} takes no arguments, and got {shlex.join(options.rest)}')
+    cpu = options.cpu or index_for_cpu()
+    use_venv(options.venv.resolve())
+    if options.task == 'pythons':
+        os.execv(sys.executable, [sys.executable, str(ROOT / 'tests' / 'pythons.py'), *(['--cpu'] if cpu else [])])
+    setup(cpu)
+    if options.task == 'test':
+        test(options.rest)
+    elif options.task == 'demo':
         demo()
-    elif task == 'zoo':
-        zoo(rest)
+    elif options.task == 'zoo':
+        zoo(options.rest)
 
 
 if __name__ == '__main__':

@@ -33,7 +33,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         if cmd_name not in COMMANDS:
             return None
-        return import_module(f'hrformer_mm.commands.{COMMANDS[cmd_name][0]}').command
+        try:
+            return import_module(f'hrformer_mm.commands.{COMMANDS[cmd_name][0]}').command
+        except ModuleNotFoundError as error:
+            raise click.ClickException(f"{cmd_name} requires {error.name}: pip install 'hrformer_mm[all]'") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section('Commands'):

@@ -1,33 +1,49 @@
-"""The placeholder for mmcv's compiled extension, which mmcv-lite lacks.
+"""Placeholders for two compiled extensions that may be missing, and a function that Python 3.14 removed.
 
-mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext. No model of this package calls an op of
-it. This module imports neither torch nor mmcv.
+mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext, which mmcv-lite lacks. No model of this
+package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcocotools._mask; its wheels are built for
+NumPy 1 and Python 3.11 at most. pycocotools has the same extension for every Python and NumPy.
+This module imports none of them, and no torch.
 """
 import importlib.machinery
 import importlib.util
+import pkgutil
 import sys
 import types
-from typing import Callable
+from importlib import metadata
+from typing import Any, Callable
 
 MISSING_EXT = 'mmcv._ext'
+MASK_EXT = 'xtcocotools._mask'
 
 
-class _MissingExtension(types.ModuleType):
-    """Stands for mmcv's compiled extension: every name in it is a function that raises when it is called."""
+class _Placeholder(types.ModuleType):
+    """Stands for a compiled extension: a name in it is what `make(name)` returns on first use."""
 
-    def __getattr__(self, name: str) -> Callable:
-        if name.startswith('__'):  # Python asks for __file__, __path__ and others, which are no ops
+    def __init__(self, name: str, make: Callable[[str], Any]) -> None:
+        super().__init__(name, f'Placeholder of hrformer_mm for {name}.')
+        # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
+        self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):  # Python asks for __file__, __path__ and others, which the extension lacks
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        setattr(self, name, self._make(name))
+        return getattr(self, name)
 
-        def missing_op(*args, **kwargs):
-            raise RuntimeError(
-                f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
-                'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
-                '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").')
 
-        missing_op.__name__ = missing_op.__qualname__ = name
-        setattr(self, name, missing_op)
-        return missing_op
+def _missing_op(name: str) -> Callable:
+    """A function that raises when it is called."""
+
+    def missing_op(*args, **kwargs):
+        raise RuntimeError(
+            f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
+            'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
+            '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").')
+
+    missing_op.__name__ = missing_op.__qualname__ = name
+    return missing_op
 
 
 def stub_mmcv_ext() -> bool:
@@ -35,18 +51,36 @@ def stub_mmcv_ext() -> bool:
 
     It does nothing with full mmcv, or without mmcv, and calling it again changes nothing.
     """
-    if MISSING_EXT in sys.modules:
-        return isinstance(sys.modules[MISSING_EXT], _MissingExtension)
-    mmcv = importlib.util.find_spec('mmcv')  # finds the package without importing it
-    if mmcv is None or mmcv.submodule_search_locations is None:
-        return False
-    if importlib.machinery.PathFinder.find_spec(MISSING_EXT, list(mmcv.submodule_search_locations)) is not None:
-        return False  # full mmcv
-    module = _MissingExtension(MISSING_EXT, 'Placeholder for the compiled ops that mmcv-lite lacks.')
-    # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
-    module.__spec__ = importlib.machinery.ModuleSpec(MISSING_EXT, loader=None)
-    sys.modules[MISSING_EXT] = module
-    return True
+    if MISSING_EXT not in sys.modules and _is_installed('mmcv') and not _has_extension(MISSING_EXT):
+        sys.modules[MISSING_EXT] = _Placeholder(MISSING_EXT, _missing_op)
+    return isinstance(sys.modules.get(MISSING_EXT), _Placeholder)
+
+
+def stub_xtcocotools_mask() -> bool:
+    """Let ``xtcocotools.mask`` use pycocotools' extension; returns whether the placeholder is in use.
+
+    Compiled for NumPy 1, xtcocotools' own does not import with NumPy 2; compiled for NumPy 2, four of its functions
+    raise. It does nothing without xtcocotools or pycocotools, and with NumPy 1 where xtcocotools has its own.
+    """
+    if MASK_EXT not in sys.modules and _is_installed('xtcocotools') and _is_installed('pycocotools'):
+        has_numpy_1 = any(numpy.version < '2' for numpy in metadata.distributions(name='numpy'))
+        if not (has_numpy_1 and _has_extension(MASK_EXT)):
+            sys.modules[MASK_EXT] = _Placeholder(
+                MASK_EXT, lambda name: getattr(importlib.import_module('pycocotools._mask'), name))
+    return isinstance(sys.modules.get(MASK_EXT), _Placeholder)
+
+
+def _is_installed(package: str) -> bool:
+    spec = importlib.util.find_spec(package)  # finds the package without importing it
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+def _has_extension(name: str) -> bool:
+    package = importlib.util.find_spec(name.split('.')[0])
+    return importlib.machinery.PathFinder.find_spec(name, list(package.submodule_search_locations)) is not None
 
 
 stub_mmcv_ext()
+stub_xtcocotools_mask()
+if not hasattr(pkgutil, 'find_loader'):  # until Python 3.13; mmcv and mmengine ask it for mmcv's compiled ops
+    pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)

@@ -10,7 +10,7 @@ from typing import Optional
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
-from . import safe_globals  # noqa: F401  (before a checkpoint is loaded)
+from .weights import schemes  # noqa: F401  (before a checkpoint is loaded)
 
 _ON_DEMAND = {
     'EncoderDecoder': ('hrformer_mm.models.encoder_decoder', 'mmseg', 'mmsegmentation'),

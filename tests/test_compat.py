@@ -1,14 +1,18 @@
-"""The placeholder for the compiled extension that mmcv-lite lacks."""
+"""The placeholders for compiled extensions that mmcv-lite and xtcocotools lack, and Python 3.14."""
 import importlib
 import importlib.machinery
 import importlib.util
+import json
 import sys
 
+import numpy as np
 import pytest
 
 from hrformer_mm import compat
 
 HAS_HOSTS = all(importlib.util.find_spec(name) for name in ('mmseg', 'mmpose', 'mmdet', 'mmpretrain'))
+HAS_XTCOCOTOOLS = importlib.util.find_spec('xtcocotools') and importlib.util.find_spec('pycocotools')
+needs_xtcocotools = pytest.mark.skipif(not HAS_XTCOCOTOOLS, reason='needs xtcocotools and pycocotools')
 needs_lite = pytest.mark.skipif(not compat.stub_mmcv_ext(), reason='only with mmcv-lite')
 
 
@@ -57,3 +61,74 @@ def test_without_mmcv_nothing_is_done(run_python):
     out = run_python('import sys; sys.modules["mmcv"] = None; from hrformer_mm import compat; '
                      'print(compat.stub_mmcv_ext(), "mmcv._ext" in sys.modules)')
     assert out.split() == ['False', 'False']
+
+
+def masks():
+    """Two rectangles of 15 and 20 pixels, of which 9 are common, with boxes (x, y, width, height)."""
+    pictures = np.zeros((2, 8, 9), np.uint8)
+    pictures[0, 1:4, 2:7] = pictures[1, 0:4, 4:9] = 1
+    return pictures, [15, 20], [[2, 1, 5, 3], [4, 0, 5, 4]], 9 / 26
+
+
+@needs_xtcocotools
+def test_mask_functions_of_xtcocotools():
+    from xtcocotools import mask
+    pictures, areas, boxes, iou = masks()
+    codes = [mask.encode(np.asfortranarray(picture)) for picture in pictures]
+    assert mask.area(codes).tolist() == areas and mask.area(codes[0]) == areas[0]
+    assert mask.toBbox(codes).tolist() == boxes and mask.toBbox(codes[1]).tolist() == boxes[1]
+    np.testing.assert_allclose(mask.iou(codes, codes, [0, 0]), [[1, iou], [iou, 1]])
+    assert (mask.decode(codes) == pictures.transpose(1, 2, 0)).all() and (mask.decode(codes[0]) == pictures[0]).all()
+
+
+@needs_xtcocotools
+def test_a_segmentation_mask_is_evaluated(tmp_path, capsys):
+    """Its IoU with the truth, 9/26, is below all thresholds; with itself above them."""
+    from xtcocotools import mask
+    from xtcocotools.coco import COCO
+    from xtcocotools.cocoeval import COCOeval
+    pictures, areas, boxes, _ = masks()
+    codes = [mask.encode(np.asfortranarray(picture)) for picture in pictures]
+    codes = [dict(code, counts=code['counts'].decode()) for code in codes]
+    truth = dict(images=[dict(id=1, width=9, height=8)], categories=[dict(id=1, name='a')], annotations=[
+        dict(id=1, image_id=1, category_id=1, iscrowd=0, segmentation=codes[0], area=areas[0], bbox=boxes[0])])
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    for code, expected in zip(codes, (1, 0)):
+        coco = COCO(str(tmp_path / 'truth.json'))
+        results = coco.loadRes([dict(image_id=1, category_id=1, segmentation=code, score=0.9)])
+        evaluation = COCOeval(coco, results, 'segm')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        assert evaluation.stats[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('compiled, numpy, expected', [
+    (True, '1.26.4', False), (False, '1.26.4', True), (True, '2.0.0', True), (False, '2.4.6', True)])
+def test_xtcocotools_extension_is_used_where_it_works(run_python, tmp_path, compiled, numpy, expected):
+    for package in ('xtcocotools', 'pycocotools'):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / '__init__.py').write_text('raise AssertionError("compat must not import this")')
+    if compiled:
+        (tmp_path / 'xtcocotools' / f'_mask{importlib.machinery.EXTENSION_SUFFIXES[0]}').touch()
+    (tmp_path / f'numpy-{numpy}.dist-info').mkdir()
+    (tmp_path / f'numpy-{numpy}.dist-info' / 'METADATA').write_text(f'Name: numpy\nVersion: {numpy}\n')
+    out = run_python('import sys; sys.path[:] = [sys.argv[1], *(p for p in sys.path if "site-packages" not in p)]; '
+                     'from hrformer_mm import compat; '
+                     'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)', tmp_path)
+    assert out.split() == [str(expected)] * 2
+
+
+def test_without_xtcocotools_nothing_is_done(run_python):
+    out = run_python('import sys; sys.modules["xtcocotools"] = None; from hrformer_mm import compat; '
+                     'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)')
+    assert out.split() == ['False', 'False']
+
+
+def test_find_loader_of_python_3_14(run_python):
+    """Where the standard library lacks it; where it has it, it stays."""
+    out = run_python('import pkgutil; own = getattr(pkgutil, "find_loader", None); import hrformer_mm\n'
+                     'if own is None: assert pkgutil.find_loader("nowhere") is None\n'
+                     'else: assert pkgutil.find_loader is own\n'
+                     'print(type(pkgutil.find_loader("json")).__name__)')
+    assert out.strip() == 'SourceFileLoader'

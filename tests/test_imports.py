@@ -19,7 +19,7 @@ ALLOWED = {
     'compat': set(),
     'safe_globals': set(),
     'checks': set(),
-    'registry': {'safe_globals'},
+    'registry': {'weights'},
     'model_index': set(),
     'ops': set(),
     'layers': {'arguments', 'ops'},

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
@@ -15,11 +16,17 @@ from typing import Optional
 
 import click
 
-PACKAGES = ('torch', 'torchvision', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmsegmentation',
-            'mmpose', 'mmpretrain', 'mmdet', 'xtcocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools',
-            'onnx', 'onnxscript', 'onnxruntime')
-REQUIRED = ('torch', 'numpy', 'opencv-python', 'mmengine')
+REQUIRED = ('torch', 'numpy', 'mmengine')
+OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
+FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain', 'onedl-mmdetection', 'onedl-mim')
+PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-lite', *HOSTS, *FORKS, 'xtcocotools',
+            'pycocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools', 'onnx', 'onnxscript', 'onnxruntime')
+# Of xtcocotools' wheel for Python 3.11 every Python uses the modules, and pycocotools' compiled extension.
+TO_SITE = ('pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
+           f"{sysconfig.get_path('purelib')} ")
+MASKS = ('import hrformer_mm, numpy; from xtcocotools.mask import area, encode; '
+         'area(encode(numpy.zeros((2, 2), "u1", "F")))')
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,11 @@ def _probe(code: str) -> Optional[str]:
 
 def find_traps(stack: Stack) -> Iterator[Trap]:
     """Every trap that applies to a stack."""
+    if forks := [name for name in FORKS if stack.has(name)]:
+        yield Trap('onedl', f"{', '.join(forks)}: with these forks this package imports, but does not train: configs "
+                   'look for the originals', f"pip uninstall -y {' '.join(forks)} && pip install --force-reinstall "
+                   "--no-deps mmengine 'mmcv-lite==2.1.0' mmsegmentation mmpretrain")
+        return
     for name in REQUIRED:
         if not stack.has(name):
             yield Trap(name, f'{name} is not installed', f'pip install {name}')
@@ -92,16 +104,20 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
         yield Trap('openxlab', f"openxlab {stack.versions['openxlab']} pins setuptools, requests, rich and tqdm to "
                    'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
-        yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 81 dropped it)',
-                   "pip install 'setuptools>=77,<81'")
-    if stack.has('xtcocotools') and (error := stack.probe('import xtcocotools._mask')):
-        yield Trap('xtcocotools', f'xtcocotools does not import; its wheel is for NumPy 1 ({error})',
-                   'pip install cython wheel && pip install --no-binary xtcocotools --no-build-isolation --no-deps '
-                   '--force-reinstall xtcocotools')
-    if stack.has('opencv-python') and (error := stack.probe('import cv2')):
+        yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 82 removed it)',
+                   "pip install 'setuptools>=77,<82'")
+    if stack.has('mmpose') and not stack.has('xtcocotools'):
+        yield Trap('xtcocotools', 'mmpose requires xtcocotools', f'{TO_SITE}xtcocotools')
+    elif stack.has('xtcocotools') and (error := stack.probe(MASKS)):
+        yield Trap('xtcocotools', f"xtcocotools' mask functions fail; they use pycocotools' ({error})",
+                   'pip install --upgrade pycocotools')
+    opencv = [name for name in OPENCV if stack.has(name)]
+    if not opencv:
+        yield Trap('opencv', 'OpenCV is not installed', 'pip install opencv-python')
+    elif error := stack.probe('import cv2'):
         yield Trap('opencv', f'OpenCV does not import ({error})',
-                   'pip uninstall -y opencv-python && pip install opencv-python-headless' if 'libGL' in error else
-                   'pip install --force-reinstall opencv-python')
+                   f"pip uninstall -y {' '.join(opencv)} && pip install opencv-python"
+                   f"{'-headless' if 'libGL' in error else ''}")
 
 
 def _torch(stack: Stack) -> Iterator[Trap]:

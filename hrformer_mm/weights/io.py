@@ -19,11 +19,12 @@ from .files import DamagedFile, seal, verify, write_whole
 _WRAPPERS = ('state_dict', 'model', 'module')
 
 
-def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
-    """Read a checkpoint's content, with its tensors on the CPU.
+def read_checkpoint(source: Union[str, os.PathLike], map_location: Any = 'cpu') -> Any:
+    """Read a checkpoint's content.
 
     Args:
         source (str | PathLike): A file, a URL (see :func:`fetch`), or what mmengine's file backends read.
+        map_location (Any): The device of its tensors, as for torch.load. Default: 'cpu'.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -35,7 +36,7 @@ def read_checkpoint(source: Union[str, os.PathLike]) -> Any:
     try:
         with get_local_path(local) as path:
             verify(path)
-            return torch.load(path, map_location='cpu', weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True)
     except DamagedFile:
         raise
     except FileNotFoundError:

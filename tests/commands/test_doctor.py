@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from hrformer_mm.cli import main
-from hrformer_mm.commands.doctor import Stack, find_traps
+from hrformer_mm.commands.doctor import MASKS, OPENCV, Stack, _probe, find_traps
 
 GOOD = {'torch': '2.11.0', 'torchvision': '0.26.0', 'numpy': '2.4.6', 'opencv-python': '5.0.0.93', 'mmengine': '0.10.7',
         'mmcv-lite': '2.1.0', 'mmsegmentation': '1.2.2', 'mmpose': '1.3.2', 'mmdet': '3.3.0', 'xtcocotools': '1.14.3',
-        'ftfy': '6', 'regex': '2026', 'setuptools': '80.9.0'}
+        'pycocotools': '2.0.11', 'ftfy': '6', 'regex': '2026', 'setuptools': '80.9.0'}
 
 
 def found(change=(), drop=(), modules=('pkg_resources', ), fails='', **more):
@@ -38,12 +38,27 @@ def test_all_is_well():
     ('ftfy', 'pip install ftfy', dict(drop=['ftfy'])),
     ('mmdet', 'mmdet>=3.3', dict(drop=['mmdet'])),
     ('openxlab', 'uninstall -y openxlab', dict(change={'openxlab': '0.1'})),
-    ('setuptools', 'setuptools>=77,<81', dict(modules=())),
-    ('xtcocotools', '--no-binary xtcocotools', dict(fails='xtcocotools')),
+    ('setuptools', 'setuptools>=77,<82', dict(modules=())),
+    ('xtcocotools', '--only-binary :all: --python-version 3.11', dict(drop=['xtcocotools'])),
+    ('xtcocotools', 'pip install --upgrade pycocotools', dict(fails='xtcocotools')),
+    ('opencv', 'pip install opencv-python', dict(drop=['opencv-python'])),
+    ('opencv', 'pip uninstall -y opencv-python && pip install opencv-python', dict(fails='cv2')),
+    ('onedl', 'pip uninstall -y onedl-mmengine onedl-mmcv && pip install', dict(
+        change={'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6'}, drop=['mmengine', 'mmcv-lite'])),
 ])
 def test_traps(name, cure, how):
     traps = found(**how)
     assert list(traps) == [name] and cure in traps[name]
+
+
+@pytest.mark.parametrize('name', OPENCV)
+def test_any_distribution_of_opencv_will_do(name):
+    assert found(change={name: '5.0.0'}, drop={'opencv-python'} - {name}) == {}
+
+
+def test_mask_functions_are_tried():
+    pytest.importorskip('xtcocotools.coco')
+    assert _probe(MASKS) is None
 
 
 def test_report():

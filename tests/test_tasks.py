@@ -1,0 +1,110 @@
+"""The set-up: which environments are kept, what is installed, and what it says about a Python that it does not know."""
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def tasks(tmp_path, monkeypatch):
+    module = load('tasks', ROOT / 'tasks.py')
+    for name in module.INDEX_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(module, 'SETUP_LOG', tmp_path / 'setup.log')
+    module.use_venv(tmp_path / 'venv')
+    return module
+
+
+@pytest.fixture
+def installed(tasks, monkeypatch):
+    """A venv, and the arguments of every call of uv or pip, which does nothing."""
+    calls = []
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', tasks.VENV], check=True)
+    monkeypatch.setattr(tasks, 'install', lambda *args: calls.append(list(map(str, args))))
+    return calls
+
+
+def test_a_venv_is_kept_while_it_works(tasks, installed, tmp_path):
+    assert tasks.venv_works()
+    tasks.STAMP.write_text(tasks.UNFINISHED)  # killed while packages were written
+    assert not tasks.venv_works()
+    tasks.STAMP.unlink()
+    shutil.copytree(tasks.VENV, tmp_path / 'copy', symlinks=True)
+    tasks.use_venv(tmp_path / 'copy')
+    assert not tasks.venv_works()
+    tasks.use_venv(tmp_path / 'none')
+    assert not tasks.venv_works()
+
+
+def test_a_venv_of_another_python_is_not(tasks, installed):
+    tasks.PYTHON.unlink()
+    tasks.PYTHON.write_text('#!/bin/sh\necho 3 10\n')
+    tasks.PYTHON.chmod(0o755)
+    assert not tasks.venv_works()
+
+
+@pytest.mark.parametrize('status, left', [(1, False), (137, True)])
+def test_only_a_kill_leaves_the_mark(tasks, monkeypatch, status, left):
+    """Where pip or uv ends by itself, the venv is consistent, and the next set-up goes on from there."""
+    tasks.VENV.mkdir()
+
+    def fail(*args):
+        raise tasks.Failure('it failed', status)
+
+    monkeypatch.setattr(tasks, 'run', fail)
+    with pytest.raises(tasks.Failure):
+        tasks.install('a')
+    assert tasks.STAMP.exists() == left
+
+
+def test_the_build_for_the_cpu(tasks, installed, monkeypatch):
+    tasks.install_requirements(cpu=False)
+    assert (tasks.VENV / 'requirements.txt').read_text() in (ROOT / 'requirements.txt').read_text()
+    tasks.install_requirements(cpu=True)
+    lines = (tasks.VENV / 'requirements.txt').read_text().splitlines()
+    assert 'torch==2.11.0+cpu' in lines and 'torchvision==0.26.0+cpu' in lines and 'torchao==0.18.0' in lines
+    assert not [line for line in lines if line.startswith(('nvidia', 'cuda', 'triton'))]
+    assert '--extra-index-url' in installed[1] and '--extra-index-url' not in installed[0]
+    monkeypatch.setenv('PIP_EXTRA_INDEX_URL', 'https://mirror.example/whl/cpu')
+    assert tasks.index_for_cpu()
+    tasks.install_requirements(cpu=True)
+    assert '--extra-index-url' not in installed[2]
+
+
+def test_pip_check(tasks, monkeypatch):
+    """What is expected passes; anything else fails."""
+    lines = ['mmpose 1.3.2 requires chumpy, which is not installed.',
+             'xtcocotools 1.14.3 is not supported on this platform',
+             'xtcocotools 1.14.3 requires cython, which is not installed.']
+    monkeypatch.setattr(tasks, 'run', lambda *args: None)
+    monkeypatch.setattr(tasks.subprocess, 'run', lambda *args, **kwargs: subprocess.CompletedProcess(
+        [], 1, '\n'.join(lines), ''))
+    tasks.check_stack()
+    lines.append('mmdet 3.3.0 requires shapely, which is not installed.')
+    with pytest.raises(tasks.Failure, match='^pip check: mmdet 3.3.0 requires shapely, which is not installed.$'):
+        tasks.check_stack()
+
+
+def test_other_pythons_are_refused(tasks, monkeypatch):
+    monkeypatch.setattr(tasks.sys, 'version_info', (3, 10, 13))
+    with pytest.raises(tasks.Failure, match='for Python 3.11 to 3.14'):
+        tasks.main(['setup'])
+
+
+def test_counts_of_a_test_run():
+    pythons = load('pythons', ROOT / 'tests' / 'pythons.py')
+    assert pythons.counts(['…', '= 1 failed, 800 passed, 2 skipped, 3 errors in 173.03s =']) == '800, 4, 2'
+    assert pythons.counts([]) == '0, 0, 0'
+    assert sys.version_info[1] in pythons.find_pythons()
