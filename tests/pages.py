@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
-PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3.11')
+PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3')
 SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
 
 
@@ -92,7 +92,7 @@ COVERED = {
     'python benchmarks/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',
-    'python -m pytest': 'a test', 'pytest': 'a test', 'python3.11 tasks.py': 'what runs the tests',
+    'python -m pytest': 'a test', 'pytest': 'a test', 'python3 tasks.py': 'what runs the tests',
     'python tasks.py': 'what runs the tests',
 }
 

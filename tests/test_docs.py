@@ -103,7 +103,7 @@ def check_pip(words: list[str]) -> None:
 
 
 CHECKS = {'hrformer-mm': parse, 'mim': check_mim, 'pip': check_pip, 'pytest': check_pytest, 'python': check_python,
-          'python3.11': check_python}
+          'python3': check_python}
 
 
 @pytest.mark.parametrize('page, words', COMMANDS, ids=str)
