@@ -69,7 +69,8 @@ def check_sequence(name: str, value: Any, length: Optional[int] = None) -> tuple
 
 def check_ints(name: str, value: Any, length: Optional[int] = None, lowest: int = 1) -> tuple[int, ...]:
     """A list of integers."""
-    return tuple(check_int(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(check_sequence(name, value, length)))
+    entries = check_sequence(name, value, length)
+    return tuple(check_int(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(entries))
 
 
 def check_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:

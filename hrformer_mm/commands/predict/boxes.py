@@ -55,7 +55,7 @@ class Boxes:
         if detector:
             for file in detector:
                 if not Path(file).is_file():
-                    raise FileNotFoundError(f"there is no file {file}: --detector takes an mmdet config and its weights")
+                    raise FileNotFoundError(f"there is no file {file}: --detector takes an mmdet config and weights")
             from mmdet.apis import DetInferencer
             self.detector = DetInferencer(*detector, device=device, show_progress=False)
 

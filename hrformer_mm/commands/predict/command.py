@@ -19,7 +19,8 @@ from ..common import bar, errors
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True,
               help='Pictures at a time; for poses, boxes.')
 @click.option('--boxes', type=click.Path(), help='For poses: JSON, {"picture.jpg": [[x0, y0, x1, y1], …], …}.')
-@click.option('--detector', nargs=2, metavar='CONFIG WEIGHTS', help='For poses: an mmdet detector, persons its class 0.')
+@click.option('--detector', nargs=2, metavar='CONFIG WEIGHTS',
+              help='For poses: an mmdet detector, persons its class 0.')
 @click.option('--threshold', type=click.FloatRange(0, 1), default=0.3, show_default=True,
               help='Least score of a detection.')
 @click.option('--frames', type=click.IntRange(min=1), help='Of each video or camera, so many at most.')
