@@ -7,7 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import DepthwiseFFN, HRFormerBlock, LocalWindowAttention
-from ..ops import Padding, attention, centred_padding, merge_windows, padding_mask, partition_windows, shift_mask
+from ..ops import (
+    Padding,
+    attention,
+    centred_padding,
+    mask_bias,
+    merge_windows,
+    padding_mask,
+    partition_windows,
+    shift_mask,
+)
 from ..ops.attention import HEAD_MULTIPLE
 from .attention import batched_attention
 from .packed_conv import PackedConv
@@ -95,8 +104,7 @@ class DeployAttention(nn.Module):
             mask = shift_mask(qkv.shape[1:3], self.window_size, self.shift, qkv.device)
         else:
             mask = padding_mask(size, self.window_size, padding, qkv.device)
-        bias = qkv.new_zeros(()) if self.bias is None else self.bias
-        return bias.masked_fill(mask.repeat(qkv.shape[0], 1, 1, 1), float('-inf'))
+        return mask_bias(self.bias, mask, qkv.shape[0], qkv)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
         if q.device.type != 'cpu' or self.implementation == 'sdpa':

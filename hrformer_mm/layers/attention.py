@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..ops import (
     attention,
     centred_padding,
+    mask_bias,
     merge_windows,
     padding_mask,
     partition_windows,
@@ -70,8 +71,7 @@ class WindowAttention(nn.Module):
                                     HEAD_MULTIPLE if implementation == 'sdpa' else 1).unbind(0)
         bias = self.relative_position_bias()
         if mask is not None:
-            bias = q.new_zeros(()) if bias is None else bias
-            bias = bias.masked_fill(mask.repeat(x.shape[0], 1, 1, 1), float('-inf'))
+            bias = mask_bias(bias, mask, x.shape[0], q)
         out = attention(q, k, v, bias, head_size**-0.5, implementation)
         return self.proj(restore(merge_windows(out[..., :head_size], self.window_size, size)).contiguous())
 

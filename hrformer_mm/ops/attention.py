@@ -36,6 +36,22 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: fl
     return torch.cat([F.scaled_dot_product_attention(*part, scale=scale) for part in zip(*parts, biases)])
 
 
+def mask_bias(bias: Optional[Tensor], mask: Tensor, images: int, like: Tensor) -> Tensor:
+    """Add -inf to a bias where keys are masked.
+
+    Args:
+        bias (Tensor, optional): (1, heads, L, L).
+        mask (Tensor): bool, (windows of an image, 1, 1 or L, L); True for keys that are ignored.
+        images (int): The number of images, which share the mask.
+        like (Tensor): Provides the dtype and device if there is no bias.
+
+    Returns:
+        Tensor: (images * windows of an image, heads or 1, L or 1, L).
+    """
+    bias = like.new_zeros(()) if bias is None else bias
+    return bias.masked_fill(mask.repeat(images, 1, 1, 1), float('-inf'))
+
+
 def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
     if q.dtype == torch.float16:  # the sum of a few products exceeds 65504, its largest number
         with torch.autocast(q.device.type, enabled=False):

@@ -17,7 +17,7 @@ from .offsets import DIRECTIONS, predicted_offsets, refine_labels
 class OffsetMetric(BaseMetric):
     """Scores what a SegFix model predicts, and writes it.
 
-    `boundary_IoU` is of the pixels near a boundary, `direction_accuracy` of those that are predicted to be and are, in per
+    `boundary_IoU` is of the pixels near a boundary, `direction_accuracy` of those predicted to be and are, in per
     cent.
 
     Args:

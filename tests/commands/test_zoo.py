@@ -64,7 +64,7 @@ def test_counts_agree_with_what_is_published():
             printed = float(row.paper_operations.split()[0]) * 1e9
             close = abs(row.paper_convention - printed) <= 0.03 * printed
             assert close != (row.name in MISPRINTS) and (close or row.note), row.name
-    assert zoo.markdown(rows) == (ROOT / 'docs/model_zoo.md').read_text(), 'make it anew: hrformer-mm zoo --markdown'
+    assert zoo.markdown(rows) == (ROOT / 'docs/model_zoo.md').read_text(), 'regenerate it: hrformer-mm zoo --markdown'
 
 
 @pytest.mark.slow
