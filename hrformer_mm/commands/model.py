@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from torch import nn
 
+from ..messages import filter_log
 from ..model_index import config_path
 from ..weights import load_weights, read_tensors
 
@@ -27,6 +28,7 @@ def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
         FileNotFoundError: If there is none.
         ValueError: If its model is of another library.
     """
+    filter_log()
     path = config_path(name)
     cfg = Config.fromfile(path)
     if cfg.get('default_scope') not in tasks or 'model' not in cfg:
