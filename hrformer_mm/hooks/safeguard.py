@@ -61,7 +61,7 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the model with its data and the threads with the processors, and restore the random states of the checkpoint."""
+        """Compare model and data, threads and processors, and restore the random states of the checkpoint."""
         warn_of_classes(runner)
         warn_of_threads(runner)
         self.randomness.resume_iterations(runner, self.replay)
