@@ -12,7 +12,7 @@ from .classification import classifier_problems
 from .problem import Problem
 from .segmentation import ignore_problems
 
-_READ = set(inspect.signature(Runner.__init__).parameters)  # the keys that a runner reads
+_READ = tuple(inspect.signature(Runner.__init__).parameters)  # the keys that a runner reads
 
 
 def config_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Problem]:
@@ -52,8 +52,8 @@ def _other_values(cfg: Config, name: str) -> dict[str, Any]:
 
 
 def _values(cfg: Config) -> Iterator[tuple[str, Any]]:
-    for name in cfg:
-        if name in _READ:
+    for name in _READ:
+        if name in cfg:
             yield from _inside(cfg[name], name)
 
 

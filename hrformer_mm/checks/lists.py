@@ -38,7 +38,7 @@ def list_problems(dataset: BaseDataset, most: Optional[int] = None) -> Iterator[
 
 
 def _lines(path: str) -> Iterator[tuple[int, str]]:
-    with open(path, encoding='utf-8', newline=None) as file:
+    with open(path, encoding='utf-8', newline='\n') as file:
         for number, line in enumerate(file, 1):
             yield number, line.strip()
 
@@ -127,7 +127,6 @@ def _blank(where: str) -> Problem:
 def _repeated(where: str, name: str, label: str, number: int, seen: dict[str, tuple[int, str]]) -> Iterator[Problem]:
     first, other = seen.setdefault(name, (number, label))
     if first != number:
-        differs = other != label
+        differs = f', with the label {other} in place of {label}' if other != label else ''
         yield Problem('contradicting labels' if differs else 'duplicate entry', where,
-                      f'was listed before, as entry {first}' + (f', with the label {other} in place of {label}' if differs else ''),
-                      'Remove one of them')
+                      f'was listed before, as entry {first}{differs}', 'Remove one of them')
