@@ -33,6 +33,6 @@ def why_empty(dataset: BaseDataset) -> Optional[str]:
 def missing_folder(folder: Path) -> str:
     """What is there in place of a folder that does not exist."""
     parent = next((parent for parent in folder.parents if parent.is_dir()), None)
-    names = sorted(path.name for path in parent.iterdir())[:8] if parent else []
+    names = sorted(path.name for path in parent.iterdir() if not path.name.startswith('.'))[:8] if parent else []
     return (f'{folder} does not exist' + (f'; {parent.absolute()} holds {", ".join(names) or "nothing"}'
                                           if parent else ''))
