@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import small_trainings
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner.base_loop import BaseLoop
@@ -385,3 +386,11 @@ def test_another_folder(make):
     text, = case.check(('train', ))['unreadable data set']
     assert 'images/train does not exist' in text and 'holds img, labels' in text
     assert 'test_dataloader.dataset.data_root=…' in text
+
+
+@pytest.mark.slow
+def test_the_log_of_a_training_warns_of_masks_of_0_and_255(data, tmp_path):
+    relabel(data / 'custom', lambda labels: labels * 255)
+    small_trainings.train(small_trainings.read_config('custom'), 'custom', data, tmp_path / 'work')
+    log = next((tmp_path / 'work').glob('*/*.log')).read_text()
+    assert re.search(r"WARNING - .*labels/train has no pixel of class 1 'person' in 8 of 8 label maps.*1 for 255", log)
