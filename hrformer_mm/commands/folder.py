@@ -37,7 +37,8 @@ def check_file(name: Name, inputs: Iterable[Name] = ()) -> Path:
         _fail(path, FileNotFoundError(0, f'there is no folder {path.parent}'))
     if not path.exists() or path.is_file():
         _try_to_write(path, path.parent)
-    _check_existing(path, dict(_identities(inputs)))
+    if path.exists():
+        _check_existing(path, dict(_identities(inputs)))
     return path
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
-from .pipeline import Loader, Pipeline, drawable
+from .pipeline import Loader, Pipeline, check_channels, drawable
 
 Loaded = dict[str, Any]
 Result = tuple[dict[str, Any], np.ndarray]
@@ -33,9 +33,8 @@ class Predictor:
     """
 
     def __init__(self, cfg: Config, model: nn.Module) -> None:
-        self.model = model
+        self.cfg, self.model = cfg, model
         self.meta = model.dataset_meta or dataset_meta(cfg)
-        self.channels = cfg.model.get('backbone', {}).get('in_channels', 3)
         self.load, self.pipeline = Loader(cfg), Pipeline(cfg)
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
@@ -53,12 +52,7 @@ class Predictor:
         Raises:
             ValueError: If the picture has not the channels that the model takes.
         """
-        image = loaded['img']
-        channels = image.shape[2] if image.ndim == 3 else 1
-        if channels != self.channels:
-            raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
-                             f'model.backbone.in_channels is {self.channels}: change color_type of the step of '
-                             'test_dataloader.dataset.pipeline that loads images, or the picture')
+        check_channels(loaded, self.cfg)
         return self.pipeline(loaded)
 
 
