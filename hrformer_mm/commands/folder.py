@@ -45,13 +45,13 @@ def check_file(name: Name, inputs: Iterable[Name] = ()) -> Path:
 def _check_existing(path: Path, inputs: dict[Any, Name]) -> None:
     if not path.exists():
         return
-    for identity, _ in _identities([path]):
-        if identity in inputs:
-            raise ValueError(f'{path} would overwrite the input {inputs[identity]}: choose another output')
     try:
         path.open('ab').close()
     except OSError as error:
         _fail(path, error)
+    for identity, _ in _identities([path]):
+        if identity in inputs:
+            raise ValueError(f'{path} would overwrite the input {inputs[identity]}: choose another output')
 
 
 def _identities(paths: Iterable[Name]) -> Iterator[tuple[Any, Name]]:
