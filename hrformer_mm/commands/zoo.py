@@ -10,6 +10,7 @@ import yaml
 
 from ..model_index import read_models
 from .common import bar, errors
+from .folder import check_file
 
 PEERS = Path(__file__).with_name('peers.yml')
 COUNTS = Path(__file__).with_name('counts.json')
@@ -154,7 +155,7 @@ segmentation at 1024x1024.
 @click.command('zoo')
 @click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-@click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
+@click.option('--markdown', 'page', type=click.Path(), is_flag=False, flag_value='docs/model_zoo.md',
               help='Write a page, by default docs/model_zoo.md.')
 @click.option('--count', is_flag=True, help='Count again, and store the figures; takes a minute.')
 @click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
@@ -165,6 +166,8 @@ def command(with_peers: bool, as_json: bool, page: Optional[str], count: bool,
     With --root all configs are counted; otherwise the table shows the figures that are stored with the package.
     """
     with errors():
+        if page:
+            check_file(page)
         models, peers = model_rows(root, count), peer_rows(count) if with_peers or count else []
         if count and not root:
             write_counts([*models, *peers])
