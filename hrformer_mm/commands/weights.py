@@ -1,24 +1,11 @@
 """Released weights: what there is, where it is, and what is in the cache."""
 
-from collections.abc import Iterable
-
 import click
 
 from .. import weights
 from ..model_index import read_models
-from ..weights import Released
 from ..weights.released import SCHEME
 from .common import errors
-
-HEADER = ('name', 'by', 'licence', 'scores', 'fits', 'from')
-
-
-def cells(row: Released) -> tuple[str, ...]:
-    """A row of the table, as text."""
-    fits = ', '.join(row.configs)
-    return (row.name, row.publisher, row.licence, row.scores or '-', f'the backbone of {fits}' if row.part else fits,
-            row.address or row.link)
-
 
 def count_rows() -> str:
     """How many models of the zoo have weights with an address, with a link alone, and none."""
@@ -29,23 +16,24 @@ def count_rows() -> str:
     return f'{sum(kinds.values())} models in the zoo: ' + ', '.join(f'{n} with {kind}' for kind, n in kinds.items())
 
 
-def table(rows: Iterable[Released]) -> str:
-    """Names, publishers and scores as columns of text; where each file is, or is from, on a line of its own."""
+def table() -> str:
+    """Names, publishers and scores of all weights; where each file is, or is from, on a line of its own."""
     lines = []
-    for row in rows:
+    for row in weights.released().values():
         state = f'in the cache: {row.path}' if row.path.is_file() else (
             f'hrformer-mm weights {row.name}, from {row.address}' if row.address else row.next_step)
         lines += [f'{row.name:38} {row.publisher:12} {row.scores}'.rstrip(), f'    {state}']
     return '\n'.join(lines)
 
 
-def markdown(rows: Iterable[Released]) -> str:
-    """Rows as the table of docs/weights.md and docs/model_zoo.md."""
-    lines = [f'| {" | ".join(HEADER)} |', '| --- ' * len(HEADER) + '|']
-    for row in rows:
-        *rest, source = cells(row)
-        lines.append(f'| {" | ".join(rest)} | [{"address" if row.address else "link"}]({source}) |')
-    return '\n'.join(lines)
+def markdown() -> str:
+    """All weights as the table of docs/model_zoo.md and docs/weights.md, and how many models have some."""
+    lines = ['| name | by | licence | scores | fits | from |', '| --- ' * 6 + '|']
+    for row in weights.released().values():
+        fits = f'the backbone of {row.configs[0]}' if row.part else ', '.join(row.configs)
+        source = f'[address]({row.address})' if row.address else f'[link]({row.link}), in a browser'
+        lines.append(f'| `{row.name}` | {row.publisher} | {row.licence} | {row.scores or "-"} | {fits} | {source} |')
+    return '\n'.join([*lines, '', f'{count_rows()}.'])
 
 
 @click.command('weights')
@@ -64,4 +52,4 @@ def command(names: tuple[str, ...], everything: bool) -> None:
     for path in paths:
         click.echo(path)
     if not paths:
-        click.echo(f'{table(weights.released().values())}\n{count_rows()}')
+        click.echo(f'{table()}\n{count_rows()}')

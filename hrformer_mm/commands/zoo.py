@@ -20,7 +20,8 @@ class Row:
     """A model: what is counted on an image of `size`, and what is published.
 
     `paper_convention` are the multiply-adds as the paper counts them. Published are `where` (tables and scripts),
-    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'.
+    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'. `weights`
+    is who has released weights, which `hrformer-mm weights NAME` fetches or finds.
     """
     name: str
     config: str
@@ -35,17 +36,19 @@ class Row:
     scores: str = ''
     origin: str = ''
     note: str = ''
+    weights: str = ''
 
 
 def count_models(root: Optional[str] = None) -> Iterable[Row]:
     """Count every config of the metafiles: those of this package, or of a folder with a model index."""
+    from ..weights import weights_of  # imports torch
     for model in bar(read_models(root), 'configs'):
-        about = model['Metadata']
+        about, released = model['Metadata'], weights_of(model['Name'])
         scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
                                                                  result['Metrics'].items())
                            for result in model.get('Results', ()))
         yield _row(model['Name'], model['Config'], model['Path'], about['Training Data'], None, about.get('Paper', {}),
-                   scores, about.get('Origin', ''), about.get('Note', ''))
+                   scores, about.get('Origin', ''), about.get('Note', ''), released.publisher if released else '')
 
 
 def count_peers() -> Iterable[Row]:
@@ -61,17 +64,17 @@ def count_peers() -> Iterable[Row]:
 
 
 def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
-         scores: str = '', origin: str = '', note: str = '') -> Row:
+         scores: str = '', origin: str = '', note: str = '', weights: str = '') -> Row:
     from .complexity import complexity  # imports torch
     count = complexity(path, size)
     total = count.total
     return Row(name, config, data, count.size, total.parameters, total.everything, count.paper(total),
                str(paper.get('Where', '')), str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores,
-               origin, note)
+               origin, note, weights)
 
 
 HEADER = ('model', 'size', 'parameters', 'published', 'multiply-adds', "paper's convention", 'published', 'where',
-          'score')
+          'score', 'weights by')
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ def cells(row: Row) -> tuple[str, ...]:
     score = f'{row.scores} ({row.origin})' if row.scores else ''
     return (row.name, f'{row.size[0]}x{row.size[1]}', f'{row.parameters:,}', row.paper_parameters,
             f'{row.everything / 1e9:.2f} G', f'{row.paper_convention / 1e9:.2f} G', row.paper_operations, row.where,
-            score)
+            score, row.weights)
 
 
 def table(rows: list[Row]) -> str:
@@ -92,6 +95,7 @@ def table(rows: list[Row]) -> str:
 
 def markdown(rows: list[Row]) -> str:
     """Rows as a page: one table for each data set, the names leading to the configs; then the notes."""
+    from .weights import markdown as weights_page  # imports torch
     page = [PAGE]
     for data in dict.fromkeys(row.data for row in rows):
         page += [f'\n## {data[0].upper()}{data[1:]}\n', f'| {" | ".join(HEADER)} |', '| --- ' * len(HEADER) + '|']
@@ -100,7 +104,7 @@ def markdown(rows: list[Row]) -> str:
                 name, *rest = cells(row)
                 link = name if '::' in row.config else f'[{name}](../{row.config})'
                 page.append(f'| {link} | {" | ".join(rest)} |')
-    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), ''])
+    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), '\n## Weights\n', weights_page(), ''])
 
 
 def _notes(rows: list[Row]) -> list[str]:
