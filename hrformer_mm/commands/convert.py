@@ -18,7 +18,7 @@ from ..models import ClassificationNeck, HRFormer
 from ..models.arch import ARCHS
 from ..ops import square_window
 from ..weights.layouts import TABLE
-from ..weights.released import SCHEME
+from ..weights.names import SCHEME
 from .common import errors
 
 _TASKS = {'decode_head.': 'segmentation', 'neck.0.': 'classification', 'head.fc.': 'classification',

@@ -4,8 +4,9 @@ import click
 
 from .. import weights
 from ..model_index import read_models
-from ..weights.released import SCHEME
+from ..weights.names import SCHEME
 from .common import errors
+
 
 def count_rows() -> str:
     """How many models of the zoo have weights with an address, with a link alone, and none."""
@@ -48,8 +49,5 @@ def command(names: tuple[str, ...], everything: bool) -> None:
         chosen = [weights.find_released(SCHEME + name.removeprefix(SCHEME)) for name in names]
         if everything:
             chosen += [row for row in weights.released().values() if row.address]
-        paths = [row.fetch() for row in chosen]
-    for path in paths:
-        click.echo(path)
-    if not paths:
-        click.echo(f'{table()}\n{count_rows()}')
+        lines = [str(row.fetch()) for row in chosen] or [table(), count_rows()]
+    click.echo('\n'.join(lines))

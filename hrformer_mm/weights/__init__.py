@@ -14,7 +14,7 @@ from .download import fetch
 from .files import TEMPORARY, seal, sha256, verify, write_whole
 from .io import find_tensors, read_checkpoint, read_tensors, write_tensors
 from .layouts import convert_names
-from .released import Released, find_released, locate, released, weights_of
+from .names import Released, find_released, locate, released, weights_of
 
 __all__ = [
     'TEMPORARY', 'Pretrained', 'Released', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit',

@@ -15,7 +15,7 @@ from ..ops import relative_position_index, resize_bias_table, square_window
 from .check import check_fit
 from .io import read_tensors
 from .layouts import INDEX, TABLE, convert_names, rename
-from .released import locate, unknown_name
+from .names import locate, unknown_name
 
 _LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
 

@@ -55,10 +55,10 @@ def fetch(url: str) -> Path:
     address, fragment = urldefrag(url)
     expected = _expected(address, fragment)
     path = cache_path(url)
-    with suppress(FileNotFoundError, DamagedFile):  # without a lock, which a cache that is read-only cannot have
-        return _check(path, expected)
     temporary = path.with_name(TEMPORARY + path.name)
     try:
+        with suppress(FileNotFoundError, DamagedFile):  # without a lock, which a cache that is read-only cannot have
+            return _check(path, expected)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
             with suppress(FileNotFoundError, DamagedFile):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .. import safe_globals  # noqa: F401  (of mmengine's own checkpoints)
 from .files import UNSEALED, DamagedFile, is_safetensors, seal, seal_safetensors, verify, write_whole
-from .released import locate, unknown_name
+from .names import locate, unknown_name
 
 _WRAPPERS = ('state_dict', 'model', 'module')
 

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.runner import checkpoint as host
 
 from .io import read_checkpoint
-from .released import SCHEME
+from .names import SCHEME
 
 _CATALOGUES = {'torchvision': host.get_torchvision_models, 'modelzoo': host.get_torchvision_models,
                'open-mmlab': host.get_external_models, 'openmmlab': host.get_external_models,
