@@ -104,7 +104,7 @@ def markdown(rows: list[Row]) -> str:
                 name, *rest = cells(row)
                 link = name if '::' in row.config else f'[{name}](../{row.config})'
                 page.append(f'| {link} | {" | ".join(rest)} |')
-    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), '\n## Weights\n', weights_page(), ''])
+    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), WEIGHTS, weights_page(), ''])
 
 
 def _notes(rows: list[Row]) -> list[str]:
@@ -117,7 +117,8 @@ Made by `hrformer-mm zoo --markdown`. Parameters and multiply-adds of one image 
 scores are of the origin that they state, and nothing that is published was reproduced here. "Paper's convention" is
 convolutions and projections alone for poses (table 3), and the authors' counter for the rest (tables 5 and 6): it pads
 maps before the projections, and counts batch norm (4 for each element), softmax (5), ReLU and additions; for
-segmentation at 1024x1024.
+segmentation at 1024x1024. Training of S and B for segmentation and poses starts from ImageNet weights. Weights by others
+than the authors have scores of their own, which are [below](#weights).
 
     mim train mmseg configs/ocr_hrformer-b_cityscapes.py                        # likewise mmpose, mmpretrain, mmdet
     mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth          # one scale
@@ -125,6 +126,13 @@ segmentation at 1024x1024.
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth     # on the detections of AP 56.4
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth \\
         --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations'''
+
+
+WEIGHTS = '''
+## Weights
+
+Untried: none of these files could be downloaded here. [How to use them](weights.md).
+'''
 
 
 @click.command('zoo')
