@@ -29,7 +29,7 @@ ALLOWED = {
     'segfix': {'arguments', 'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights', 'models', 'deploy'},
     'data': set(),
-    'commands': {'checks', 'safe_globals', 'registry', 'ops', 'layers', 'weights', 'models', 'deploy',
+    'commands': {'__init__', 'checks', 'safe_globals', 'registry', 'ops', 'layers', 'weights', 'models', 'deploy',
                  'segfix', 'data', 'model_index'},
     'cli': {'__init__', 'commands'},
     '__main__': {'cli'},
