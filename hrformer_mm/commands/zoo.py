@@ -117,8 +117,8 @@ Made by `hrformer-mm zoo --markdown`. Parameters and multiply-adds of one image 
 scores are of the origin that they state, and nothing that is published was reproduced here. "Paper's convention" is
 convolutions and projections alone for poses (table 3), and the authors' counter for the rest (tables 5 and 6): it pads
 maps before the projections, and counts batch norm (4 for each element), softmax (5), ReLU and additions; for
-segmentation at 1024x1024. Training of S and B for segmentation and poses starts from ImageNet weights. OpenMMLab's weights
-have scores of their own, which are [below](#weights).
+segmentation at 1024x1024. Training of S and B for segmentation and poses starts from ImageNet weights. OpenMMLab's
+weights have scores of their own, which are [below](#weights).
 
     mim train mmseg configs/ocr_hrformer-b_cityscapes.py                        # likewise mmpose, mmpretrain, mmdet
     mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth          # one scale

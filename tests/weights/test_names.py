@@ -103,7 +103,7 @@ def test_a_file_of_the_name_precedes(server, tmp_path, monkeypatch):
     assert read_tensors(POSE).keys() == {'a'} and read_tensors(SCHEME + POSE).keys() != {'a'}
 
 
-BROKEN = dict(short='of .* bytes came', chunked='was not fetched .IncompleteRead', error='was not fetched .HTTP Error 503',
+BROKEN = dict(short='of .* bytes came', chunked='was not fetched .IncompleteRead', error='not fetched .HTTP Error 503',
               html='was not used: it is a web page')
 
 
