@@ -9,8 +9,10 @@ import click
 import yaml
 
 from ..model_index import read_models
+from ..released import weights_of
 from .common import bar, errors
 from .folder import check_file
+from .weights import markdown as weights_page
 
 PEERS = Path(__file__).with_name('peers.yml')
 COUNTS = Path(__file__).with_name('counts.json')
@@ -21,7 +23,8 @@ class Row:
     """A model: what is counted on an image of `size`, and what is published.
 
     `paper_convention` are the multiply-adds as the paper counts them. Published are `where` (tables and scripts),
-    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'.
+    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'. `weights`
+    is who has released weights, which `hrformer-mm weights NAME` fetches or finds.
     """
     name: str
     config: str
@@ -36,6 +39,7 @@ class Row:
     scores: str = ''
     origin: str = ''
     note: str = ''
+    weights: str = ''
 
     @property
     def figures(self) -> list[int]:
@@ -57,8 +61,10 @@ def model_rows(root: Optional[str] = None, count: bool = False) -> list[Row]:
         scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
                                                                  result['Metrics'].items())
                            for result in model.get('Results', ()))
+        weights = weights_of(model['Name'])
         rows.append(_row(model['Name'], model['Config'], model['Path'], about['Training Data'], None,
-                         about.get('Paper', {}), known, scores, about.get('Origin', ''), about.get('Note', '')))
+                         about.get('Paper', {}), known, scores, about.get('Origin', ''), about.get('Note', ''),
+                         weights.publisher if weights else ''))
     return rows
 
 
@@ -87,10 +93,10 @@ def write_counts(rows: list[Row]) -> None:
 
 
 def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
-         known: dict[str, list[int]], scores: str = '', origin: str = '', note: str = '') -> Row:
+         known: dict[str, list[int]], scores: str = '', origin: str = '', note: str = '', weights: str = '') -> Row:
     height, width, *figures = known[config] if config in known else _count(path, size)
     return Row(name, config, data, (height, width), *figures, str(paper.get('Where', '')),
-               str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores, origin, note)
+               str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores, origin, note, weights)
 
 
 def _count(path: str, size: Optional[list[int]]) -> list[int]:
@@ -100,7 +106,7 @@ def _count(path: str, size: Optional[list[int]]) -> list[int]:
 
 
 HEADER = ('model', 'size', 'parameters', 'published', 'multiply-adds', "paper's convention", 'published', 'where',
-          'score')
+          'score', 'weights by')
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ def cells(row: Row) -> tuple[str, ...]:
     score = f'{row.scores} ({row.origin})' if row.scores else ''
     return (row.name, f'{row.size[0]}x{row.size[1]}', f'{row.parameters:,}', row.paper_parameters,
             f'{row.everything / 1e9:.2f} G', f'{row.paper_convention / 1e9:.2f} G', row.paper_operations, row.where,
-            score)
+            score, row.weights)
 
 
 def table(rows: list[Row]) -> str:
@@ -129,7 +135,7 @@ def markdown(rows: list[Row]) -> str:
                 name, *rest = cells(row)
                 link = name if '::' in row.config else f'[{name}](../{row.config})'
                 page.append(f'| {link} | {" | ".join(rest)} |')
-    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), ''])
+    return '\n'.join([*page, '\n## Notes\n', *_notes(rows), WEIGHTS, weights_page(), ''])
 
 
 def _notes(rows: list[Row]) -> list[str]:
@@ -142,7 +148,8 @@ Made by `hrformer-mm zoo --markdown`. Parameters and multiply-adds of one image 
 scores are of the origin that they state, and nothing that is published was reproduced here. "Paper's convention" is
 convolutions and projections alone for poses (table 3), and the authors' counter for the rest (tables 5 and 6): it pads
 maps before the projections, and counts batch norm (4 for each element), softmax (5), ReLU and additions; for
-segmentation at 1024x1024.
+segmentation at 1024x1024. Training of S and B for segmentation and poses starts from ImageNet weights. OpenMMLab's
+weights have scores of their own, which are [below](#weights).
 
     mim train mmseg configs/ocr_hrformer-b_cityscapes.py                        # likewise mmpose, mmpretrain, mmdet
     mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth          # one scale
@@ -150,6 +157,13 @@ segmentation at 1024x1024.
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth     # on the detections of AP 56.4
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth \\
         --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations'''
+
+
+WEIGHTS = '''
+## Weights
+
+Untried: none of these files could be downloaded here. [How to use them](weights.md).
+'''
 
 
 @click.command('zoo')
