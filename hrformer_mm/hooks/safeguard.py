@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ..registry import HOOKS
 from .datasets import check_loops, report_skipped, warn_of_classes
+from .evaluation import check_evaluation
 from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_weights
 from .randomness import Randomness
@@ -53,6 +54,7 @@ class Safeguard(Hook):
         if checkpoint is not None and runner._resume:
             self.randomness.prepare_resume(runner, checkpoint)
         check_loops(runner)
+        check_evaluation(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Adapt the weights to the model, check that they fit, and drop the text that mmengine would run."""

@@ -66,7 +66,7 @@ def test_good_data(start, name):
     ('ade', on(ADE_LABELS, label(151)), '00000002.png has label 151, but its 150 classes are 1 to 150'),
     ('coco', lambda root: shutil.rmtree(root / 'annotations'), 'person_keypoints_train2017.json.*not exist.*data_root'),
     ('coco', on(PERSONS, rewrite(lambda content: content.update(annotations=[]))), 'train2017.*has no samples'),
-    ('coco', on(PERSONS, faults.first('annotations', bbox=None)), 'train2017.json.* cannot be read: .*NoneType'),
+    ('coco', on(PERSONS, faults.first('annotations', bbox=None)), 'train2017.json.* cannot be read: .*annotation 11 of 0+1.jpg with bbox null'),
     ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
     ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),

@@ -7,7 +7,7 @@ import small_trainings
 from mmengine.config import Config
 
 from hrformer_mm.checks import CheckedPipeline, DataError, reading
-from hrformer_mm.checks.coco import FATAL
+from hrformer_mm.checks.problem import FATAL
 
 LAYOUTS = ('custom', 'coco', 'imagenet')
 

@@ -50,7 +50,10 @@ def run(pristine, data):
         options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
         if layout == 'coco' and config is None:
             boxes = str(data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
-            options.update({f'{split}_dataloader.dataset.bbox_file': boxes for split in splits if split != 'train'})
+            ann_file = str(data / 'coco/annotations/person_keypoints_val2017.json')
+            for split in set(splits) - {'train'}:
+                options = {f'{split}_dataloader.dataset.bbox_file': boxes, f'{split}_evaluator.ann_file': ann_file,
+                           **options}
         return check_data(str(pristine / f'{config or layout}.py'), splits, options=options, **kwargs)
 
     return run

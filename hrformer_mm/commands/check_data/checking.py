@@ -12,7 +12,10 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
-from ...checks.coco import Sizes, coco_problems, read_coco, unlabelled
+from ...checks.coco import Sizes, entries, grouped, read_coco, unlabelled
+from ...checks.evaluators import find_metrics, is_same, metric_problems
+from ...checks.keypoints import count_problems, head_problems, metainfo_problems
+from ...checks.reading import annotation_problems
 from ...model_index import config_path
 from .folders import empty_classes, unread
 from .sources import build_unread, find_datasets
@@ -47,7 +50,10 @@ class Report:
 
     def counts(self) -> Counter:
         """How many problems there are of each kind."""
-        return Counter(problem.kind for problem in self.problems)
+        counts: Counter = Counter()
+        for problem in self.problems:
+            counts[problem.kind] += problem.count
+        return counts
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), 'counts': dict(self.counts())}
@@ -72,34 +78,59 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
     """
     cfg = Config.fromfile(config_path(config))
     cfg.merge_from_dict(options or {})
-    checked = []
+    checked, built, model = [], [], cfg.get('model') or {}
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, describe(dataset))
-            _check(dataset, result, head_classes(cfg.get('model') or {}), limit, progress or (lambda items, _: items))
+            content = read_coco(dataset.ann_file)
+            _check(dataset, content, result, head_classes(model), limit, progress or (lambda items, _: items))
+            result.problems += head_problems(model, dataset)
             checked.append(result)
+            built.append((dataset, content))
+    _check_metrics(cfg, checked, built)
     return Report(config, checked)
 
 
-def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit: Optional[int],
-           progress: Progress) -> None:
-    content = read_coco(dataset.ann_file)
+def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, Optional[dict]]]) -> None:
+    """Add the problems of the metrics' own files to those of the data sets that they evaluate."""
+    done: list[Any] = []
+    for split in ('val', 'test'):
+        chosen = [index for index, result in enumerate(checked) if split in result.splits.split(', ')]
+        evaluator = cfg.get(f'{split}_evaluator')
+        if not chosen or not evaluator or (chosen, evaluator) in done:
+            continue
+        done.append((chosen, evaluator))
+        problems = checked[chosen[0]].problems
+        for metric in find_metrics(evaluator, f'{split}_evaluator'):
+            metric.content = next((content for dataset, content in map(built.__getitem__, chosen)
+                                   if is_same(metric.path or dataset.ann_file, dataset.ann_file)), None)
+            found = grouped(metric_problems(metric, [built[index][0] for index in chosen]))
+            problems += [problem for problem in found if problem not in problems]
+
+
+def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, classes: Optional[int],
+           limit: Optional[int], progress: Progress) -> None:
+    result.problems += metainfo_problems(dataset)
     if content:
-        result.problems += coco_problems(content, dataset.ann_file)
+        result.problems += grouped(annotation_problems(content, dataset))
         result.files += 1
         without = unlabelled(content)
         if without:
-            result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no '
-                                'keypoints: poses are not trained on them')
+            total = len(entries(content, 'annotations'))
+            result.notes.append(f'{without} of {total} annotations say that they have no keypoints: poses are not '
+                                'trained on them')
     result.problems += empty_classes(dataset)
     try:
         read_data_set(dataset)
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
-        result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
+        if not any(str(problem) in str(error) for problem in result.problems):  # the reason, which is named already
+            result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
         return
+    if content:
+        result.problems += count_problems(content, dataset)
     dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True)
     result.samples = len(dataset)
     samples = _choose(dataset, limit)
