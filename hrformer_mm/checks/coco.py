@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from .fields import PARTS, are_numbers, field_problems, is_number, show
+from .fields import PARTS, are_numbers, field_problems, is_number, show, where
 from .files import is_local
 from .problem import Problem
 
@@ -98,11 +98,17 @@ def images_by_id(content: Mapping[str, Any]) -> dict[Any, dict[str, Any]]:
     return {image['id']: image for image in entries(content, 'images') if _is_key(image.get('id'))}
 
 
-def coco_problems(content: dict[str, Any], path: str) -> Iterator[Problem]:
-    """All that is wrong in what :func:`read_coco` gave."""
+def coco_problems(content: dict[str, Any], path: str, count: Optional[int] = None) -> Iterator[Problem]:
+    """All that is wrong in what :func:`read_coco` gave.
+
+    Args:
+        content (dict): The content.
+        path (str): The file.
+        count (int, optional): The number of keypoints that each annotation must have. Default: that of its category.
+    """
     yield from field_problems(content, path)
     images: dict[Any, dict] = {}
-    for image in entries(content, 'images'):
+    for index, image in enumerate(entries(content, 'images')):
         name, number = image.get('file_name'), image.get('id')
         if not _is_key(number):
             continue
@@ -111,26 +117,32 @@ def coco_problems(content: dict[str, Any], path: str) -> Iterator[Problem]:
             yield Problem('duplicate image id', path, f'has image id {number} twice, of {other} and {name}',
                           "Give each image an id of its own: annotations of the one are taken for the other's")
         elif _size(image) is None:
-            yield Problem('image size', path, f'has image {number} ({name}) with width {show(image.get("width"))} and '
-                          f'height {show(image.get("height"))}', 'Write the width and height of the file')
+            sides = [f'with {side} {show(image[side])}' if side in image else f'without {side}'
+                     for side in ('height', 'width')]
+            yield Problem('image size', path, f'has {where("images", index, image)} {" and ".join(sides)}',
+                          'Write the width and height of the file, in pixels')
         images[number] = image
     annotations = [annotation for annotation in entries(content, 'annotations') if _is_key(annotation.get('image_id'))]
     numbers = Counter(number for annotation in annotations if _is_key(number := annotation.get('id')))
-    for number, count in numbers.items():
-        if count > 1:
-            yield Problem('duplicate annotation id', path, f'has annotation id {number} {count} times',
+    for number, times in numbers.items():
+        if times > 1:
+            yield Problem('duplicate annotation id', path, f'has annotation id {number} {times} times',
                           'Give each annotation an id of its own: the last one is read in place of the others')
     keypoints = {category['id']: len(names) if isinstance(names := category.get('keypoints'), list) else 0
                  for category in entries(content, 'categories') if _is_key(category.get('id'))}
     for annotation in annotations:
-        for kind, what, remedy in _annotation_problems(annotation, images, keypoints):
+        for kind, what, remedy in _annotation_problems(annotation, images, keypoints, count):
             yield Problem(kind, path, f'has {_name(annotation, images)} {what}', remedy)
 
 
-def grouped(problems: Iterable[Problem], most: int = 5) -> Iterator[Problem]:
+def grouped(problems: Iterable[Problem], most: int = 3) -> Iterator[Problem]:
     """The first `most` problems of each kind, and one problem that counts the others of that kind."""
     counts: Counter = Counter()
+    seen = set()
     for problem in problems:
+        if (problem.path, problem.what) in seen:
+            continue
+        seen.add((problem.path, problem.what))
         counts[problem.kind] += 1
         last = problem
         if counts[problem.kind] <= most:
@@ -163,7 +175,7 @@ def _name(annotation: dict[str, Any], images: dict[Any, dict]) -> str:
 
 
 def _annotation_problems(annotation: dict[str, Any], images: dict[Any, dict],
-                         keypoints: dict[Any, int]) -> Iterator[_Fault]:
+                         keypoints: dict[Any, int], count: Optional[int]) -> Iterator[_Fault]:
     number, category = annotation['image_id'], annotation.get('category_id')
     if number not in images:
         yield ('unknown image', f'with image_id {show(number)}, which it does not list',
@@ -174,9 +186,10 @@ def _annotation_problems(annotation: dict[str, Any], images: dict[Any, dict],
                'List the category, or correct the annotation')
     height, width = _size(images[number]) or (math.inf, math.inf)
     yield from _box_problems(annotation, (width, height))
-    expected = keypoints.get(category, 0) if _is_key(category) else 0
+    expected = count or (keypoints.get(category, 0) if _is_key(category) else 0)
     if not annotation.get('iscrowd') and (expected or annotation.get('keypoints', []) != []):
-        yield from _keypoint_problems(annotation, expected, (width, height))
+        owner = 'the metainfo of the data set' if count else 'its category'
+        yield from _keypoint_problems(annotation, expected, owner, (width, height))
     if any(key in annotation for key in PARTS):
         yield from _part_problems(annotation)
 
@@ -195,7 +208,8 @@ def _box_problems(annotation: dict[str, Any], size: tuple[float, float]) -> Iter
                'Correct the box; if many do so, the images have been resized since they were annotated')
 
 
-def _keypoint_problems(annotation: dict[str, Any], expected: int, size: tuple[float, float]) -> Iterator[_Fault]:
+def _keypoint_problems(annotation: dict[str, Any], expected: int, owner: str,
+                       size: tuple[float, float]) -> Iterator[_Fault]:
     found = annotation.get('keypoints')
     if found == [] or 'keypoints' not in annotation:
         yield ('no keypoints', 'without keypoints', 'Label its keypoints; for a person of whom none is seen write '
@@ -206,9 +220,10 @@ def _keypoint_problems(annotation: dict[str, Any], expected: int, size: tuple[fl
                'Keypoints are a list of numbers: x, y and visibility of each, 0, 0, 0 where one is not labelled')
         return
     if len(found) % 3 or (expected and len(found) != 3 * expected):
-        yield ('keypoint count', f'with {len(found)} numbers of keypoints' +
-               (f', but its category has {expected} keypoints' if expected else ''),
-               f'Write {3 * expected or "three times as many"} numbers: x, y and visibility of each')
+        yield ('number of keypoints', f'with {len(found)} numbers in keypoints ({len(found) / 3:g} keypoints)' +
+               (f', but {owner} has {expected} keypoints' if expected else ''),
+               'Write x, y and visibility of each keypoint, or describe the keypoints that there are: metainfo=dict('
+               "from_file='my_keypoints.py') of the data set")
         return
     strange = set(found[2::3]) - {0, 1, 2}
     if strange:

@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset
 from .coco import broken, coco_problems, entries, images_by_id, read_coco
 from .fields import are_numbers, is_number, lacking, show, where
 from .files import is_local
+from .keypoints import keypoints_in_file
 from .problem import Problem
 
 _LARGEST, _SMALLEST = 2.0, 1e-3  # of an area, in areas of the box: COCO's are those of the person in it
@@ -77,7 +78,7 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
                 yield replace(reason, kind='evaluator file', what=f'({metric.key}.ann_file) {reason.what}')
             return
     if not own:
-        yield from coco_problems(content, path)
+        yield from coco_problems(content, path, keypoints_in_file(datasets[0]))
         yield from _other_file(metric, content, path, datasets)
     if not metric.needs_labels:
         return
@@ -89,9 +90,9 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
     poses = next((dataset for dataset in datasets if dataset.metainfo.get('num_keypoints')), None)
     if 'Coco' in metric.kind and 'Panoptic' not in metric.kind or 'PoseTrack' in metric.kind:
         if metric.settings.get('use_area', True):
-            yield from area_problems(content, path, metric.key if poses else None)
-        if poses:
-            yield from _sigma_problems(metric, content, path, poses)
+            yield from area_problems(content, path, metric.key if poses is not None else None)
+        if poses is not None:
+            yield from _sigma_problems(metric, poses)
         else:  # pycocotools reads it of each
             yield from filter(None, [lacking(content, path, 'iscrowd')])
 
@@ -189,7 +190,7 @@ def _differences(metric: Metric, theirs: dict[str, Any], path: str, own_path: st
     if more and whole:
         yield problem('other images', f'it has {len(more)} annotated images more, with id {_first(more)}, '
                       'which would count as missed')
-    if not own_boxes:  # e.g. of a test without labels
+    if not own_boxes or not other_boxes:  # e.g. of a test without labels
         return
     total = sum(len(other_boxes.get(number, ())) for number in shared)
     count = sum(len(own_boxes.get(number, ())) for number in shared)
@@ -220,8 +221,8 @@ def _picture(image: Mapping[str, Any]) -> str:
     return f'{image.get("file_name")} of {image.get("width")}x{image.get("height")}'
 
 
-def _sigma_problems(metric: Metric, content: Mapping[str, Any], path: str, dataset: BaseDataset) -> Iterator[Problem]:
-    """OKS needs one sigma for each keypoint of the file."""
+def _sigma_problems(metric: Metric, dataset: BaseDataset) -> Iterator[Problem]:
+    """OKS needs one sigma for each keypoint."""
     if metric.settings.get('gt_converter') or metric.settings.get('pred_converter'):
         return
     count, sigmas = dataset.metainfo['num_keypoints'], len(dataset.metainfo['sigmas'])
@@ -229,15 +230,6 @@ def _sigma_problems(metric: Metric, content: Mapping[str, Any], path: str, datas
         yield Problem('sigmas', f'metainfo of {type(dataset).__name__}', f'has 0 sigmas for {count} keypoints, but '
                       f'{metric.key} ({metric.kind}) needs them', f'Write {count} sigmas, for example 0.05 each, or '
                       "take a metric without them: dict(type='PCKAccuracy')")
-    if 'whole' in dataset.metainfo['dataset_name']:  # it has keypoints in several fields
-        return
-    for index, annotation in enumerate(content['annotations']):
-        points = annotation.get('keypoints') if isinstance(annotation, dict) else None
-        if points and are_numbers(points) and len(points) != 3 * count:
-            yield Problem('number of keypoints', path, f'has {where("annotations", index, annotation)} with '
-                          f'{len(points) // 3} keypoints, but the metainfo of {type(dataset).__name__} has {count}',
-                          'Evaluate on a file with the keypoints of the metainfo')
-            return
 
 
 def _first(numbers: list) -> str:

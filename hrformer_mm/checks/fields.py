@@ -60,7 +60,7 @@ FIELDS = dict(
         Field('id', _is_id, _ID, True),
         Field('image_id', _is_id, _ID, True),
         Field('category_id', _is_id, _ID, True),
-        Field('area', is_number, 'a number, in square pixels'),
+        Field('area', is_number, "a number, in square pixels, or set use_area=False of mmpose's metric"),
         Field('iscrowd', _is_flag, '0 or 1'),
         Field('num_keypoints', _is_count, 'a whole number'),
         Field('segmentation', lambda value: isinstance(value, (list, dict)), 'a list of polygons or an RLE'),
@@ -117,19 +117,20 @@ def lacking(content: Mapping[str, Any], path: str, key: Any) -> Optional[Problem
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if isinstance(entry, dict) and key not in entry and key in _KNOWN[name]:
                 count = sum(isinstance(other, dict) and key not in other for other in entries)
-                return Problem(f'{name}.{key}', path, f'has {where(name, index, entry)} without {key}, and '
-                               f'{count - 1} more', f'Write {key}, which its reader needs')
+                return Problem(f'{name}.{key}', path, f'has {where(name, index, entry)} without {key}',
+                               f'Write {key}, which its reader needs' + (f'; {count} lack it' if count > 1 else ''),
+                               count)
     return None
 
 
-def where(name: str, index: int, entry: Mapping[str, Any]) -> str:
-    """An entry's position, and what else tells it from others."""
-    known = [f'{key} {show(entry[key])}' for key in ('id', 'image_id', 'file_name') if key in entry]
+def where(name: str, index: int, entry: Mapping[str, Any], without: str = '') -> str:
+    """An entry's position, and what else tells it from others, but for one key."""
+    known = [f'{key} {show(entry[key])}' for key in ('id', 'image_id', 'file_name') if key in entry and key != without]
     return f'{name}[{index}]' + (f' ({", ".join(known)})' if known else '')
 
 
 def _problem(path: str, name: str, index: int, entry: Mapping[str, Any], field: Field, what: str) -> Problem:
-    return Problem(f'{name}.{field.key}', path, f'has {where(name, index, entry)} {what}',
+    return Problem(f'{name}.{field.key}', path, f'has {where(name, index, entry, field.key)} {what}',
                    f'Make {field.key} {field.expected}')
 
 

@@ -28,6 +28,8 @@ def raw_metainfo_problem(metainfo: Mapping[str, Any]) -> Optional[str]:
     for number, point in metainfo['keypoint_info'].items():
         if not isinstance(point, Mapping) or not isinstance(point.get('name'), str):
             return f'keypoint_info[{number!r}] is {point!r}. Make it a dict with the name of the keypoint'
+        if point['name'] in names:
+            return f'keypoint_info[{number!r}] has the name {point["name"]!r} of another one. Give it a name of its own'
         names.append(point['name'])
     for number, point in metainfo['keypoint_info'].items():
         if point.get('swap', '') not in ('', *names):
@@ -75,7 +77,8 @@ def metainfo_problems(dataset: BaseDataset) -> Iterator[Problem]:
             yield Problem(key if used else f'unused {key}', where, f'has {values.size} {key}, but {count} keypoints in '
                           'keypoint_info', f'Write {count} {key}, one for each keypoint')
         elif not (np.isfinite(values).all() and (values > 0 if lowest else values >= 0).all()):
-            yield Problem(key, where, f'has {key} {show(values.tolist())}',
+            at = int(np.argmin(np.isfinite(values) & (values > 0 if lowest else values >= 0)))
+            yield Problem(key, where, f'has {values[at]:g} in {key}[{at}]',
                           f'Write finite numbers {lowest or "of 0 or more"}')
 
 
@@ -107,24 +110,30 @@ def head_problems(model: Mapping[str, Any], dataset: BaseDataset) -> Iterator[Pr
             found.append((f'{key}.decoder.decode_keypoint_order', len(codec['decode_keypoint_order']), count))
     for name, value, expected in found:
         if value != expected:
+            parts = ', of 3 channels each (heatmap_type)' if expected > count else ''
             yield Problem('number of keypoints', name, f'is {value}, but the keypoints of the metainfo of '
-                          f'{type(dataset).__name__} are {count}',
-                          f'Set {name} to {expected}, or the metainfo of the data that you have (metainfo=dict('
-                          "from_file='my_keypoints.py') of the data set)")
+                          f'{type(dataset).__name__} are {count}{parts}', f'Set {name} to {expected}, or describe the '
+                          "keypoints that there are: metainfo=dict(from_file='my_keypoints.py') of the data set")
+
+
+def keypoints_in_file(dataset: BaseDataset) -> Optional[int]:
+    """The number of keypoints in `keypoints` of each annotation, for data sets that read no other field."""
+    reader = getattr(type(dataset), 'parse_data_info', None)
+    plain = getattr(reader, '__qualname__', '').startswith('BaseCocoStyleDataset.')
+    return dataset.metainfo.get('num_keypoints') if plain else None
 
 
 def count_problems(content: Mapping[str, Any], dataset: BaseDataset) -> Iterator[Problem]:
-    """An annotation file with another number, or another order, of keypoints than the metainfo of its data set."""
+    """A data set that was read with another number, or another order, of keypoints than its metainfo has."""
     expected, names = dataset.metainfo.get('num_keypoints'), dataset.metainfo.get('keypoint_id2name')
     if not expected or not names:
         return
-    found = None
-    if len(dataset) and not getattr(dataset, 'bbox_file', None):
+    if keypoints_in_file(dataset) is None and len(dataset) and not getattr(dataset, 'bbox_file', None):
         found = np.asarray(dataset.get_data_info(0).get('keypoints', ())).shape[-2:-1]
-    if found and found[0] != expected:
-        yield Problem('number of keypoints', str(dataset.ann_file), f'has {found[0]} keypoints in an annotation, but '
-                      f'the metainfo of {type(dataset).__name__} has {expected}', 'Give the data set a metainfo of '
-                      f"{found[0]} keypoints (metainfo=dict(from_file='my_keypoints.py')), or take its own file")
+        if found and found[0] != expected:
+            yield Problem('number of keypoints', str(dataset.ann_file), f'has {found[0]} keypoints in an annotation, '
+                          f'but the metainfo of {type(dataset).__name__} has {expected}',
+                          "Describe the keypoints that there are: metainfo=dict(from_file='my_keypoints.py')")
     for category in entries(content, 'categories'):
         listed, wanted = category.get('keypoints'), list(names.values())
         if isinstance(listed, list) and listed != wanted and sorted(map(str, listed)) == sorted(wanted):

@@ -18,7 +18,7 @@ from .coco import Sizes, broken, coco_problems, read_coco
 from .detections import detection_problems
 from .evaluators import area_problems
 from .fields import field_problems, lacking
-from .keypoints import count_problems, metainfo_problems, raw_metainfo_problem
+from .keypoints import count_problems, keypoints_in_file, metainfo_problems, raw_metainfo_problem
 from .pipeline import CheckedPipeline
 from .problem import FATAL, DataError, Problem
 
@@ -75,7 +75,7 @@ def check_start(dataset: BaseDataset) -> bool:
 
 def annotation_problems(content: dict[str, Any], dataset: BaseDataset) -> Iterator[Problem]:
     """All that is wrong in the annotation file of a data set, and in its file of detected boxes."""
-    yield from coco_problems(content, dataset.ann_file)
+    yield from coco_problems(content, dataset.ann_file, keypoints_in_file(dataset))
     yield from detection_problems(getattr(dataset, 'bbox_file', None), content, dataset.ann_file)
     if any(base.__module__.startswith('mmdet.') for base in type(dataset).__mro__) and content.get('annotations'):
         # It leaves out those whose area is not above 0.
@@ -122,21 +122,22 @@ def unreadable(dataset: BaseDataset, error: Exception) -> DataError:
         reason = f'it has no samples. Are these folders and files the right ones, and not empty? {LAYOUTS}.'
     else:
         reason = f'{error}. Set the folder of the data with data_root (--cfg-options …dataset.data_root=…); {LAYOUTS}.'
-    return DataError(f'{describe(dataset)} cannot be read: {reason}')
+    return DataError(f'{describe(dataset)} cannot be read: {reason}', problem)
 
 
 def _culprit(dataset: BaseDataset, error: Exception) -> Optional[Problem]:
     """The entry of a data set's files that made its reader raise `error`, as far as it can be told."""
     content = read_coco(dataset.ann_file)
-    if not content or not isinstance(error, (AttributeError, LookupError, TypeError, ValueError)):
+    if not content or not isinstance(
+            error, (AssertionError, AttributeError, LookupError, TypeError, ValueError)):
         return None
     detections = list(detection_problems(getattr(dataset, 'bbox_file', None), content, dataset.ann_file))
     if detections:
         return next((problem for problem in detections if problem.kind in FATAL), detections[0])
     found = lacking(content, dataset.ann_file, error.args[0]) if isinstance(error, KeyError) else None
-    reasons = ('bad box', 'bad keypoints', 'keypoint count', 'image size')
+    reasons = ('bad box', 'bad keypoints', 'number of keypoints', 'image size')
     return found or next(field_problems(content, dataset.ann_file), None) or next(
-        (problem for problem in coco_problems(content, dataset.ann_file) if problem.kind in reasons), None)
+        (problem for problem in annotation_problems(content, dataset) if problem.kind in reasons), None)
 
 
 def explain(error: Exception) -> Optional[DataError]:
@@ -150,7 +151,7 @@ def explain(error: Exception) -> Optional[DataError]:
         if frame.f_code.co_name == 'parse_pose_metainfo':
             metainfo, where = values['metainfo'], values.get('cfg_file', 'dataset_info')
             reason = None if 'from_file' in metainfo else raw_metainfo_problem(metainfo)
-            found = DataError(f'metainfo ({where}) cannot be read: {reason or error}.')
+            found = DataError(f'metainfo ({where}) cannot be read: {reason or error}'.rstrip('.') + '.')
         elif frame.f_code.co_name == 'full_init' and isinstance(owner, BaseDataset):
             found = unreadable(owner, error)
         elif frame.f_code.co_name == '__init__' and isinstance(owner, BaseMetric) and values.get('ann_file'):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Optional
 
 import numpy as np
@@ -85,7 +86,9 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
             result = Checked(names, describe(dataset))
             content = read_coco(dataset.ann_file)
             _check(dataset, content, result, head_classes(model), limit, progress or (lambda items, _: items))
-            result.problems += head_problems(model, dataset)
+            named = {(problem.path, problem.what) for other in checked for problem in other.problems}
+            result.problems += (problem for problem in chain(metainfo_problems(dataset), head_problems(model, dataset))
+                                if (problem.path, problem.what) not in named)
             checked.append(result)
             built.append((dataset, content))
     _check_metrics(cfg, checked, built)
@@ -106,12 +109,12 @@ def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDa
             metric.content = next((content for dataset, content in map(built.__getitem__, chosen)
                                    if is_same(metric.path or dataset.ann_file, dataset.ann_file)), None)
             found = grouped(metric_problems(metric, [built[index][0] for index in chosen]))
-            problems += [problem for problem in found if problem not in problems]
+            known = {(problem.path, problem.what) for problem in problems}
+            problems += [problem for problem in found if (problem.path, problem.what) not in known]
 
 
 def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, classes: Optional[int],
            limit: Optional[int], progress: Progress) -> None:
-    result.problems += metainfo_problems(dataset)
     if content:
         result.problems += grouped(annotation_problems(content, dataset))
         result.files += 1
@@ -126,7 +129,10 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
-        if not any(str(problem) in str(error) for problem in result.problems):  # the reason, which is named already
+        # Its reason may be named already, e.g. as an annotation without bbox.
+        end = error.problem and error.problem.what.rpartition(') ')[2]
+        if not any(problem.path == error.problem.path and problem.what.endswith(end)
+                   for problem in result.problems if error.problem):
             result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
         return
     if content:
@@ -145,7 +151,7 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
             result.problems.append(problem)
         elif good is None:
             good = index
-    if good is not None:
+    if good is not None and 'number of keypoints' not in {problem.kind for problem in result.problems}:
         result.problems += _try_pipeline(dataset, good, samples[good])
 
 
