@@ -63,7 +63,8 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
     """
     if not datasets:
         return
-    own = metric.path is None and metric.content is None or any(
+    # Without a path it is the data set's; only mmdet's metrics do not keep it.
+    own = metric.path is None and '_coco_api' not in metric.settings or any(
         is_same(metric.path, dataset.ann_file) for dataset in datasets)
     path, content = str(metric.path or (datasets[0].ann_file if own else f'{metric.key}.ann_file')), metric.content
     if content is None:
