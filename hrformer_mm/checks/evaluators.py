@@ -95,7 +95,9 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
         if poses is not None:
             yield from _sigma_problems(metric, poses)
         else:  # pycocotools reads it of each
-            yield from filter(None, [lacking(content, path, 'iscrowd')])
+            problem = lacking(content, path, 'iscrowd')
+            if problem:
+                yield replace(problem, kind='no iscrowd')
 
 
 def area_problems(content: Mapping[str, Any], path: str, key: Optional[str]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ FATAL = (
     'number of keypoints', 'keypoint order',  # of one and the other, and of the model
     'detection file', 'boxes', 'boxes.image_id', 'boxes.category_id', 'boxes.bbox', 'boxes.score',
     'evaluator file', 'other images', 'no annotations to evaluate', 'no area', 'bad area', 'area of another unit',
-    'annotations.iscrowd')  # of evaluators
+    'no iscrowd')  # of evaluators
 
 
 @dataclass(frozen=True)

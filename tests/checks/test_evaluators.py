@@ -129,7 +129,7 @@ def test_detection(problems):
     """pycocotools reads area and iscrowd of each annotation; mmdet's metric has no use_area."""
     assert not problems(poses=False)
     problem, = problems(without('iscrowd'), poses=False)
-    assert problem.kind == 'annotations.iscrowd' and problem.count == 3
+    assert problem.kind == 'no iscrowd' and problem.count == 3
     assert all(problem.remedy == "Write the box's area" for problem in problems(without('area'), poses=False))
 
 

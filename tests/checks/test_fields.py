@@ -97,7 +97,8 @@ def test_files(tmp_path, raw, said):
 
 @pytest.mark.parametrize('change, said', [
     (dict(image_id=77), 'has boxes of image 77 (boxes[1]), which a.json does not list'),
-    (dict(image_id='1'), 'has boxes[1] with image_id "1"'), (dict(bbox=None), 'has boxes[1] (image_id 1) with bbox null'),
+    (dict(image_id='1'), 'has boxes[1] with image_id "1"'),
+    (dict(bbox=None), 'has boxes[1] (image_id 1) with bbox null'),
     (dict(bbox=[1, 2, 0, 4]), 'has boxes[1] (image_id 1) with bbox [1, 2, 0, 4]'),
     (dict(score=float('nan')), 'has boxes[1] (image_id 1) with score NaN'),
     (dict(category_id=None), 'has boxes[1] (image_id 1) with category_id null')])

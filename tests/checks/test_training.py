@@ -69,6 +69,11 @@ def test_the_hook_checks_at_the_start(run, data):
         run('coco', True)
 
 
+def test_the_hook_compares_the_head_with_the_data(run):
+    with pytest.raises(DataError, match='model.head.out_channels is 5, but the keypoints of .*CocoDataset are 17'):
+        run('coco', True, change=lambda cfg: cfg.model.head.update(out_channels=5))
+
+
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_good_data_is_no_error(run, layout):
     assert run(layout).pipeline.skipped == 0
