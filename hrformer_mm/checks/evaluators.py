@@ -61,10 +61,10 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
         metric (Metric): One of :func:`find_metrics`.
         datasets (Sequence[BaseDataset]): The data sets that are evaluated together.
     """
-    if not datasets:
+    built_by_mmdet = '_coco_api' in metric.settings  # it does not keep its path, and without one it reads no file
+    if not datasets or built_by_mmdet and metric.content is None:
         return
-    # Without a path it is the data set's; only mmdet's metrics do not keep it.
-    own = metric.path is None and '_coco_api' not in metric.settings or any(
+    own = metric.path is None and not built_by_mmdet or any(
         is_same(metric.path, dataset.ann_file) for dataset in datasets)
     path, content = str(metric.path or (datasets[0].ann_file if own else f'{metric.key}.ann_file')), metric.content
     if content is None:

@@ -155,7 +155,11 @@ def explain(error: Exception) -> Optional[DataError]:
         elif frame.f_code.co_name == 'full_init' and isinstance(owner, BaseDataset):
             found = unreadable(owner, error)
         elif frame.f_code.co_name == '__init__' and isinstance(owner, BaseMetric) and values.get('ann_file'):
-            problem = broken(values['ann_file'])
-            found = DataError(f'ann_file of {type(owner).__name__} (val_evaluator or test_evaluator) cannot be read: '
-                              f'{problem or error}', problem)
+            path = values['ann_file']
+            problem = broken(path)
+            if isinstance(error, KeyError):
+                problem = lacking(read_coco(path) or {}, path, error.args[0])
+            if problem or isinstance(error, (AssertionError, OSError)):
+                found = DataError(f'ann_file of {type(owner).__name__} (val_evaluator or test_evaluator) cannot be '
+                                  f'read: {problem or error}', problem)
     return found

@@ -133,6 +133,13 @@ def test_detection(problems):
     assert all(problem.remedy == "Write the box's area" for problem in problems(without('area'), poses=False))
 
 
+def test_built_metrics_of_mmdet(problems):
+    """They keep the content of their file, not its path, and without a file they read none."""
+    assert not problems(ann_file=None, _coco_api=None, poses=False)
+    other = SimpleNamespace(dataset=changed('images', file_name='x.jpg'))
+    assert [problem.kind for problem in problems(ann_file=None, _coco_api=other, poses=False)] == ['other images']
+
+
 @pytest.mark.parametrize('evaluator, keys', [
     (dict(type='CocoMetric'), ['val_evaluator']), (dict(type='mmpose.CocoWholeBodyMetric'), ['val_evaluator']),
     ([dict(type='PCKAccuracy'), dict(type='CocoMetric')], ['val_evaluator[1]']),

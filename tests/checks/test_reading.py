@@ -120,6 +120,14 @@ def test_a_file_that_a_metric_cannot_read(data):
     assert f'ann_file of CocoMetric (val_evaluator or test_evaluator) cannot be read: {path} was cut short' in str(
         explain(raised.value))
     assert explain(ValueError('another')) is None
+    with pytest.raises(ValueError) as raised:  # has nothing to do with the file
+        CocoMetric(str(data / 'coco' / PERSONS.replace('train', 'val')), score_mode='none')
+    assert explain(raised.value) is None
+    path = data / 'coco' / PERSONS.replace('train', 'val')
+    rewrite(lambda content: content['annotations'][2].pop('id'))(path)
+    with pytest.raises(KeyError) as raised:
+        CocoMetric(str(path))
+    assert 'annotations[2] (image_id 500001) without id' in str(explain(raised.value))
 
 
 def test_doubtful_annotations_are_counted_in_the_log(start, monkeypatch):
