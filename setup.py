@@ -8,8 +8,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 README = ROOT / 'README.md'
-# mmengine and mim import pkg_resources, which setuptools 82 removed.
-MMENGINE = ['mmengine>=0.10.7', 'setuptools>=77,<82']
+# mmengine and mim import pkg_resources, which setuptools 80.9 deprecates with a warning and 82 removed.
+MMENGINE = ['mmengine>=0.10.7', 'setuptools>=77,<80.9']
 
 
 def version() -> str:

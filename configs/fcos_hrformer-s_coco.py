@@ -19,4 +19,7 @@ param_scheduler = [
     dict(type='MultiStepLR', milestones=[8, 11], gamma=0.1, begin=0, end=12, by_epoch=True),
 ]
 train_dataloader = dict(batch_size=2)  # on each of 8 GPUs
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))
+default_hooks = dict(
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'),
+    quiet=dict(type='hrformer_mm.QuietHook'))

@@ -1,11 +1,12 @@
 """The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
 
 from importlib import import_module
-from typing import Optional
+from typing import Any, Optional
 
 import click
 
 from . import __version__
+from .messages import filter_warnings
 
 # Name: (module below `commands` that holds the click command `command`, what `--help` shows). The modules import torch,
 # so each is imported when its command runs.
@@ -26,6 +27,11 @@ COMMANDS = {
 
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is run, so that `--help` starts at once."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command without the known harmless warnings of the stack."""
+        filter_warnings()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

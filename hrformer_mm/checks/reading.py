@@ -6,7 +6,7 @@ label map: in the middle of an epoch).
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 import numpy as np
@@ -15,14 +15,19 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from .coco import Sizes, broken, coco_problems, read_coco
+from .contents import why_empty
 from .detections import detection_problems
 from .evaluators import area_problems
 from .fields import field_problems, lacking
 from .keypoints import count_problems, keypoints_in_file, metainfo_problems, raw_metainfo_problem
+from .lists import FATAL_ENTRIES, list_problems
 from .pipeline import CheckedPipeline
 from .problem import FATAL, DataError, Problem
 
 SAMPLES = 64  # checked of each data set before a training, evenly spread
+ROOT = ('--cfg-options train_dataloader.dataset.data_root=… val_dataloader.dataset.data_root=… '
+        'test_dataloader.dataset.data_root=… (of poses also val_evaluator.ann_file=… test_evaluator.ann_file=…; '
+        'data_root=… alone has no effect)')
 LAYOUTS = 'hrformer-mm synthesize writes small data sets in the layouts that the configs expect, to compare with'
 
 
@@ -38,8 +43,14 @@ def read_data_set(dataset: BaseDataset) -> None:
         raise unreadable(dataset, error) from error
 
 
-def check_start(dataset: BaseDataset) -> bool:
+def check_start(dataset: BaseDataset, most: Optional[int] = None,
+                ignored: Optional[Mapping[str, Optional[int]]] = None) -> bool:
     """Check the annotation file and some samples of a data set, and let its pipeline check all that it loads.
+
+    Args:
+        dataset (BaseDataset): A data set.
+        most (int, optional): The number of the model's classes, if it may be lower than the data set's.
+        ignored (Mapping, optional): The ignored label by the keys that decide it. Default: the data set's.
 
     Returns:
         bool: Whether the pipeline was replaced. Data sets that were checked before, and pipelines of a class other
@@ -57,7 +68,8 @@ def check_start(dataset: BaseDataset) -> bool:
         sizes = Sizes.of(content)
         refuse(annotation_problems(content, dataset), describe(dataset))
         refuse(count_problems(content, dataset), describe(dataset))
-    pipeline = dataset.pipeline = CheckedPipeline(dataset, describe(dataset), sizes)
+    refuse(list_problems(dataset, most), describe(dataset), FATAL_ENTRIES)
+    pipeline = dataset.pipeline = CheckedPipeline(dataset, describe(dataset), sizes, most, ignored=ignored)
     chosen = np.linspace(0, len(dataset) - 1, min(SAMPLES, len(dataset))).astype(int).tolist()
     errors = []
     for index in chosen:
@@ -82,7 +94,7 @@ def annotation_problems(content: dict[str, Any], dataset: BaseDataset) -> Iterat
         yield from area_problems(content, dataset.ann_file, None)
 
 
-def refuse(problems: Iterable[Problem], where: str) -> None:
+def refuse(problems: Iterable[Problem], where: str, fatal: Collection[str] = FATAL) -> None:
     """Raise for a problem of a kind that is fatal, and warn of the others, with their numbers.
 
     Raises:
@@ -94,7 +106,7 @@ def refuse(problems: Iterable[Problem], where: str) -> None:
         first.setdefault(problem.kind, problem)
         counts[problem.kind] += 1
     for kind, problem in first.items():
-        if kind in FATAL:
+        if kind in fatal:
             others = counts[kind] - 1
             more = f' {others} more are of this kind: hrformer-mm check-data CONFIG names them.' if others else ''
             raise DataError(f'{where}: {problem}{more}', problem)
@@ -115,13 +127,17 @@ def describe(dataset: BaseDataset) -> str:
 
 def unreadable(dataset: BaseDataset, error: Exception) -> DataError:
     """The error of a data set whose own reading raised `error`."""
+    entry = next(list_problems(dataset), None)
     problem = broken(dataset.ann_file) or _culprit(dataset, error)
-    if problem:
-        reason = str(problem)
+    empty = isinstance(error, FileNotFoundError) or 'at least one array' in str(error) or 'Found 0 files' in str(error)
+    found = why_empty(dataset) if empty else None
+    if problem or entry:
+        reason = str(problem or entry)
     elif 'at least one array' in str(error):
-        reason = f'it has no samples. Are these folders and files the right ones, and not empty? {LAYOUTS}.'
+        reason = (f'it has no samples. {found}.' if found else 'it has no samples. Are these folders and files the '
+                  f'right ones, and not empty? {LAYOUTS}.')
     else:
-        reason = f'{error}. Set the folder of the data with data_root (--cfg-options …dataset.data_root=…); {LAYOUTS}.'
+        reason = f'{found or error}. Set the folder of the data with {ROOT}; {LAYOUTS}.'
     return DataError(f'{describe(dataset)} cannot be read: {reason}', problem)
 
 

@@ -46,6 +46,9 @@ def launch(script: str, arguments: Sequence[str]) -> None:
     sys.path[0] = str(path.parent)
     try:
         runpy.run_path(str(path), run_name='__main__')
+    except KeyboardInterrupt:
+        print('Interrupted: --resume continues from the last checkpoint.', file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         explained = explain(error)
         if explained is None:

@@ -1,7 +1,6 @@
 """All configs, and the models that the paper compares with, in one table: what is published beside what is counted."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -11,8 +10,10 @@ import yaml
 
 from ..model_index import read_models
 from .common import bar, errors
+from .folder import check_file
 
 PEERS = Path(__file__).with_name('peers.yml')
+COUNTS = Path(__file__).with_name('counts.json')
 
 
 @dataclass(frozen=True)
@@ -36,38 +37,66 @@ class Row:
     origin: str = ''
     note: str = ''
 
+    @property
+    def figures(self) -> list[int]:
+        """What is counted, in the order of :func:`read_counts`."""
+        return [*self.size, self.parameters, self.everything, self.paper_convention]
 
-def count_models(root: Optional[str] = None) -> Iterable[Row]:
-    """Count every config of the metafiles: those of this package, or of a folder with a model index."""
-    for model in bar(read_models(root), 'configs'):
+
+def model_rows(root: Optional[str] = None, count: bool = False) -> list[Row]:
+    """A row for every config of the metafiles: those of this package, or of a folder with a model index.
+
+    Args:
+        root (str, optional): The folder, whose configs are always counted. Default: this package.
+        count (bool): Count again instead of reading the stored figures. Default: False.
+    """
+    known = {} if root or count else read_counts()
+    rows = []
+    for model in bar(read_models(root), 'configs') if not known else read_models(root):
         about = model['Metadata']
         scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
                                                                  result['Metrics'].items())
                            for result in model.get('Results', ()))
-        yield _row(model['Name'], model['Config'], model['Path'], about['Training Data'], None, about.get('Paper', {}),
-                   scores, about.get('Origin', ''), about.get('Note', ''))
+        rows.append(_row(model['Name'], model['Config'], model['Path'], about['Training Data'], None,
+                         about.get('Paper', {}), known, scores, about.get('Origin', ''), about.get('Note', '')))
+    return rows
 
 
-def count_peers() -> Iterable[Row]:
-    """Count the paper's peers from the installed libraries' own configs.
+def peer_rows(count: bool = False) -> list[Row]:
+    """A row for each of the paper's peers, from the installed libraries' own configs.
 
     Raises:
-        ImportError: If a library is not installed.
+        ImportError: If a library that is needed to count is not installed.
     """
-    for peer in bar(yaml.safe_load(PEERS.read_text(encoding='utf-8')), 'peers'):
-        paper = {**peer, 'Where': f'table {peer["Table"]}'}
-        yield _row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'), paper,
-                   note=peer.get('Note', ''))
+    known = {} if count else read_counts()
+    peers = yaml.safe_load(PEERS.read_text(encoding='utf-8'))
+    return [_row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'),
+                 {**peer, 'Where': f'table {peer["Table"]}'}, known, note=peer.get('Note', ''))
+            for peer in (bar(peers, 'peers') if not known else peers)]
+
+
+def read_counts() -> dict[str, list[int]]:
+    """The stored figures of each config: height, width, parameters and the two counts of multiply-adds."""
+    return json.loads(COUNTS.read_text(encoding='utf-8'))
+
+
+def write_counts(rows: list[Row]) -> None:
+    """Store the figures of rows."""
+    lines = [f'{json.dumps(row.config)}: {json.dumps(row.figures)}' for row in rows]
+    COUNTS.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
 
 
 def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
-         scores: str = '', origin: str = '', note: str = '') -> Row:
+         known: dict[str, list[int]], scores: str = '', origin: str = '', note: str = '') -> Row:
+    height, width, *figures = known[config] if config in known else _count(path, size)
+    return Row(name, config, data, (height, width), *figures, str(paper.get('Where', '')),
+               str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores, origin, note)
+
+
+def _count(path: str, size: Optional[list[int]]) -> list[int]:
     from .complexity import complexity  # imports torch
     count = complexity(path, size)
-    total = count.total
-    return Row(name, config, data, count.size, total.parameters, total.everything, count.paper(total),
-               str(paper.get('Where', '')), str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores,
-               origin, note)
+    return [*count.size, count.total.parameters, count.total.everything, count.paper(count.total)]
 
 
 HEADER = ('model', 'size', 'parameters', 'published', 'multiply-adds', "paper's convention", 'published', 'where',
@@ -126,13 +155,23 @@ segmentation at 1024x1024.
 @click.command('zoo')
 @click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-@click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
+@click.option('--markdown', 'page', type=click.Path(), is_flag=False, flag_value='docs/model_zoo.md',
               help='Write a page, by default docs/model_zoo.md.')
+@click.option('--count', is_flag=True, help='Count again, and store the figures; takes a minute.')
 @click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
-def command(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str]) -> None:
-    """All configs in one table: parameters and multiply-adds as counted, beside what is published."""
+def command(with_peers: bool, as_json: bool, page: Optional[str], count: bool,
+            root: Optional[str]) -> None:
+    """List all configs in one table: parameters and multiply-adds as counted, beside what is published.
+
+    With --root all configs are counted; otherwise the table shows the figures that are stored with the package.
+    """
     with errors():
-        rows = [*count_models(root), *(count_peers() if with_peers else ())]
+        if page:
+            check_file(page)
+        models, peers = model_rows(root, count), peer_rows(count) if with_peers or count else []
+        if count and not root:
+            write_counts([*models, *peers])
+        rows = [*models, *(peers if with_peers else ())]
         if page:
             Path(page).write_text(markdown(rows), encoding='utf-8')
     if as_json:

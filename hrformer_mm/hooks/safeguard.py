@@ -13,6 +13,7 @@ from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_weights
 from .randomness import Randomness
 from .saving import protect_saving
+from .threads import warn_of_threads
 
 
 @HOOKS.register_module()
@@ -62,8 +63,9 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the model with its data, and restore the random states of the checkpoint."""
+        """Compare model and data, threads and processors, and restore the random states of the checkpoint."""
         warn_of_classes(runner)
+        warn_of_threads(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:

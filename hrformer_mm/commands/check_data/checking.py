@@ -13,13 +13,17 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
+from ...checks.classification import folder_problems
 from ...checks.coco import Sizes, entries, grouped, read_coco, unlabelled
+from ...checks.config import config_problems
 from ...checks.evaluators import find_metrics, is_same, metric_problems
 from ...checks.keypoints import count_problems, head_problems, metainfo_problems
+from ...checks.lists import UNREADABLE, list_problems
 from ...checks.reading import annotation_problems
-from ...model_index import config_path
+from ...checks.segmentation import LabelCount, ignored_labels
+from ..config import load_config
 from .folders import empty_classes, unread
-from .sources import build_unread, find_datasets
+from .sources import SPLITS, build_unread, find_datasets
 
 Progress = Callable[[Iterable, str], Iterable]
 _AHEAD = 256  # samples that are handed to the threads at a time
@@ -77,22 +81,42 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
     Raises:
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
-    cfg = Config.fromfile(config_path(config))
-    cfg.merge_from_dict(options or {})
-    checked, built, model = [], [], cfg.get('model') or {}
+    cfg = load_config(config, options)
+    checked, built, first, counts, model = [], [], {}, {}, cfg.get('model') or {}
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, describe(dataset))
             content = read_coco(dataset.ann_file)
-            _check(dataset, content, result, head_classes(model), limit, progress or (lambda items, _: items))
+            count = _check(dataset, content, result, cfg, limit, progress or (lambda items, _: items))
             named = {(problem.path, problem.what) for other in checked for problem in other.problems}
             result.problems += (problem for problem in chain(metainfo_problems(dataset), head_problems(model, dataset))
                                 if (problem.path, problem.what) not in named)
             checked.append(result)
             built.append((dataset, content))
+            first.update({split: dataset for split in names.split(', ') if split not in first})
+            group = names, tuple(dataset.metainfo.get('classes') or ())
+            counts.setdefault(group, []).append((dataset, result, count))
     _check_metrics(cfg, checked, built)
+    for group in counts.values():
+        _check_classes(*zip(*group))
+    asked = tuple(splits or (split for split in SPLITS if split in first))
+    problems = [*config_problems(cfg, asked), *folder_problems(first, cfg)]
+    if problems:
+        checked.insert(0, Checked('config', cfg.filename, problems=problems))
     return Report(config, checked)
+
+
+def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], counts: Sequence[LabelCount]) -> None:
+    """Report classes without a pixel in data sets that are used together."""
+    total, classes = LabelCount.sum(counts), len(datasets[0].metainfo.get('classes') or ())
+    problem = total.problem(datasets[0])
+    if problem and total.read < total.masks:
+        results[0].notes.append(str(problem).removesuffix('.'))
+    elif problem:
+        results[0].problems.append(problem)
+    elif total.ignored(classes) > 0.5:
+        results[0].notes.append(f'{total.ignored(classes):.1%} of the pixels are ignored')
 
 
 def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, Optional[dict]]]) -> None:
@@ -113,8 +137,9 @@ def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDa
             problems += [problem for problem in found if (problem.path, problem.what) not in known]
 
 
-def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, classes: Optional[int],
-           limit: Optional[int], progress: Progress) -> None:
+def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, cfg: Config, limit: Optional[int],
+           progress: Progress) -> LabelCount:
+    count, classes = LabelCount(), head_classes(cfg.get('model') or {})
     if content:
         result.problems += grouped(annotation_problems(content, dataset))
         result.files += 1
@@ -124,6 +149,8 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
             result.notes.append(f'{without} of {total} annotations say that they have no keypoints: poses are not '
                                 'trained on them')
     result.problems += empty_classes(dataset)
+    listed = list(list_problems(dataset, classes))
+    result.problems += listed
     try:
         read_data_set(dataset)
     except DataError as error:
@@ -131,13 +158,15 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
         # Its reason may be named already, e.g. as an annotation without bbox.
         end = error.problem and error.problem.what.rpartition(') ')[2]
-        if not any(problem.path == error.problem.path and problem.what.endswith(end)
-                   for problem in result.problems if error.problem):
+        named = any(problem.path == error.problem.path and problem.what.endswith(end)
+                    for problem in result.problems if error.problem)
+        if not named and not any(problem.kind in UNREADABLE for problem in listed):
             result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
-        return
+        return count
     if content:
         result.problems += count_problems(content, dataset)
-    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True)
+    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True,
+                                       ignored=ignored_labels(cfg, result.splits.partition(', ')[0]))
     result.samples = len(dataset)
     samples = _choose(dataset, limit)
     paths = {path for sample in samples.values() for path in _files(sample)}
@@ -146,13 +175,17 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
         result.notes += filter(None, [unread(dataset, paths)])
     good = None
     description = f'{result.splits}: {type(dataset).__name__}'
-    for index, problem in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
+    for index, (problem, labels) in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
         if problem:
-            result.problems.append(problem)
+            if not (problem.kind == 'label beyond classes' and listed):  # its entry was named
+                result.problems.append(problem)
         elif good is None:
             good = index
+        count.add(labels)
+    count.masks = len(dataset) if limit else count.read
     if good is not None and 'number of keypoints' not in {problem.kind for problem in result.problems}:
         result.problems += _try_pipeline(dataset, good, samples[good])
+    return count
 
 
 def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
@@ -169,17 +202,18 @@ def _files(sample: dict[str, Any]) -> list[str]:
     return [sample[key] for key in ('img_path', 'seg_map_path') if isinstance(sample.get(key), str)]
 
 
-def _load_all(dataset: BaseDataset, samples: list[dict[str, Any]]) -> Iterator[Optional[Problem]]:
-    """The problem of each sample, or None, in their order, by threads: decoders release the interpreter's lock."""
+def _load_all(dataset: BaseDataset,
+              samples: list[dict[str, Any]]) -> Iterator[tuple[Optional[Problem], Optional[np.ndarray]]]:
+    """The problem of each sample, or None, and the pixels of its labels, in their order, by threads: decoders release
+    the interpreter's lock."""
 
-    def load(sample: dict[str, Any]) -> Optional[Problem]:
+    def load(sample: dict[str, Any]) -> tuple[Optional[Problem], Optional[np.ndarray]]:
         try:
-            dataset.pipeline.load(sample)
+            return None, dataset.pipeline.load(sample)
         except DataError as error:
-            return error.problem
+            return error.problem, None
         except Exception as error:  # a library's transform may raise anything, which would end a training
-            return _failure(error, sample)
-        return None
+            return _failure(error, sample), None
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None) as pool:
         for start in range(0, len(samples), _AHEAD):

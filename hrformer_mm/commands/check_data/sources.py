@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, DefaultScope
 
 from ...checks import explain
+from ..config import type_name
 
 SPLITS = ('train', 'val', 'test')
 
@@ -47,7 +48,7 @@ def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for leaf in _leaves(child):
             steps = list(leaf.get('pipeline') or ())
             # mmpose's CombinedDataset loads the files of its data sets; wrappers that mix images get loaded ones.
-            loaded = any(step['type'].startswith('LoadImage') for step in steps)
+            loaded = any(type_name(step).startswith('LoadImage') for step in steps)
             yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
 
 
