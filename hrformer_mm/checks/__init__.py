@@ -2,8 +2,8 @@
 
 from .pipeline import CheckedPipeline
 from .problem import DataError, Problem
-from .reading import check_start, describe, read_data_set, unreadable
+from .reading import check_start, describe, explain, read_data_set
 from .samples import head_classes
 
-__all__ = ['CheckedPipeline', 'DataError', 'Problem', 'check_start', 'describe', 'head_classes', 'read_data_set',
-           'unreadable']
+__all__ = ['CheckedPipeline', 'DataError', 'Problem', 'check_start', 'describe', 'explain', 'head_classes',
+           'read_data_set']

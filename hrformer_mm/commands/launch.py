@@ -2,11 +2,9 @@
 
 import runpy
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Optional
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
@@ -28,7 +26,7 @@ def launch(script: str, arguments: Sequence[str]) -> None:
             model's name.
 
     Raises:
-        DataError: If a data set cannot be read, with a remedy.
+        DataError: If a data set, its metainfo or a metric's file cannot be read, with a remedy.
     """
     arguments = list(arguments)
     # torch.distributed.launch puts --local-rank=… before the config.
@@ -43,7 +41,7 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         sys.exit(f'Error: {error}')
     # Here, since they import torch, which takes seconds: mim asks for the help above before each run.
     from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
-    from ..checks import unreadable
+    from ..checks import explain
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.parent)
     try:
@@ -52,18 +50,10 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         print('Interrupted: --resume continues from the last checkpoint.', file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        dataset = _unread_data_set(error)
-        if dataset is None:
+        explained = explain(error)
+        if explained is None:
             raise
-        raise unreadable(dataset, error) from error
-
-
-def _unread_data_set(error: Exception) -> Optional[Any]:
-    """The data set that was being read when an error was raised; a runner reads them before hooks are called."""
-    from mmengine.dataset import BaseDataset
-    reading = [frame.f_locals['self'] for frame, _ in traceback.walk_tb(error.__traceback__)
-               if frame.f_code.co_name == 'full_init' and isinstance(frame.f_locals.get('self'), BaseDataset)]
-    return reading[-1] if reading else None
+        raise explained from error
 
 
 def find_script(script: str, config: str) -> Path:

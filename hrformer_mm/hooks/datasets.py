@@ -78,3 +78,8 @@ def _data_sets(dataset: Any) -> Iterator[BaseDataset]:
             yield from _data_sets(child)
     if isinstance(dataset, BaseDataset):
         yield dataset
+
+
+def leaves(dataset: Any) -> list[BaseDataset]:
+    """The data sets that read files themselves, without those that hold others."""
+    return [leaf for leaf in _data_sets(dataset) if not getattr(leaf, 'datasets', None)]

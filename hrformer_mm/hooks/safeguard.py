@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ..registry import HOOKS
 from .datasets import check_loops, report_skipped, warn_of_classes
+from .evaluation import check_evaluation
 from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_start, prepare_weights
 from .randomness import Randomness
@@ -55,6 +56,7 @@ class Safeguard(Hook):
             self.randomness.prepare_resume(runner, checkpoint)
         prepare_start(runner, self.may_differ)
         check_loops(runner)
+        check_evaluation(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Adapt the weights to the model, check that they fit, and drop the text that mmengine would run."""

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DATASETS, DefaultScope
 
-from hrformer_mm.checks import CheckedPipeline, DataError, check_start
+from hrformer_mm.checks import CheckedPipeline, DataError, check_start, explain, reading
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
@@ -66,7 +66,8 @@ def test_good_data(start, name):
     ('ade', on(ADE_LABELS, label(151)), '00000002.png has label 151, but its 150 classes are 1 to 150'),
     ('coco', lambda root: shutil.rmtree(root / 'annotations'), 'person_keypoints_train2017.json.*not exist.*data_root'),
     ('coco', on(PERSONS, rewrite(lambda content: content.update(annotations=[]))), 'train2017.*has no samples'),
-    ('coco', on(PERSONS, faults.first('annotations', bbox=None)), 'train2017.json.* cannot be read: .*NoneType'),
+    ('coco', on(PERSONS, faults.first('annotations', bbox=None)),
+     'train2017.json.* cannot be read: .*annotation 11 of 0+1.jpg with bbox null'),
     ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
     ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
     ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),
@@ -91,6 +92,50 @@ def test_boxes_without_images(start):
     with pytest.raises(DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list'
                                         '.*bbox_file=None'):
         start('coco', on(BOXES, rewrite(spoil)), 'val')
+
+
+@pytest.mark.parametrize('name, path, spoil, message', [
+    ('coco', PERSONS, rewrite(lambda content: content['annotations'][0].pop('image_id')), 'without image_id'),
+    ('coco', PERSONS, faults.first('annotations', keypoints=[1] * 50), '50 numbers in keypoints'),
+    ('coco', PERSONS, faults.first('images', width=None), r'images\[0\] .* with width null'),
+    ('coco', PERSONS, rewrite(lambda content: content['images'][0].pop('file_name')), 'without file_name'),
+    ('coco', PERSONS, faults.halve, 'was cut short'),
+    ('coco', BOXES, rewrite(lambda boxes: boxes[0].pop('score')), r'boxes\[0\] .* without score'),
+    ('detection', faults.BOXES, rewrite(lambda content: content['annotations'][0].pop('area')), 'without area'),
+    ('detection', faults.BOXES, rewrite(lambda content: content['categories'][0].pop('name')), 'without name'),
+])
+def test_what_a_library_cannot_read_is_named(start, name, path, spoil, message):
+    """At its start a training has the library's own error, which the launcher explains."""
+    with pytest.raises(DataError, match=f'{path}.*{message}') as raised:
+        start(name, on(path, spoil), 'val' if path == BOXES else 'train')
+    assert str(explain(raised.value.__cause__)) == str(raised.value)
+
+
+def test_a_file_that_a_metric_cannot_read(data):
+    from mmpose.evaluation import CocoMetric
+    path = data / 'coco' / PERSONS
+    faults.halve(path)
+    with pytest.raises(ValueError) as raised:
+        CocoMetric(str(path))
+    assert f'ann_file of CocoMetric (val_evaluator or test_evaluator) cannot be read: {path} was cut short' in str(
+        explain(raised.value))
+    assert explain(ValueError('another')) is None
+    with pytest.raises(ValueError) as raised:  # has nothing to do with the file
+        CocoMetric(str(data / 'coco' / PERSONS.replace('train', 'val')), score_mode='none')
+    assert explain(raised.value) is None
+    path = data / 'coco' / PERSONS.replace('train', 'val')
+    rewrite(lambda content: content['annotations'][2].pop('id'))(path)
+    with pytest.raises(KeyError) as raised:
+        CocoMetric(str(path))
+    assert 'annotations[2] (image_id 500001) without id' in str(explain(raised.value))
+
+
+def test_doubtful_annotations_are_counted_in_the_log(start, monkeypatch):
+    lines = []
+    monkeypatch.setattr(reading, 'print_log', lambda line, **_: lines.append(line))
+    start('coco', on(PERSONS, faults.first('annotations', iscrowd='0')))
+    line, = lines
+    assert 'annotations.iscrowd: 1; the first: ' in line and 'with iscrowd "0"' in line
 
 
 def test_data_sets_of_data_sets(start):

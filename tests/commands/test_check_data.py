@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from mmengine.config import Config
 
+from hrformer_mm.checks import DataError
 from hrformer_mm.cli import main
 from hrformer_mm.commands.check_data import check_data
 from hrformer_mm.data import synthesize
@@ -50,7 +51,10 @@ def run(pristine, data):
         options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
         if layout == 'coco' and config is None:
             boxes = str(data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
-            options.update({f'{split}_dataloader.dataset.bbox_file': boxes for split in splits if split != 'train'})
+            ann_file = str(data / 'coco/annotations/person_keypoints_val2017.json')
+            for split in set(splits) - {'train'}:
+                options = {f'{split}_dataloader.dataset.bbox_file': boxes, f'{split}_evaluator.ann_file': ann_file,
+                           **options}
         return check_data(str(pristine / f'{config or layout}.py'), splits, options=options, **kwargs)
 
     return run
@@ -104,6 +108,60 @@ def test_wrappers(run, data, pristine):
     assert report.counts() == {'cut image': 2} and len(report.datasets) == 2
     repeated = dict(type='RepeatDataset', times=3, dataset={**inner, 'pipeline': steps}, _delete_=True)
     assert run('coco', changes={'train_dataloader.dataset': repeated}).counts() == {'cut image': 1}
+
+
+VAL = 'annotations/person_keypoints_val2017.json'
+
+
+@pytest.mark.parametrize('change, options, kind, said', [
+    (lambda c: [person.update(area=0) for person in c['annotations']], {}, 'bad area', 'use_area=False'),
+    (lambda c: [person.pop('area') for person in c['annotations']], {}, 'no area', 'use_area=False'),
+    (lambda c: [person.pop('area') for person in c['annotations']], dict(use_area=False), None, ''),
+    (lambda c: None, dict(ann_file='annotations/person_keypoints_train2017.json'), 'other images', 'it lacks 2 of'),
+    (lambda c: None, dict(ann_file='none.json'), 'evaluator file', 'is missing'),
+])
+def test_evaluators(run, data, change, options, kind, said):
+    faults.rewrite(change)(data / 'coco' / VAL)
+    options = {key: str(data / 'coco' / value) if key == 'ann_file' else value for key, value in options.items()}
+    report = run('coco', splits=('train', 'val'), changes={f'val_evaluator.{key}': value
+                                                           for key, value in options.items()})
+    assert set(report.counts()) == ({kind} if kind else set()), report.problems
+    assert all(said in str(problem) for problem in report.problems if problem.count == 1)
+    assert not kind or report.problems == report.datasets[1].problems
+
+
+def test_evaluators_of_detection(run, data):
+    changes = {'val_evaluator.ann_file': str(data / 'coco' / faults.BOXES)}
+    assert set(run('coco', 'detection', ('val', ), changes).counts()) == {'other images'}
+
+
+def test_many_faults_of_a_kind(run, data):
+    """The first few are named and all are counted."""
+    change = faults.rewrite(lambda content: [person.update(iscrowd='0') for person in content['annotations']])
+    change(data / 'coco' / faults.PERSONS)
+    report = run('coco')
+    assert len(report.problems) == 4 and report.counts()['annotations.iscrowd'] > 4
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(sigmas=[0.05] * 16), 'has 16 sigmas, but 17 keypoints in keypoint_info'),
+    (dict(keypoint_info={0: dict(name='nose'), 1: dict(name='left', swap='right'), 2: dict(name='right')}),
+     "swaps 'left' with 'right', but 'right' with 'right'"),
+    (dict(keypoint_info={0: dict(name='nose', swap='tail')}), "keypoint_info[0].swap is 'tail'"),
+    (dict(keypoint_info={0: dict(name='nose')}, sigmas=[0.1], joint_weights=[1.0]),
+     'model.head.out_channels is 17, but the keypoints of the metainfo of CocoDataset are 1'),
+])
+def test_keypoints_of_ones_own(run, data, change, message):
+    info = dict(dataset_name='own', skeleton_info={}, joint_weights=[1.0] * 17, sigmas=[0.1] * 17,
+                keypoint_info={number: dict(name=f'point {number}') for number in range(17)})
+    path = data / 'keypoints.py'
+    path.write_text(f'dataset_info = {dict(info, **change)!r}\n')
+    try:
+        report = run('coco', changes={'train_dataloader.dataset.metainfo': dict(from_file=str(path))})
+        lines = list(map(str, report.problems))
+    except DataError as error:  # mmpose cannot build the data set
+        lines = [str(error)]
+    assert sum(message in line for line in lines) == 1, lines
 
 
 def test_an_image_that_lies_on_its_side(run, data):

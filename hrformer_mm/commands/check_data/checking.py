@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Optional
 
 import numpy as np
@@ -13,9 +14,12 @@ from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
 from ...checks.classification import folder_problems
-from ...checks.coco import Sizes, coco_problems, read_coco, unlabelled
+from ...checks.coco import Sizes, entries, grouped, read_coco, unlabelled
 from ...checks.config import config_problems
+from ...checks.evaluators import find_metrics, is_same, metric_problems
+from ...checks.keypoints import count_problems, head_problems, metainfo_problems
 from ...checks.lists import UNREADABLE, list_problems
+from ...checks.reading import annotation_problems
 from ...checks.segmentation import LabelCount, ignored_labels
 from ..config import load_config
 from .folders import empty_classes, unread
@@ -51,7 +55,10 @@ class Report:
 
     def counts(self) -> Counter:
         """How many problems there are of each kind."""
-        return Counter(problem.kind for problem in self.problems)
+        counts: Counter = Counter()
+        for problem in self.problems:
+            counts[problem.kind] += problem.count
+        return counts
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), 'counts': dict(self.counts())}
@@ -75,16 +82,22 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
     cfg = load_config(config, options)
-    checked, first, counts = [], {}, {}
+    checked, built, first, counts, model = [], [], {}, {}, cfg.get('model') or {}
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, describe(dataset))
-            count = _check(dataset, result, cfg, limit, progress or (lambda items, _: items))
+            content = read_coco(dataset.ann_file)
+            count = _check(dataset, content, result, cfg, limit, progress or (lambda items, _: items))
+            named = {(problem.path, problem.what) for other in checked for problem in other.problems}
+            result.problems += (problem for problem in chain(metainfo_problems(dataset), head_problems(model, dataset))
+                                if (problem.path, problem.what) not in named)
             checked.append(result)
+            built.append((dataset, content))
             first.update({split: dataset for split in names.split(', ') if split not in first})
             group = names, tuple(dataset.metainfo.get('classes') or ())
             counts.setdefault(group, []).append((dataset, result, count))
+    _check_metrics(cfg, checked, built)
     for group in counts.values():
         _check_classes(*zip(*group))
     asked = tuple(splits or (split for split in SPLITS if split in first))
@@ -106,16 +119,35 @@ def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], 
         results[0].notes.append(f'{total.ignored(classes):.1%} of the pixels are ignored')
 
 
-def _check(dataset: BaseDataset, result: Checked, cfg: Config, limit: Optional[int], progress: Progress) -> LabelCount:
+def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, Optional[dict]]]) -> None:
+    """Add the problems of the metrics' own files to those of the data sets that they evaluate."""
+    done: list[Any] = []
+    for split in ('val', 'test'):
+        chosen = [index for index, result in enumerate(checked) if split in result.splits.split(', ')]
+        evaluator = cfg.get(f'{split}_evaluator')
+        if not chosen or not evaluator or (chosen, evaluator) in done:
+            continue
+        done.append((chosen, evaluator))
+        problems = checked[chosen[0]].problems
+        for metric in find_metrics(evaluator, f'{split}_evaluator'):
+            metric.content = next((content for dataset, content in map(built.__getitem__, chosen)
+                                   if is_same(metric.path or dataset.ann_file, dataset.ann_file)), None)
+            found = grouped(metric_problems(metric, [built[index][0] for index in chosen]))
+            known = {(problem.path, problem.what) for problem in problems}
+            problems += [problem for problem in found if (problem.path, problem.what) not in known]
+
+
+def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, cfg: Config, limit: Optional[int],
+           progress: Progress) -> LabelCount:
     count, classes = LabelCount(), head_classes(cfg.get('model') or {})
-    content = read_coco(dataset.ann_file)
     if content:
-        result.problems += coco_problems(content, dataset.ann_file)
+        result.problems += grouped(annotation_problems(content, dataset))
         result.files += 1
         without = unlabelled(content)
         if without:
-            result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no '
-                                'keypoints: poses are not trained on them')
+            total = len(entries(content, 'annotations'))
+            result.notes.append(f'{without} of {total} annotations say that they have no keypoints: poses are not '
+                                'trained on them')
     result.problems += empty_classes(dataset)
     listed = list(list_problems(dataset, classes))
     result.problems += listed
@@ -124,9 +156,15 @@ def _check(dataset: BaseDataset, result: Checked, cfg: Config, limit: Optional[i
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
-        if not any(problem.kind in UNREADABLE for problem in listed):  # otherwise they are the reason
+        # Its reason may be named already, e.g. as an annotation without bbox.
+        end = error.problem and error.problem.what.rpartition(') ')[2]
+        named = any(problem.path == error.problem.path and problem.what.endswith(end)
+                    for problem in result.problems if error.problem)
+        if not named and not any(problem.kind in UNREADABLE for problem in listed):
             result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
         return count
+    if content:
+        result.problems += count_problems(content, dataset)
     dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True,
                                        ignored=ignored_labels(cfg, result.splits.partition(', ')[0]))
     result.samples = len(dataset)
@@ -145,7 +183,7 @@ def _check(dataset: BaseDataset, result: Checked, cfg: Config, limit: Optional[i
             good = index
         count.add(labels)
     count.masks = len(dataset) if limit else count.read
-    if good is not None:
+    if good is not None and 'number of keypoints' not in {problem.kind for problem in result.problems}:
         result.problems += _try_pipeline(dataset, good, samples[good])
     return count
 

@@ -37,6 +37,6 @@ def command(config: str, splits: tuple[str, ...], limit: Optional[int], options:
             for problem in dataset.problems:
                 click.echo(f'    {problem}')
         counts = ', '.join(f'{kind}: {count}' for kind, count in report.counts().most_common())
-        total = len(report.problems)
+        total = report.counts().total()
         click.echo(f'{total} problem{"s" if total > 1 else ""} ({counts}).' if total else 'No problem found.')
     sys.exit(1 if report.problems else 0)

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, DefaultScope
 
+from ...checks import explain
 from ..config import type_name
 
 SPLITS = ('train', 'val', 'test')
@@ -60,8 +61,9 @@ def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
     try:
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
             built = DATASETS.build({**dataset, 'lazy_init': True})
-    except (AssertionError, AttributeError, KeyError) as error:  # the config is wrong
-        raise ValueError(f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}') from error
+    except (AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:  # a wrong config
+        raise explain(error) or ValueError(
+            f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}') from error
     if not isinstance(built, BaseDataset):
         raise ValueError(f'{type(built).__name__} is not a BaseDataset of mmengine: it cannot be checked')
     return built
