@@ -10,7 +10,7 @@ import warnings
 # Starts of messages of the module `warnings`, as regular expressions.
 WARNINGS = (
     'pkg_resources is deprecated',  # mim and mmengine import it
-    '``build_loss`` would be deprecated',  # mmseg's own heads call it
+    '``build_(loss|pixel_sampler)`` would be deprecated',  # mmseg's own heads call them
     r'The metainfo config file "configs/_base_/datasets/\S+" does not exist\. A matched',  # mmpose found its own file
     'When align_corners=True, the output would more aligned',  # the released weights require align_corners
     r"Failed to add <class 'mmengine\.visualization\.vis_backend\.LocalVisBackend'>",  # an inferencer writes no log

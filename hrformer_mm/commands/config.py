@@ -1,6 +1,6 @@
 """Configs as the commands read them: by path or name, with changes, and with the names of classes for classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Optional
 
@@ -84,6 +84,14 @@ def _check_key(cfg: Config, key: str) -> None:
         if parent and depth == len(parents) and isinstance(value, Mapping):
             click.echo(f'Note: {parent} has no {last} in the config: --cfg-options adds it.', err=True)
             return
-        close = get_close_matches(part, names)
+        close = get_close_matches(part, names) or [path for path in _paths(value) if path.endswith(f'.{part}')]
         raise ValueError(f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
                          + (', '.join(close or map(str, names)) or f'the value {value!r}'))
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """The dotted paths of all keys below a config."""
+    if isinstance(value, (Config, Mapping)):
+        for name, entry in value.items():
+            yield name
+            yield from (f'{name}.{path}' for path in _paths(entry))

@@ -351,6 +351,9 @@ def test_a_root_without_effect_ends_the_start(make):
     with pytest.raises(DataError, match='data_root is .data/mine., which has no effect.*Set train_dataloader.dataset.'
                                         'data_root=data/mine val_dataloader.dataset.data_root=data/mine'):
         case.start(data_root='data/mine')
+    with pytest.raises(ValueError, match="has no 'data_root': it has train_dataloader.dataset.data_root, val_dataloader"):
+        case.check(data_root='data/mine')
+    case = make('custom', data_root=str(case.root))
     assert 'train_dataloader.dataset.data_root=data/mine' in case.check(data_root='data/mine')['ignored option'][0]
 
 
