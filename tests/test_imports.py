@@ -27,7 +27,7 @@ ALLOWED = {
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
     'deploy': {'ops', 'layers', 'models'},
     'segfix': {'arguments', 'registry', 'layers'},
-    'hooks': {'checks', 'registry', 'weights', 'deploy'},
+    'hooks': {'checks', 'registry', 'weights', 'models', 'deploy'},
     'data': set(),
     'commands': {'checks', 'safe_globals', 'registry', 'ops', 'layers', 'weights', 'models', 'deploy',
                  'segfix', 'data', 'model_index'},

@@ -10,6 +10,7 @@ from ..registry import HOOKS
 from .datasets import check_loops, report_skipped, warn_of_classes
 from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_weights
+from .model import UnusedParameters, check_training
 from .randomness import Randomness
 from .saving import protect_saving
 
@@ -60,7 +61,9 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the model with its data, and restore the random states of the checkpoint."""
+        """Check the model, compare it with its data, and restore the random states of the checkpoint."""
+        check_training(runner)
+        self.unused = UnusedParameters(runner)
         warn_of_classes(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
@@ -73,8 +76,9 @@ class Safeguard(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Stop at a loss that is not finite."""
+        """Stop at a loss that is not finite, and at parameters that a distributed training does not use."""
         check_loss(runner, data_batch, outputs)
+        self.unused.check()
 
     def after_train(self, runner: Runner) -> None:
         """Log how many bad samples were skipped."""
