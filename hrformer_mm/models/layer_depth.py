@@ -34,5 +34,5 @@ def layer_depth(backbone: nn.Module, name: str, prefix: str = '') -> tuple[int, 
         step = (f'stage{int(part[-1]) + 1}', 0, 0)
     elif part.startswith('stage'):
         module = [step for step in steps if step[:2] == (part, int(rest[0]))]
-        step = module[int(rest[2]) if rest[1] == 'branches' else -1]
+        step = module[int(rest[3]) if rest[1] == 'branches' else -1]
     return steps.index(step), len(steps) + 1

@@ -20,6 +20,7 @@ from .cross_entropy_loss import check_channels
 from .inputs import check_batch_norm, check_maps
 
 VERSIONS = ('v2', 'v3')
+_LOSS_AUXILIARY: dict[str, Any] = dict(type='CrossEntropyLoss', loss_weight=0.4)
 
 
 class ObjectAttention(nn.Module):
@@ -69,7 +70,7 @@ class OCRHead(BaseDecodeHead):
         key_channels (int): Channels of the comparison of both. Default: 256.
         in_index (Sequence[int], optional): The maps of the backbone to use, the finest first. Default: the first
             `len(in_channels)`.
-        loss_auxiliary (dict, optional): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4; of a
+        loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4; of a
             sigmoid where `out_channels` is 1.
         dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
         align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
@@ -89,7 +90,7 @@ class OCRHead(BaseDecodeHead):
                  key_channels: int = 256,
                  in_index: Optional[Sequence[int]] = None,
                  norm_cfg: dict[str, Any] = dict(type='BN'),
-                 loss_auxiliary: Optional[dict[str, Any]] = None,
+                 loss_auxiliary: dict[str, Any] = _LOSS_AUXILIARY,
                  dropout_ratio: float = 0.05,
                  align_corners: bool = True,
                  **kwargs: Any) -> None:
@@ -105,8 +106,8 @@ class OCRHead(BaseDecodeHead):
         check_probability('dropout_ratio', dropout_ratio)
         check_bool('align_corners', align_corners)
         logits = kwargs.get('out_channels') or num_classes
-        if loss_auxiliary is None:
-            loss_auxiliary = dict(type='CrossEntropyLoss', loss_weight=0.4, use_sigmoid=kwargs.get('out_channels') == 1)
+        if loss_auxiliary is _LOSS_AUXILIARY:
+            loss_auxiliary = dict(_LOSS_AUXILIARY, use_sigmoid=kwargs.get('out_channels') == 1)
         _check_loss('loss_auxiliary', loss_auxiliary, logits)
         _check_host(logits, **kwargs)
         super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
