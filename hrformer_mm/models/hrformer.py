@@ -241,7 +241,8 @@ class HRFormer(BaseModule):
                 one value per channel, with the remedy.
         """
         check_image(x, self.in_channels, self)
-        check_batch_norm('the coarsest branch', x.shape[0] * ((x.shape[2] + 31) // 32) * ((x.shape[3] + 31) // 32), self)
+        n, _, height, width = x.shape
+        check_batch_norm('the coarsest branch', n * ((height + 31) // 32) * ((width + 31) // 32), self)
         x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels-last, in a way that vmap supports
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
