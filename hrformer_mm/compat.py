@@ -1,4 +1,5 @@
-"""Placeholders for two compiled extensions that may be missing, and a function that Python 3.14 removed.
+"""Placeholders for two compiled extensions that may be missing, in the processes that start from this one too, and a
+function that Python 3.14 removed.
 
 mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext, which mmcv-lite lacks. No model of this
 package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcocotools._mask; its wheels are built for
@@ -7,11 +8,13 @@ This module imports none of them, and no torch.
 """
 import importlib.machinery
 import importlib.util
+import multiprocessing
 import pkgutil
 import sys
 import types
 from importlib import metadata
-from typing import Any, Callable
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, Callable, Tuple
 
 MISSING_EXT = 'mmcv._ext'
 MASK_EXT = 'xtcocotools._mask'
@@ -80,7 +83,23 @@ def _has_extension(name: str) -> bool:
     return importlib.machinery.PathFinder.find_spec(name, list(package.submodule_search_locations)) is not None
 
 
-stub_mmcv_ext()
-stub_xtcocotools_mask()
+def _new(cls: type) -> multiprocessing.process.BaseProcess:
+    return cls.__new__(cls)
+
+
+def _reduce(process: multiprocessing.process.BaseProcess) -> Tuple[Callable, Tuple[type], dict]:
+    """A process as pickle stores it anyway, but made by a function of this module, which pickle imports first."""
+    return _new, (type(process), ), process.__dict__
+
+
+def reach_new_processes() -> None:
+    """Let processes that do not fork, such as workers of a data loader, import this module before what they run."""
+    for cls in {multiprocessing.Process, *(multiprocessing.get_context(method).Process
+                                           for method in multiprocessing.get_all_start_methods() if method != 'fork')}:
+        ForkingPickler.register(cls, _reduce)
+
+
+if stub_mmcv_ext() | stub_xtcocotools_mask():
+    reach_new_processes()
 if not hasattr(pkgutil, 'find_loader'):  # until Python 3.13; mmcv and mmengine ask it for mmcv's compiled ops
     pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)

@@ -18,6 +18,7 @@ _ON_DEMAND = {
     'SegFixHead': ('hrformer_mm.segfix.head', 'mmseg', 'mmsegmentation'),
     'TopdownHeatmapHead': ('hrformer_mm.models.heatmap_head', 'mmpose', 'mmpose'),
     'DepthwiseSwinTransformer': ('hrformer_mm.models.swin', 'mmpretrain', 'mmpretrain'),
+    'LayerDecayOptimWrapperConstructor': ('hrformer_mm.models.layer_decay', 'mmpretrain', 'mmpretrain'),
 }
 
 
@@ -43,6 +44,9 @@ class _LazyRegistry(Registry):
 
 
 MODELS = _LazyRegistry('model', parent=mmengine_registry.MODELS, scope='hrformer_mm', locations=['hrformer_mm.models'])
+OPTIM_WRAPPER_CONSTRUCTORS = _LazyRegistry(
+    'optimizer wrapper constructor', parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS, scope='hrformer_mm',
+    locations=['hrformer_mm.models'])
 TRANSFORMS = Registry('transform', parent=mmengine_registry.TRANSFORMS, scope='hrformer_mm',
                       locations=['hrformer_mm.segfix.transform'])
 METRICS = Registry('metric', parent=mmengine_registry.METRICS, scope='hrformer_mm',

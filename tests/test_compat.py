@@ -3,13 +3,17 @@ import importlib
 import importlib.machinery
 import importlib.util
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hrformer_mm import compat
 
+ROOT = Path(__file__).parents[1]
 HAS_HOSTS = all(importlib.util.find_spec(name) for name in ('mmseg', 'mmpose', 'mmdet', 'mmpretrain'))
 HAS_XTCOCOTOOLS = importlib.util.find_spec('xtcocotools') and importlib.util.find_spec('pycocotools')
 needs_xtcocotools = pytest.mark.skipif(not HAS_XTCOCOTOOLS, reason='needs xtcocotools and pycocotools')
@@ -132,3 +136,49 @@ def test_find_loader_of_python_3_14(run_python):
                      'else: assert pkgutil.find_loader is own\n'
                      'print(type(pkgutil.find_loader("json")).__name__)')
     assert out.strip() == 'SourceFileLoader'
+
+
+@needs_lite
+@pytest.mark.parametrize('method', ['spawn', 'forkserver'])
+def test_placeholders_reach_new_processes(tmp_path, method):
+    """What a process runs is unpickled in it, by importing its module, which here needs the placeholder at once."""
+    (tmp_path / 'item.py').write_text('import sys\nassert "mmcv._ext" in sys.modules\nclass Item: pass\n')
+    (tmp_path / 'main.py').write_text(
+        'import multiprocessing, sys\n'
+        'if __name__ == "__main__":\n'
+        '    import hrformer_mm, item\n'
+        '    multiprocessing.set_start_method(sys.argv[1])\n'
+        '    for start in (multiprocessing, multiprocessing.get_context(sys.argv[1])):\n'
+        '        process = start.Process(target=print, args=(item.Item(), "in", sys.argv[1]), name="a", daemon=True)\n'
+        '        process.start()\n'
+        '        process.join()\n'
+        '        assert process.exitcode == 0 and process.name == "a" and process.daemon\n')
+    done = subprocess.run([sys.executable, str(tmp_path / 'main.py'), method], capture_output=True, text=True,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, timeout=120)
+    assert done.returncode == 0 and done.stdout.count(f'in {method}') == 2, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('module, name', [
+    ('mmseg.datasets', 'CityscapesDataset'), ('mmpose.datasets', 'CocoDataset'), ('mmpretrain.datasets', 'ImageNet'),
+    ('mmseg.models', 'EncoderDecoder')])
+def test_workers_that_are_spawned_import_the_libraries(tmp_path, module, name):
+    pytest.importorskip(module.split('.')[0])
+    (tmp_path / 'main.py').write_text(f'''
+from torch.utils.data import DataLoader
+
+class Three:
+    """A data set whose content is a class of a library."""
+    def __init__(self, content): self.content = content
+    def __len__(self): return 3
+    def __getitem__(self, i): return i
+
+if __name__ == '__main__':
+    import hrformer_mm
+    from {module} import {name}
+    loader = DataLoader(Three({name}), num_workers=1, multiprocessing_context='spawn', persistent_workers=True)
+    print(*[int(i) for epoch in range(2) for i in loader])
+''')
+    done = subprocess.run([sys.executable, '-W', 'ignore', str(tmp_path / 'main.py')], capture_output=True, text=True,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, timeout=300)
+    assert done.stdout.splitlines()[-1:] == ['0 1 2 0 1 2'], done.stderr

@@ -63,4 +63,5 @@ def test_names_in_mmpretrain_on_request(monkeypatch):
     with pytest.raises(ValueError, match=f'Failed to find model "{CLS}"'):
         mmpretrain.get_model(CLS)
     ModelHub.register_model_index(find_index(), config_prefix=find_index().parent)
+    assert ModelHub.has(CLS) and CLS in mmpretrain.list_models('hrformer')
     assert sum(p.numel() for p in mmpretrain.get_model(CLS).parameters()) == 8_035_820

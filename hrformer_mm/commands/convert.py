@@ -35,11 +35,13 @@ class Layout(NamedTuple):
 
 
 class Conversion(NamedTuple):
-    """What was found and written; `arguments` are those of the backbone."""
+    """What was found and written; `arguments` are those of the backbone, and `unchanged` tells that the file was in
+    this layout already."""
     layout: Layout
     arguments: dict[str, Any]
     tensors: int
     parameters: int
+    unchanged: bool = False
 
     @property
     def arch(self) -> str:
@@ -66,13 +68,14 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
         OSError: If the destination cannot be written to. Nothing is written.
     """
     check_file(destination, [source])
-    state = weights.read_tensors(source)
+    state, unchanged = weights.read_tensors(source), False
     try:
         authors = any('.attn.attn.q_proj.' in name for name in state)
         if not authors and not any('.attn.attn.qkv.' in name for name in state):
             raise ValueError('these are not HRFormer weights: there must be stage2.0.branches.0.0.attn.attn.qkv.* or '
                              f"….q_proj.*, but the keys are {', '.join(list(state)[:8])}")
         converted = weights.convert_names(state)
+        unchanged = converted.keys() == state.keys() and all(converted[name] is state[name] for name in state)
         task = next((task for start, task in _TASKS.items() if any(name.startswith(start) for name in converted)),
                     'backbone')
         arguments = describe_backbone({k.removeprefix('backbone.'): v for k, v in converted.items()})
@@ -80,10 +83,15 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
         converted = weights.adapt_state_dict(model, converted)
         weights.check_state(converted, {name: value.shape for name, value in model.state_dict().items()})
     except ValueError as error:
+        if unchanged:
+            difference = str(error).removeprefix('the weights do not fit. ')
+            raise ValueError(f'{source} is already in this layout, and there is nothing to convert: load it with the '
+                             'config that it was trained with. Compared with a whole file of a released model: '
+                             f'{difference}') from error
         raise ValueError(f'{source}: {error}') from error
     weights.write_tensors(converted, _path(destination), _provenance(source))
     parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
-    return Conversion(Layout(task, authors), arguments, len(converted), parameters)
+    return Conversion(Layout(task, authors), arguments, len(converted), parameters, unchanged)
 
 
 def _path(destination: Union[str, os.PathLike]) -> Path:
@@ -179,6 +187,8 @@ def command(source: str, destination: str) -> None:
     with errors():
         done = convert(source, destination)
     windows = ', '.join(str(size) for size in done.arguments['window_sizes'])
-    names = "the authors' names" if done.layout.authors else "mmpose's (or this package's) names"
-    click.echo(f'{source} is a {done.layout.task} file with {names}: HRFormer {done.arch}, windows {windows}.')
+    names = "with the authors' names" if done.layout.authors else "with mmpose's names"
+    if done.unchanged:
+        names = "with this package's names, already in this layout"
+    click.echo(f'{source} is a {done.layout.task} file {names}: HRFormer {done.arch}, windows {windows}.')
     click.echo(f'Wrote {done.tensors} tensors ({done.parameters:,} parameters) to {destination}.')

@@ -19,7 +19,8 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
     """Read what the runner is about to load, and set `--resume` on the newest good checkpoint of a folder.
 
     Returns:
-        Any: The checkpoint; None where nothing is loaded, or from a place that only the runner's own loader reads.
+        Any: The checkpoint; None where nothing is loaded, or what only the runner's own loader reads: DeepSpeed's
+            folders, and what is not local.
 
     Raises:
         FileNotFoundError, ValueError: If the checkpoint that was asked for cannot be used, or none of the folder's can.
@@ -28,11 +29,11 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
         return None
     if runner._load_from is not None:
         source = runner._load_from = locate(os.path.expanduser(str(runner._load_from)))
-        return None if '://' in source else _read(source, resume=runner._resume)
+        return None if '://' in source or os.path.isdir(source) else _read(source, resume=runner._resume)
     candidates, rejected = _candidates(folder, Path(runner.work_dir)), []
     for path in candidates:
         try:
-            checkpoint = _read(path, resume=True)
+            checkpoint = None if path.is_dir() else _read(path, resume=True)
         except (OSError, ValueError) as error:
             runner.logger.warning(f'Not resumed from {path}: {error}')
             rejected.append(str(error))
@@ -121,8 +122,9 @@ def _candidates(folder: Path, work_dir: Path) -> list[Path]:
     named.sort(key=lambda path: (path.stat().st_mtime_ns, int(re.search(r'\d+', path.name)[0])), reverse=True)
     pointer = work_dir / POINTER
     if pointer.is_file():
-        # mmengine writes whole paths, which may be those of the folder that this one was copied from.
-        first = folder / os.path.basename(pointer.read_text(errors='replace').strip())
-        if first.is_file():
+        # It holds a whole path, which may be that of the folder that this one was copied from.
+        name = os.path.basename(pointer.read_text(errors='replace').strip())
+        first = folder / name
+        if name.strip('.') and first.exists():
             return [first] + [path for path in named if path != first]
     return named

@@ -11,6 +11,7 @@ from .datasets import check_loops, report_skipped, warn_of_classes
 from .evaluation import check_evaluation
 from .finite import check_loss, check_weights
 from .loading import choose_checkpoint, drop_code, prepare_start, prepare_weights
+from .model import UnusedParameters, check_training
 from .randomness import Randomness
 from .saving import protect_saving
 from .threads import warn_of_threads
@@ -64,7 +65,9 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare model and data, threads and processors, and restore the random states of the checkpoint."""
+        """Check the model, its data and the threads, and restore the random states of the checkpoint."""
+        check_training(runner)
+        self.unused = UnusedParameters(runner)
         warn_of_classes(runner)
         warn_of_threads(runner)
         self.randomness.resume_iterations(runner, self.replay)
@@ -78,8 +81,9 @@ class Safeguard(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Stop at a loss that is not finite."""
+        """Stop at a loss that is not finite, and at parameters that a distributed training does not use."""
         check_loss(runner, data_batch, outputs)
+        self.unused.check()
 
     def after_train(self, runner: Runner) -> None:
         """Log how many bad samples were skipped."""

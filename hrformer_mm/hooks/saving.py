@@ -1,6 +1,7 @@
 """Checkpoints are written whole, and the old ones are deleted when the new one is safe."""
 
 import os
+import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import List, Union
@@ -32,11 +33,15 @@ class _LateRemoval(_WholeFiles):
     def remove(self, filepath: Union[str, Path]) -> None:
         self._outdated.append(str(filepath))
 
+    rmtree = remove  # DeepSpeed's checkpoints are folders
+
     def remove_outdated(self, keep: Collection[str]) -> None:
-        """Remove these files, except those to keep, which were written again."""
+        """Remove these files and folders, except those to keep, which were written again."""
         for path in self._outdated:
             if path not in keep and os.path.isfile(path):
                 os.unlink(path)
+            elif path not in keep and os.path.isdir(path):
+                shutil.rmtree(path)
         self._outdated.clear()
 
 
@@ -66,8 +71,7 @@ class _SafeCheckpointHook(CheckpointHook):
         self.before_saving()
         super()._save_checkpoint_with_step(runner, step, meta)
         if is_main_process():
-            # Only the file's name: a work folder that was copied or moved resumes its own checkpoints.
-            write_whole(Path(runner.work_dir) / POINTER, os.path.basename(self.last_ckpt).encode())
+            write_whole(Path(runner.work_dir) / POINTER, self.last_ckpt.encode())
             self._remove_outdated()
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:

@@ -10,7 +10,7 @@ from ..arguments import check_int, check_ints
 from ..layers import Bottleneck, conv_norm
 from ..registry import MODELS
 from ..weights import accept_layouts
-from .inputs import check_maps
+from .inputs import check_batch_norm, check_maps
 
 
 @MODELS.register_module()
@@ -54,10 +54,11 @@ class ClassificationNeck(BaseModule):
         accept_layouts(self, 'neck.0.')
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
-        """Streams (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.
+        """Branches (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.
 
         Raises:
-            TypeError, ValueError: If they are of another number, form, size or dtype, with the remedy.
+            TypeError, ValueError: If they are of another number, form, size or dtype, or in training one value per
+                channel, with the remedy.
         """
         if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
             raise ValueError(f'the neck joins {len(self.increase)} branches, but got {len(maps)}: the backbone needs '
@@ -68,6 +69,8 @@ class ClassificationNeck(BaseModule):
             if tuple(coarse.shape[2:]) != halved:  # a sum of one position and many would go unnoticed
                 raise ValueError(f'branch {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
                                  f'half of that of branch {i}: the neck takes the branches of an HRFormer')
+        n, _, height, width = maps[-1].shape
+        check_batch_norm(f'branch {len(maps) - 1}', n * height * width, self)
         x = self.increase[0](maps[0])
         for down, up, branch in zip(self.downsample, self.increase[1:], maps[1:]):
             x = up(branch) + down(x)

@@ -1,6 +1,7 @@
 """The HRFormer backbone (NeurIPS 2021, arXiv 2110.09408)."""
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, Optional, Union
 
 import torch.nn.functional as F
@@ -24,7 +25,8 @@ from ..ops.attention import IMPLEMENTATIONS
 from ..registry import MODELS
 from ..weights import accept_layouts, accept_whole_files, check_pretrained
 from .arch import Arch, Stage, WindowSizes, from_arch, from_extra
-from .inputs import check_image
+from .inputs import check_batch_norm, check_image
+from .layer_depth import layer_depth
 
 STEM_CHANNELS = 64
 
@@ -99,6 +101,8 @@ class HRFormer(BaseModule):
         init_cfg (dict, optional): mmengine's initialization. `dict(type='Pretrained', checkpoint=SOURCE)` loads any
             layout that `hrformer-mm convert` knows from a file, a URL or a name that `hrformer-mm weights` lists.
             Default: PyTorch's own, as in the authors' ImageNet training.
+        pretrained (str, optional): A file or URL; the older form of `init_cfg=dict(type='Pretrained', checkpoint=…)`,
+            which `EncoderDecoder(pretrained=…)` of mmseg passes to its backbone.
 
     Raises:
         TypeError, ValueError: If an argument is invalid; the message names it, its value and what is allowed.
@@ -124,7 +128,14 @@ class HRFormer(BaseModule):
                  frozen_stages: int = -1,
                  extra: Optional[Mapping[str, Any]] = None,
                  compile: Union[bool, Mapping[str, Any]] = False,
-                 init_cfg: Optional[Union[dict, list]] = None) -> None:
+                 init_cfg: Optional[Union[dict, list]] = None,
+                 pretrained: Optional[str] = None) -> None:
+        if pretrained is not None:
+            if not isinstance(pretrained, (str, PathLike)):
+                raise TypeError(f'pretrained must be a file or a URL, but is {pretrained!r}')
+            if init_cfg is not None:
+                raise ValueError(f'pretrained is {pretrained!r}, but init_cfg is given too: leave out one of them')
+            init_cfg = dict(type='Pretrained', checkpoint=str(pretrained))
         super().__init__(init_cfg)
         if extra is None:
             variant = from_arch('base' if arch is None else arch, 7 if window_sizes is None else window_sizes)
@@ -227,9 +238,12 @@ class HRFormer(BaseModule):
             ceil(W / 2**(i + 2))), in channels-last memory.
 
         Raises:
-            TypeError, ValueError: If `x` is of another form or dtype, with the remedy.
+            TypeError, ValueError: If `x` is of another form or dtype, or, in training, so small that batch norms get
+                one value per channel, with the remedy.
         """
         check_image(x, self.in_channels, self)
+        n, _, height, width = x.shape
+        check_batch_norm('the coarsest branch', n * ((height + 31) // 32) * ((width + 31) // 32), self)
         x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels-last, in a way that vmap supports
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
@@ -241,6 +255,10 @@ class HRFormer(BaseModule):
                     for i, step in enumerate(transition)]
             maps = self.get_submodule(f'stage{number}')(maps)
         return tuple(maps)
+
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """The depth of a parameter and the number of depths, see :func:`layer_depth`."""
+        return layer_depth(self, param_name, prefix)
 
     def _freeze(self) -> None:
         parts = []

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 _CAST = (torch.float32, torch.float16, torch.bfloat16)  # dtypes that autocast turns into each other
 
@@ -40,6 +42,25 @@ def check_maps(maps: Any, in_index: Sequence[int], channels: Sequence[int], modu
         if maps[i].shape[0] != maps[in_index[0]].shape[0]:
             raise ValueError(f'branch {i} has the shape {tuple(maps[i].shape)}, and branch {in_index[0]} '
                              f'{tuple(maps[in_index[0]].shape)}, but both must have as many images')
+
+
+def check_batch_norm(name: str, values: int, module: nn.Module) -> None:
+    """Check, in training, that batch norms get more than one value per channel: one has no variance.
+
+    Args:
+        name (str): The smallest map that they normalize.
+        values (int): Its number of values per channel, N * H * W.
+        module (nn.Module): Contains the batch norms.
+
+    Raises:
+        ValueError: If a batch norm that computes statistics gets one, with the remedy.
+    """
+    if module.training and values == 1 and any(
+            norm.training and not (isinstance(norm, nn.SyncBatchNorm) and get_world_size() > 1)
+            for norm in module.modules() if isinstance(norm, _BatchNorm)):
+        raise ValueError(f'{name} has one value per channel, but batch norm needs more in training. Set drop_last=True '
+                         'in train_dataloader if this is the last batch, a larger batch_size or larger images, or '
+                         "norm_eval=True of the backbone or a norm_cfg as dict(type='GN', num_groups=2)")
 
 
 def _check_map(name: str, x: Any, channels: int, module: nn.Module, remedy: str) -> None:

@@ -18,9 +18,11 @@ from ..messages import filter_warnings
 from ..ops import attention
 from ..registry import MODELS
 from ..weights import accept_layouts
-from .inputs import check_maps
+from .cross_entropy_loss import check_channels
+from .inputs import check_batch_norm, check_maps
 
 VERSIONS = ('v2', 'v3')
+_LOSS_AUXILIARY: dict[str, Any] = dict(type='CrossEntropyLoss', loss_weight=0.4)
 
 
 class ObjectAttention(nn.Module):
@@ -70,10 +72,12 @@ class OCRHead(BaseDecodeHead):
         key_channels (int): Channels of the comparison of both. Default: 256.
         in_index (Sequence[int], optional): The maps of the backbone to use, the finest first. Default: the first
             `len(in_channels)`.
-        loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4.
+        loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4; of a
+            sigmoid where `out_channels` is 1.
         dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
         align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
-        **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, …
+        **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, … Its binary form is
+            num_classes=2, out_channels=1, a threshold, and losses of a sigmoid.
 
     Raises:
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
@@ -88,7 +92,7 @@ class OCRHead(BaseDecodeHead):
                  key_channels: int = 256,
                  in_index: Optional[Sequence[int]] = None,
                  norm_cfg: dict[str, Any] = dict(type='BN'),
-                 loss_auxiliary: dict[str, Any] = dict(type='CrossEntropyLoss', loss_weight=0.4),
+                 loss_auxiliary: dict[str, Any] = _LOSS_AUXILIARY,
                  dropout_ratio: float = 0.05,
                  align_corners: bool = True,
                  **kwargs: Any) -> None:
@@ -103,8 +107,11 @@ class OCRHead(BaseDecodeHead):
             check_int(name, value)
         check_probability('dropout_ratio', dropout_ratio)
         check_bool('align_corners', align_corners)
-        _check_loss('loss_auxiliary', loss_auxiliary, kwargs.get('out_channels') or num_classes)
-        _check_host(kwargs.get('out_channels') or num_classes, **kwargs)
+        logits = kwargs.get('out_channels') or num_classes
+        if loss_auxiliary is _LOSS_AUXILIARY:
+            loss_auxiliary = dict(_LOSS_AUXILIARY, use_sigmoid=kwargs.get('out_channels') == 1)
+        _check_loss('loss_auxiliary', loss_auxiliary, logits)
+        _check_host(logits, **kwargs)
         with warnings.catch_warnings():
             filter_warnings()  # mmseg's head calls its own deprecated build_loss
             super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
@@ -122,6 +129,8 @@ class OCRHead(BaseDecodeHead):
         self.attention = ObjectAttention(channels, key_channels, norm_cfg)
         self.fuse = nn.Sequential(*conv_norm(2 * channels, channels, norm_cfg, bias=True, relu=True))
         self.loss_auxiliary = MMSEG_MODELS.build(loss_auxiliary)
+        check_channels('loss_decode', self.loss_decode, self.out_channels)
+        check_channels('loss_auxiliary', self.loss_auxiliary, self.out_channels)
         accept_layouts(self, 'decode_head.')
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -147,14 +156,18 @@ class OCRHead(BaseDecodeHead):
 
         Returns:
             tuple[Tensor, Tensor]: The main logits (N, classes, H, W), and the auxiliary ones.
+
+        Raises:
+            ValueError: In training, if batch norms get one value per channel, with the remedy.
         """
+        check_batch_norm('the representation of 1 region of 1 image', auxiliary.shape[0] * auxiliary.shape[1], self)
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
         regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
         x = self.fuse(torch.cat([self.attention(pixels, regions), pixels], dim=1))
         return self.cls_seg(x), auxiliary
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Streams (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
+        """Branches (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
         return self.forward_both(inputs)[0]
 
     def loss(self, inputs: Sequence[Tensor], batch_data_samples: list, train_cfg: Any) -> dict[str, Tensor]:
@@ -168,18 +181,24 @@ class OCRHead(BaseDecodeHead):
 
 
 def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None,
-                ignore_index: Any = 255, **_: Any) -> None:
+                ignore_index: Any = 255, threshold: Any = None, **_: Any) -> None:
     """Check what mmseg's `BaseDecodeHead` would accept silently, or reject without a reason."""
     several = isinstance(loss_decode, (list, tuple))
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
         _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)
     if ignore_index is not None:
         check_int('ignore_index', ignore_index, lowest=None)
+    if threshold is not None:
+        check_probability('threshold', threshold)
     if sampler is not None:
         check_config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
         if sampler['type'] == 'OHEMPixelSampler':
             if sampler.get('thresh') is not None:
                 check_probability('sampler.thresh', sampler['thresh'])
+                if classes == 1:
+                    raise ValueError(f"sampler.thresh is {sampler['thresh']}, but OHEMPixelSampler compares it with a "
+                                     'softmax, which needs more than one channel: leave thresh out, to choose '
+                                     'min_kept pixels by their loss')
             check_int('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 
 

@@ -12,7 +12,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 
 from ..ops import relative_position_index, resize_bias_table, square_window
-from .check import check_fit
+from .check import check_fit, check_state
 from .io import read_tensors
 from .layouts import INDEX, TABLE, convert_names, rename
 from .names import locate, unknown_name
@@ -37,6 +37,20 @@ def _adapt_part(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *
     # Within a model, the head is out of sight; of the authors' code, only that for poses upsamples bilinearly.
     bias_unused = bool(prefix) and getattr(module, 'fuse_upsample', None) == 'bilinear'
     _replace(state_dict, prefix, lambda state: adapt_state_dict(module, state, part, bias_unused))
+    # mmengine sets this attribute on all modules while the whole model runs its `init_weights`, which loads leniently.
+    if hasattr(module, '_params_init_info'):
+        state = {name: value for name, value in state_dict.items() if name.startswith(prefix)}
+        if state or part == 'backbone.' or not prefix:
+            _check_initial(module, state, prefix, part)
+
+
+def _check_initial(module: nn.Module, state: Mapping[str, Tensor], prefix: str, part: str) -> None:
+    try:
+        check_state(state, {prefix + name: value.shape for name, value in module.state_dict().items()})
+    except ValueError as error:
+        raise ValueError(f"the checkpoint of an init_cfg of type 'Pretrained' does not fit {part[:-1]}: {error}. Give "
+                         "a backbone's weights to the backbone's init_cfg; load those of a whole model by load_from"
+                         ) from None
 
 
 def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict], dict]) -> None:
@@ -155,7 +169,13 @@ class Pretrained(PretrainedInit):
                               'weights: --cfg-options model.backbone.init_cfg=None') from error
 
     def __call__(self, module: nn.Module) -> None:
-        load_weights(module, read_tensors(self.locate()), self.checkpoint, 'backbone.')
+        state = read_tensors(self.locate())
+        if self.prefix:
+            prefix = self.prefix.removesuffix('.') + '.'
+            state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            if not state:
+                raise ValueError(f'init_cfg.prefix is {self.prefix!r}, but no weight of {self.checkpoint} starts so')
+        load_weights(module, state, self.checkpoint, 'backbone.')
         print_log(f'The backbone starts from {self.checkpoint}.', logger='current')
 
 

@@ -3,7 +3,9 @@ import os
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from hrformer_mm.cli import main as cli
 from hrformer_mm.commands.convert import convert
 from hrformer_mm.models import ClassificationNeck, HRFormer
 
@@ -73,3 +75,18 @@ def test_without_the_host_libraries(tmp_path, run_python):
                'from hrformer_mm.commands.convert import convert; convert(*sys.argv[1:])',
                tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert torch.load(tmp_path / 'b.pth').keys() == backbone().keys()
+
+
+def test_a_file_of_this_package_is_already_in_this_layout(tmp_path):
+    """One of a released shape is written as a plain file; any other is named, with what differs, and left alone."""
+    torch.save(dict(state_dict=backbone(), optimizer={}), tmp_path / 'a.pth')
+    out = CliRunner().invoke(cli, ['convert', str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth')])
+    assert out.exit_code == 0 and 'already in this layout' in out.output and (tmp_path / 'b.pth').is_file()
+    os.remove(tmp_path / 'b.pth')
+    others = [{**backbone(), 'decode_head.conv_seg.weight': torch.zeros(2, 8, 1, 1)}, backbone(with_dwconv=False),
+              backbone(with_rpe=False), {**backbone(), 'auxiliary_head.conv_seg.bias': torch.zeros(2)}]
+    for state in others:
+        torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+        out = CliRunner().invoke(cli, ['convert', str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth')])
+        assert out.exit_code == 1 and 'already in this layout' in out.output and 'do not fit' not in out.output
+        assert len(out.output.splitlines()) == 1 and not (tmp_path / 'b.pth').exists()

@@ -50,7 +50,7 @@ def test_a_copied_folder_resumes_its_own(training, tmp_path):
     training.runner(tmp_path / 'a', 2, **options).train()
     shutil.copytree(tmp_path / 'a', tmp_path / 'b')
     before = sorted(path.name for path in (tmp_path / 'a').glob('*'))
-    assert (tmp_path / 'b' / 'last_checkpoint').read_text() == 'iter_2.pth'
+    assert (tmp_path / 'b' / 'last_checkpoint').read_text() == str(tmp_path / 'a/iter_2.pth')
     resumed = training.runner(tmp_path / 'b', 3, resume=True, **options)
     resumed.train()
     assert resumed._load_from == str(tmp_path / 'b' / 'iter_2.pth')

@@ -6,7 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine._strategy import SingleDeviceStrategy
+from mmengine.registry import STRATEGIES
+from mmengine.runner import find_latest_checkpoint
+from mmengine.runner._flexible_runner import FlexibleRunner
 
+from hrformer_mm.hooks.loading import choose_checkpoint
 from hrformer_mm.weights import files, read_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -48,3 +54,54 @@ def test_exit_code_of_a_full_disk(tmp_path):
                           env={'PATH': '', 'PYTHONPATH': f'{ROOT}:{Path(__file__).parent}', 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 1 and 'iter_1.pth' in done.stderr and 'was not written' in done.stderr, done.stderr
     assert not list(tmp_path.glob('*.pth')) and not list(tmp_path.glob('.unfinished-*'))
+
+
+def test_the_pointer_holds_the_whole_path(training, tmp_path):
+    """mmengine finds the checkpoint by it; a folder that was moved resumes its own, see test_resume.py."""
+    training.runner(tmp_path / 'a', 1).train()
+    assert find_latest_checkpoint(str(tmp_path / 'a')) == str(tmp_path / 'a/iter_1.pth')
+    training.runner(tmp_path / 'b', 1, save=dict(out_dir=str(tmp_path / 'out'))).train()
+    assert find_latest_checkpoint(str(tmp_path / 'b')) == str(tmp_path / 'out/b/iter_1.pth')
+
+
+class FolderStrategy(SingleDeviceStrategy):
+    """Writes each checkpoint as a folder and reads it from there, as mmengine's strategy of DeepSpeed does."""
+
+    def save_checkpoint(self, filename, *, extra_ckpt=None, **kwargs):
+        assert len(list(Path(filename).parent.glob('*.pth'))) in (0, 1, 2)
+        Path(filename).mkdir()
+        state = dict(model=self.model.state_dict(), optimizer=self.optim_state_dict(), **(extra_ckpt or {}))
+        torch.save(state, Path(filename) / 'states.pt')
+
+    def resume(self, filename, **kwargs):
+        state = torch.load(Path(filename) / 'states.pt', weights_only=False)
+        self.model.load_state_dict(state['model'])
+        self.load_optim_state_dict(state['optimizer'])
+        return state
+
+
+def test_folders_of_deepspeed(training, tmp_path):
+    """They are resumed, and removed once the new one is written."""
+    STRATEGIES.register_module(module=FolderStrategy, force=True)
+
+    def run(folder, length, **others):
+        cfg = training.config(folder, length, save=dict(max_keep_ckpts=1), strategy=dict(type='FolderStrategy'),
+                              experiment_name=f'{folder.name}{length}', **others)
+        runner = FlexibleRunner.from_cfg(cfg)
+        runner.train()
+        return runner
+
+    first = run(tmp_path / 'a', 3)
+    assert [path.name for path in (tmp_path / 'a').glob('iter_*')] == ['iter_3.pth']
+    assert (tmp_path / 'a/iter_3.pth').is_dir() and first.iter == 3
+    second = run(tmp_path / 'a', 4, resume=True)
+    assert second.iter == 4 and [path.name for path in (tmp_path / 'a').glob('iter_*')] == ['iter_4.pth']
+
+
+def test_a_folder_is_left_to_the_runners_own_loader(training, tmp_path):
+    (tmp_path / 'iter_1.pth').mkdir()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
+    runner = training.runner(tmp_path, 2, resume=True)
+    assert choose_checkpoint(runner, tmp_path) is None and runner._load_from == str(tmp_path / 'iter_1.pth')
+    runner = training.runner(tmp_path, 2, load_from=str(tmp_path / 'iter_1.pth'))
+    assert choose_checkpoint(runner, tmp_path) is None and runner._load_from == str(tmp_path / 'iter_1.pth')

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from authors import HEADS, authors_names
+from mmengine.config import ConfigDict
 from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.checkpoint import load_state_dict as mmengine_load
@@ -182,3 +183,80 @@ def test_models_of_others_keep_their_names():
     assert_loaded(model, state)
     neck = ClassificationNeck(MICRO['channels'])
     neck.load_state_dict(neck.state_dict())
+
+
+def initialize(task, checkpoint, model_type=None, **init):
+    """A whole model that loads a checkpoint by its own init_cfg."""
+    scope, cfg = MODEL[task]
+    pytest.importorskip(scope)
+    init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint), **init)
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(dict(copy.deepcopy(cfg), type=model_type or cfg['type'], init_cfg=init_cfg))
+        model.init_weights()
+    return model
+
+
+@pytest.mark.parametrize('task, model_type', [(task, None) for task in MODEL] + [('segmentation', 'EncoderDecoder')])
+def test_init_cfg_of_a_whole_model(tmp_path, task, model_type):
+    """It loads a whole file with any names; what would leave the backbone without weights raises."""
+    model = build(task)
+    expected = randomized(model)
+    whole, bare, authors = (tmp_path / name for name in ('whole.pth', 'bare.pth', 'authors.pth'))
+    torch.save(dict(state_dict=expected), whole)
+    assert_loaded(initialize(task, whole, model_type), expected)
+    torch.save({f'ema.{name}': value for name, value in expected.items()}, bare)
+    assert_loaded(initialize(task, bare, model_type, prefix='ema.'), expected)
+    with pytest.raises(ValueError, match="init_cfg of type 'Pretrained' does not fit backbone.*missing"):
+        initialize(task, bare, model_type)
+    torch.save(authors_file(task, expected), authors)
+    if model_type is None and task != 'pose':  # whose tables become zero
+        assert_loaded(initialize(task, authors), expected)
+    with pytest.raises(ValueError, match='does not fit backbone.*backbone.conv1.weight'):
+        torch.save({**expected, 'backbone.conv1.weight': torch.zeros(1)}, bare)
+        initialize(task, bare, model_type)
+
+
+def test_another_number_of_classes_in_a_whole_init_cfg(tmp_path):
+    expected = randomized(build('segmentation'))
+    expected['decode_head.conv_seg.bias'] = torch.zeros(7)
+    torch.save(expected, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'decode_head.conv_seg.bias is \(7,\), not \(3,\).*load_from'):
+        initialize('segmentation', tmp_path / 'a.pth')
+
+
+@pytest.mark.parametrize('kind', ['Pretrained', 'mmengine.Pretrained', PretrainedInit])
+@pytest.mark.parametrize('prefix', [None, 'student', 'student.backbone.'])
+def test_init_cfg_of_the_backbone_and_its_prefix(tmp_path, kind, prefix):
+    expected = randomized(HRFormer(arch=MICRO))
+    torch.save({f'{"student." if prefix else ""}backbone.{k}': v for k, v in expected.items()}, tmp_path / 'a.pth')
+    init_cfg = dict(type=kind, checkpoint=str(tmp_path / 'a.pth'), prefix=prefix)
+    for cfg in (init_cfg, [init_cfg]):
+        model = HRFormer(arch=MICRO, init_cfg=cfg)
+        model.init_weights()
+        assert_loaded(model, expected)
+    model = HRFormer(arch=MICRO, init_cfg=dict(init_cfg, prefix='teacher'))
+    with pytest.raises(ValueError, match="prefix is 'teacher', but no weight of .* starts so"):
+        model.init_weights()
+
+
+def test_pretrained(tmp_path):
+    """The older argument: of the backbone, and of the hosts' models that have it."""
+    for task in ('segmentation', 'classification'):
+        expected = randomized(build(task))
+        torch.save(expected, tmp_path / 'a.pth')
+        scope, cfg = MODEL[task]
+        with DefaultScope.overwrite_default_scope(scope):
+            model = MODELS.build(ConfigDict(copy.deepcopy(cfg), pretrained=str(tmp_path / 'a.pth')))
+            model.init_weights()
+        assert_loaded(model.backbone, {k.removeprefix('backbone.'): v for k, v in expected.items()})
+    with pytest.raises(ValueError, match='pretrained is .*a.pth.*, but init_cfg is given too'):
+        HRFormer(arch=MICRO, pretrained='a.pth', init_cfg=dict(type='Pretrained', checkpoint='b.pth'))
+    with pytest.raises(TypeError, match='pretrained must be a file or a URL, but is True'):
+        HRFormer(arch=MICRO, pretrained=True)
+
+
+def test_a_head_alone_loads_outside_of_init_weights():
+    """Adapters and heads are loaded leniently into whole models, which must not raise."""
+    model = build('pose')
+    model.load_state_dict({'head.final_layer.bias': torch.ones(5)}, strict=False)
+    assert torch.equal(model.head.final_layer.bias, torch.ones(5))
