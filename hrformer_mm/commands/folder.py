@@ -1,18 +1,73 @@
-"""The folder that a command writes its results to."""
+"""Where a command writes its results: checked before the work is done."""
 
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Union
+
+Name = Union[str, os.PathLike]
 
 
-def make_folder(name: str, first: str) -> Path:
-    """Make a folder, and an empty file `first` in it: that nothing can be written shows before the work is done.
+def check_folder(name: Name, files: Iterable[str] = (), inputs: Iterable[Name] = ()) -> Path:
+    """Check that `files` can be written into a folder, which need not exist yet; nothing is created.
+
+    Args:
+        name (str): The folder.
+        files (Iterable[str]): Names of files in it. Default: ().
+        inputs (Iterable[str]): Files that must not be overwritten, by whatever name. Default: ().
 
     Raises:
-        OSError: If it cannot be written to, with the remedy.
+        OSError: If the folder or a file cannot be written to, with the remedy.
+        ValueError: If a file is one of the inputs.
     """
     folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / first).touch()
-    except OSError as error:
-        raise OSError(f'{name} cannot be written to ({error.strerror}): choose another with --output') from None
+    _try_to_write(folder, next(path for path in (folder, *folder.parents) if os.path.lexists(path)))
+    if folder.is_dir():
+        known = dict(_identities(inputs))
+        for file in files:
+            _check_existing(folder / file, known)
     return folder
+
+
+def check_file(name: Name, inputs: Iterable[Name] = ()) -> Path:
+    """Check that a file can be written into an existing folder, as :func:`check_folder` does for the files in one."""
+    path = Path(name)
+    if not path.parent.exists():
+        _fail(path, FileNotFoundError(0, f'there is no folder {path.parent}'))
+    if not path.exists() or path.is_file():
+        _try_to_write(path, path.parent)
+    _check_existing(path, dict(_identities(inputs)))
+    return path
+
+
+def _check_existing(path: Path, inputs: dict[Any, Name]) -> None:
+    if not path.exists():
+        return
+    for identity, _ in _identities([path]):
+        if identity in inputs:
+            raise ValueError(f'{path} would overwrite the input {inputs[identity]}: choose another output')
+    try:
+        path.open('ab').close()
+    except OSError as error:
+        _fail(path, error)
+
+
+def _identities(paths: Iterable[Name]) -> Iterator[tuple[Any, Name]]:
+    """What links to one file have in common; names that are not files have none."""
+    for path in paths:
+        if os.path.exists(path):
+            found = os.stat(path)
+            yield (found.st_dev, found.st_ino), path
+
+
+def _try_to_write(path: Path, folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        _fail(path, error)
+
+
+def _fail(path: Path, error: OSError) -> None:
+    raise type(error)(f'{path} cannot be written to ({error.strerror}): choose another output') from None

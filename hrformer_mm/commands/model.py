@@ -9,28 +9,28 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from torch import nn
 
-from ..model_index import config_path
-from ..weights import load_weights, read_tensors
+from ..weights import find_tensors, load_weights, read_checkpoint
+from .config import load_config
 
 TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
 
 
-def read_config(name: str, tasks: Mapping[str, str] = TASKS) -> Config:
+def read_config(name: str, tasks: Mapping[str, str] = TASKS, options: Optional[Mapping[str, Any]] = None) -> Config:
     """Read the config of a model.
 
     Args:
-        name (str): See :func:`..model_index.config_path`.
+        name, options: See :func:`.config.load_config`.
         tasks (Mapping[str, str]): The libraries that the model may be of. Default: mmseg, mmpose and mmpretrain.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If its model is of another library.
+        ValueError: If it cannot be read, or its model is of another library.
     """
-    path = config_path(name)
-    cfg = Config.fromfile(path)
+    cfg = load_config(name, options)
     if cfg.get('default_scope') not in tasks or 'model' not in cfg:
-        raise ValueError(f"{path} has no model of {', '.join(tasks)}: default_scope is {cfg.get('default_scope')!r}")
+        raise ValueError(f"{cfg.filename} has no model of {', '.join(tasks)}: default_scope is "
+                         f"{cfg.get('default_scope')!r}")
     return cfg
 
 
@@ -49,31 +49,54 @@ def find_device(name: Optional[str] = None) -> str:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """Build a config's model in evaluation mode, without any checkpoint."""
+    """Build a config's model in evaluation mode, without any checkpoint.
+
+    Raises:
+        ValueError: If it cannot be built.
+    """
+    model = dict(cfg.model)
+    if cfg.get('data_preprocessor'):  # mmpretrain keeps it outside of the model
+        model.setdefault('data_preprocessor', cfg.data_preprocessor)
     init_default_scope(cfg.default_scope)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        return MODELS.build(cfg.model).eval()
+        try:
+            return MODELS.build(model).eval()
+        except (AssertionError, AttributeError, KeyError) as error:  # the config is wrong
+            raise ValueError(f'{cfg.filename}: the model cannot be built: {error}') from error
 
 
 def load_model(cfg: Config, checkpoint: str) -> nn.Module:
     """Build a config's model in evaluation mode, with the weights of a checkpoint of any known layout.
 
+    Its attribute `dataset_meta` is what the checkpoint says about the data set it was trained on: {} if nothing.
+
     Raises:
         FileNotFoundError, ValueError: If there is no such checkpoint, or if it does not fit.
     """
-    state = read_tensors(checkpoint)
+    content = read_checkpoint(checkpoint)
+    state = find_tensors(content, checkpoint)
     model = build_model(cfg)
     load_weights(model, state, checkpoint)
+    about = content.get('meta')
+    model.dataset_meta = dict(about.get('dataset_meta') or {}) if isinstance(about, Mapping) else {}
     return model
+
+
+def find_dataset(cfg: Config, split: str) -> Mapping[str, Any]:
+    """The data set in a data loader, 'train', 'val' or 'test', inside of wrappers; {} if there is none."""
+    dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
+    while 'pipeline' not in dataset and dataset.get('dataset'):
+        dataset = dataset['dataset']
+    return dataset
 
 
 def dataset_meta(cfg: Config) -> dict[str, Any]:
     """Names and colours as the data set's class knows them, without its files."""
-    dataset = cfg.test_dataloader.dataset
+    dataset = find_dataset(cfg, 'test')
     if cfg.default_scope == 'mmpose':
         from mmpose.apis.inference import dataset_meta_from_config
         return dataset_meta_from_config(cfg, 'test') or {}
     if dataset.get('metainfo'):
-        return dict(dataset.metainfo)
+        return dict(dataset['metainfo'])
     registry = import_module(f'{cfg.default_scope}.registry').DATASETS
-    return getattr(registry.get(dataset.type), 'METAINFO', {})
+    return getattr(registry.get(dataset.get('type', '')), 'METAINFO', {})

@@ -2,20 +2,23 @@
 
 import json
 import sys
-from typing import Optional
+from collections import Counter
+from typing import Any, Optional
 
 import click
 
-from ..common import bar, errors
+from ..common import bar, cfg_options, errors
+
+SIZES = 5  # that are printed
 
 
 @click.command('predict')
 @click.argument('config')
 @click.argument('checkpoint')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option('-o', '--output', default='predictions', show_default=True, type=click.Path(file_okay=False),
+@click.option('-o', '--output', default='predictions', show_default=True, type=click.Path(),
               help='Folder for the pictures, videos and predictions.json.')
-@click.option('--device', help="As in 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
+@click.option('--device', help="For example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True,
               help='Pictures at a time; for poses, boxes.')
 @click.option('--boxes', type=click.Path(), help='For poses: JSON, {"picture.jpg": [[x0, y0, x1, y1], …], …}.')
@@ -23,25 +26,41 @@ from ..common import bar, errors
               help='For poses: an mmdet detector, persons its class 0.')
 @click.option('--threshold', type=click.FloatRange(0, 1), default=0.3, show_default=True,
               help='Least score of a detection.')
+@click.option('--keypoint-threshold', type=click.FloatRange(min=0), default=0.3, show_default=True,
+              help='Least score of a keypoint that is drawn; the JSON has all.')
 @click.option('--frames', type=click.IntRange(min=1), help='Of each video or camera, so many at most.')
 @click.option('--deploy/--no-deploy', default=True, show_default=True, help='Run the faster deployment form.')
+@cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print the results, too.')
 def command(config: str, checkpoint: str, inputs: tuple[str, ...], output: str, device: Optional[str], batch: int,
-            boxes: Optional[str], detector: Optional[tuple[str, str]], threshold: float, frames: Optional[int],
-            deploy: bool, as_json: bool) -> None:
+            boxes: Optional[str], detector: Optional[tuple[str, str]], threshold: float, keypoint_threshold: float,
+            frames: Optional[int], deploy: bool, options: tuple[str, ...], as_json: bool) -> None:
     """Run the model of CONFIG (a file or a name in the zoo) with CHECKPOINT on INPUTS.
 
     INPUTS are pictures, videos, folders, patterns in quotes, or a camera: camera:0. Segmentation is laid over the
     picture beside a legend; poses are drawn as skeletons, of each box or, without boxes, of the whole picture; a
-    classifier's five best labels are written into it.
+    classifier's five best labels are written beside it.
     """
-    from .predicting import predict as run
     with errors():
-        done = run(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar, deploy)
+        from ..config import parse_options
+        from .predicting import predict
+        done = predict(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar,
+                       deploy, keypoint_threshold, parse_options(options))
     if as_json:
         click.echo(json.dumps(done.results, indent=2))
     else:
+        click.echo('\n'.join(_sizes(done.results)))
         click.echo(f'Wrote {len(done.results)} results to {done.folder}: pictures, and predictions.json.')
+    for note in done.notes:
+        click.echo(f'Note: {note}.', err=True)
     for problem in done.problems:
         click.echo(f'Error: {problem}', err=True)
     sys.exit(1 if done.problems else 0)
+
+
+def _sizes(results: list[dict[str, Any]]) -> list[str]:
+    """Which sizes the network saw, the most frequent ones first."""
+    pairs = Counter(tuple('{}x{}'.format(*result[key]) for key in ('size', 'input_size'))
+                    for result in results if 'input_size' in result).most_common()
+    lines = [f'Pictures of {size} pixels were run at {input_size}.' for (size, input_size), _ in pairs[:SIZES]]
+    return lines + [f'{len(pairs) - SIZES} other sizes are in predictions.json.'] * (len(pairs) > SIZES)

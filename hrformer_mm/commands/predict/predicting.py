@@ -1,40 +1,43 @@
 """A model over pictures and videos, file by file, so that what is done is kept whatever comes after."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import cv2
 import numpy as np
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
 
 from ...deploy import can_deploy, to_deploy
-from ...weights import load_weights, read_tensors
-from ..folder import make_folder
-from ..model import TASKS, dataset_meta, find_device, read_config
+from ..folder import check_folder
+from ..model import TASKS, find_device, load_model, read_config
 from .boxes import Boxes
-from .predictors import Classifier, PoseFinder, Segmenter
-from .sources import Frames, Source, find_sources, read_image
+from .drawing import fit
+from .frames import Frames
+from .pipeline import pipeline_differences
+from .predictors import Classifier, Loaded, PoseFinder, Predictor, Result, Segmenter
+from .sources import RESULTS, Source, find_sources
 
 Progress = Callable[[Iterable, str], Iterable]
-JSON = 'predictions.json'
 
 
 @dataclass
 class Prediction:
-    """What was written, and one line about each source that was left out."""
+    """What was written, one line about each source that failed, and what a user should know besides."""
     folder: str
     results: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, device: Optional[str] = None,
             batch: int = 1, boxes: Optional[str] = None, detector: Optional[tuple[str, str]] = None,
             threshold: float = 0.3, frames: Optional[int] = None, progress: Optional[Progress] = None,
-            deploy: bool = True) -> Prediction:
+            deploy: bool = True, keypoint_threshold: float = 0.3,
+            options: Optional[Mapping[str, Any]] = None) -> Prediction:
     """Write a picture (or video) of the result of each input into a folder, and all results to predictions.json.
 
     Args:
@@ -42,99 +45,141 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
         inputs (Sequence[str]): Pictures, videos, folders, patterns, or 'camera:0'.
         folder (str): It is made if it is not there.
         device (str, optional): Default: the first GPU, or the CPU.
-        batch (int): Pictures at a time; for poses, boxes.
+        batch (int): Pictures at a time, those of one size together; for poses, boxes.
         boxes, detector, threshold: See :class:`Boxes`.
         frames (int, optional): Of each video or camera, so many at most.
         progress (callable, optional): Goes around what is worked through.
         deploy (bool): Run the deployment form of the model. Default: True.
+        keypoint_threshold (float): The least score of a keypoint that is drawn. Default: 0.3.
+        options (Mapping[str, Any], optional): Changes of the config.
 
     Raises:
-        FileNotFoundError, ValueError: If the model or an input's name cannot be used; a file that cannot be read is
-            noted in `problems` instead.
+        FileNotFoundError, ValueError: If the model or an input's name cannot be used, or an output would overwrite an
+            input; a file that cannot be read is noted in `problems` instead.
         OSError: If the folder cannot be written to.
+        KeyboardInterrupt: On Ctrl-C, with the number of results that were written.
     """
-    cfg = read_config(config)
+    cfg = read_config(config, options=options)
     task = TASKS[cfg.default_scope]
     if (boxes or detector) and task != 'pose':
         raise ValueError(f'boxes and detectors are for poses, but {config} is for {task}')
-    sources = find_sources(inputs)
-    predictor = _predictor(cfg, checkpoint, device, batch, Boxes(boxes, detector, threshold, device), deploy)
-    target = make_folder(folder, JSON)
-    done = Prediction(folder)
-    names = _Names(target)
+    sources, notes = find_sources(inputs)
+    outputs = _outputs(sources)
+    given = [cfg.filename, checkpoint, boxes or '', *(detector or ()), *(source.name for source in sources)]
+    target = check_folder(folder, [RESULTS, *outputs.values()], given)
+    if any(Path(name).is_dir() and target.is_dir() and target.samefile(name) for name in inputs):
+        raise ValueError(f'the output folder {folder} is a folder of inputs: choose another with --output')
+    done = Prediction(folder, notes=notes)
+    done.notes += [f'the pipelines differ: {difference}, which is used here' for difference in
+                   pipeline_differences(cfg)]
+    finder = Boxes(boxes, detector, threshold, device)
+    predictor = _predictor(cfg, checkpoint, find_device(device), deploy, finder, batch, keypoint_threshold)
+    target.mkdir(parents=True, exist_ok=True)
     try:
         pictures = iter((progress or _plain)([s for s in sources if s.kind == 'image'], 'pictures'))
         while group := list(islice(pictures, batch)):
-            _pictures(predictor, group, names, done)
+            _pictures(predictor, group, [target / outputs[source] for source in group], done)
         for source in (s for s in sources if s.kind != 'image'):
             try:
-                _video(predictor, source, names, done, batch, frames, progress or _plain)
+                _video(predictor, source, target / outputs[source], done, batch, frames, progress or _plain)
             except ValueError as error:
                 done.problems.append(str(error))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f'{len(done.results)} results are in {folder}.') from None
     finally:
-        (target / JSON).write_text(json.dumps(done.results, indent=1), encoding='utf-8')
+        (target / RESULTS).write_text(json.dumps(done.results, indent=1), encoding='utf-8')
     return done
 
 
-def _predictor(cfg: Any, checkpoint: str, device: Optional[str], batch: int, boxes: Boxes,
-               deploy: bool) -> Any:
-    state = read_tensors(checkpoint)
-    device = find_device(device)
-    init_default_scope(cfg.default_scope)
-    if cfg.default_scope == 'mmseg':
-        predictor: Any = Segmenter(cfg, checkpoint, device, dataset_meta(cfg))
-    elif cfg.default_scope == 'mmpose':
-        predictor = PoseFinder(cfg, checkpoint, device, boxes, batch)
-    else:
-        predictor = Classifier(cfg, checkpoint, device)
-    # mmengine loads what fits, and only warns about the rest.
-    load_weights(predictor.model, state, checkpoint)
-    if deploy and can_deploy(predictor.model):
-        predictor.model = predictor.inferencer.model = to_deploy(predictor.model)
-    return predictor
+def _predictor(cfg: Config, checkpoint: str, device: str, deploy: bool, boxes: Boxes, batch: int,
+               keypoint_threshold: float) -> Predictor:
+    model = load_model(cfg, checkpoint)
+    if deploy and can_deploy(model):
+        model = to_deploy(model)
+    model = model.to(device)
+    if cfg.default_scope == 'mmpose':
+        return PoseFinder(cfg, model, boxes, batch, keypoint_threshold)
+    return (Segmenter if cfg.default_scope == 'mmseg' else Classifier)(cfg, model)
 
 
-def _pictures(predictor: Any, group: Sequence[Source], names: '_Names', done: Prediction) -> None:
+def _outputs(sources: Sequence[Source]) -> dict[Source, str]:
+    """The name of each source's picture or video in the output folder, none twice."""
+    names: dict[Source, str] = {}
+    taken: set[str] = set()
+    for source in sources:
+        suffix = '.png' if source.kind == 'image' else '.mp4'
+        name, number = source.stem + suffix, 1
+        while name in taken:
+            number += 1
+            name = f'{source.stem}-{number}{suffix}'
+        taken.add(name)
+        names[source] = name
+    return names
+
+
+def _pictures(predictor: Predictor, group: Sequence[Source], paths: Sequence[Path], done: Prediction) -> None:
     read = []
-    for source in group:
+    for source, path in zip(group, paths):
         try:
-            read.append((source, read_image(source.name)))
+            read.append((source, path, predictor.load(source.name)))
         except ValueError as error:
             done.problems.append(str(error))
-    try:
-        results = predictor([s.name for s, _ in read], [image for _, image in read]) if read else []
-    except ValueError as error:  # boxes that are not there for a picture
-        if len(read) == 1:
-            done.problems.append(str(error))
-            return
-        for source, _ in read:
-            _pictures(predictor, [source], names, done)
-        return
-    for (source, _), (data, picture) in zip(read, results):
-        path = names(source.stem, '.png')
+    for (source, path, _), result in zip(read, _predict_all(predictor, [loaded for _, _, loaded in read])):
+        if isinstance(result, Exception):
+            done.problems.append(_describe(source, result))
+            continue
+        data, picture = result
         if not cv2.imwrite(str(path), picture):
             raise OSError(f'{path} cannot be written: is the disk full?')
         done.results.append(dict(source=source.name, picture=path.name, **data))
 
 
-def _video(predictor: Any, source: Source, names: '_Names', done: Prediction, batch: int, limit: Optional[int],
+def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
+    """Predict those of one size together, and give the error of each that fails in place of its result."""
+    groups: dict[Any, list[int]] = {}
+    for i, one in enumerate(loaded):
+        groups.setdefault(one['img'].shape, []).append(i)
+    results = {i: result for group in groups.values()
+               for i, result in zip(group, _try(predictor, [loaded[i] for i in group]))}
+    return [results[i] for i in range(len(loaded))]
+
+
+def _try(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
+    try:
+        return list(predictor(loaded))
+    except Exception as error:  # a library's transform or the memory of a GPU: it must not end the others
+        if len(loaded) == 1:
+            return [error]
+        return [result for one in loaded for result in _try(predictor, [one])]
+
+
+def _describe(source: Source, error: Exception) -> str:
+    text = str(error).strip().split('\n')[0]
+    text = text if isinstance(error, ValueError) and text else f'{type(error).__name__}: {text}'
+    return text if source.name in text else f'{source.name}: {text}'
+
+
+def _video(predictor: Predictor, source: Source, path: Path, done: Prediction, batch: int, limit: Optional[int],
            progress: Progress) -> None:
     frames = Frames(source, limit)
-    path = names(source.stem, '.mp4')
     writer: Optional[cv2.VideoWriter] = None
-    number, size = 0, (0, 0)
+    number, size, failures = 0, (0, 0), []
     iterator: Iterator[np.ndarray] = iter(progress(frames, source.name))
     try:
         while group := list(islice(iterator, batch)):
-            for data, picture in predictor([source.name] * len(group), group):
+            for result in _predict_all(predictor, [predictor.load.frame(source.name, frame) for frame in group]):
+                number += 1
+                if isinstance(result, Exception):
+                    failures.append((number, result))
+                    continue
+                data, picture = result
                 if writer is None:
-                    size = picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2  # what codecs take
+                    size = max(2, picture.shape[1] // 2 * 2), max(2, picture.shape[0] // 2 * 2)  # what codecs take
                     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), frames.rate, size)
                     if not writer.isOpened():
                         raise OSError(f'{path} cannot be written: OpenCV has no encoder for MP4, or the disk is full')
-                writer.write(np.ascontiguousarray(picture[:size[1], :size[0]]))
-                done.results.append(dict(source=source.name, frame=number, picture=path.name, **data))
-                number += 1
+                writer.write(fit(picture, size))
+                done.results.append(dict(source=source.name, frame=number - 1, picture=path.name, **data))
     except KeyboardInterrupt:
         if source.kind != 'camera':  # a camera ends so
             raise
@@ -143,21 +188,12 @@ def _video(predictor: Any, source: Source, names: '_Names', done: Prediction, ba
             writer.release()
     if not number:
         raise ValueError(f'{source.name} has no frame that can be read')
-
-
-class _Names:
-    """Files of a folder, none twice in one run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.taken = folder, set()
-
-    def __call__(self, stem: str, suffix: str) -> Path:
-        name, number = stem + suffix, 1
-        while name in self.taken:
-            number += 1
-            name = f'{stem}-{number}{suffix}'
-        self.taken.add(name)
-        return self.folder / name
+    if failures:
+        first, error = failures[0]
+        done.problems.append(f'{len(failures)} of {number} frames failed, the first one is frame {first}: '
+                             f'{_describe(source, error)}')
+    if frames.ended_early:
+        done.problems.append(frames.ended_early)
 
 
 def _plain(items: Iterable, description: str) -> Iterable:

@@ -1,125 +1,159 @@
-"""The hosts' inferencers and visualizers, alike for the three tasks: pictures in, (plain data, picture) out."""
+"""Models of the three tasks, alike: loaded pictures in, plain data and pictures of the result out."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from torch import nn
 
+from ..model import dataset_meta
 from .boxes import Boxes
+from .drawing import add_legend
+from .pipeline import Loader, Pipeline, drawable
 
+Loaded = dict[str, Any]
 Result = tuple[dict[str, Any], np.ndarray]
 TOP = 5
-ROW = 22  # pixels of a legend's line
+LINES = 20  # of a legend
 
 
-class Segmenter:
+class Predictor:
+    """A model behind the steps of its config's test pipeline.
+
+    Args:
+        cfg (Config): The config.
+        model (nn.Module): Its model, with weights and the attribute `dataset_meta`.
+
+    Attributes:
+        load (Loader): Makes the inputs of a call.
+    """
+
+    def __init__(self, cfg: Config, model: nn.Module) -> None:
+        self.model = model
+        self.meta = model.dataset_meta or dataset_meta(cfg)
+        self.channels = cfg.model.get('backbone', {}).get('in_channels', 3)
+        self.load, self.pipeline = Loader(cfg), Pipeline(cfg)
+
+    def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
+        """Predict pictures of one size; what fails raises."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def predict(self, samples: Sequence[Loaded]) -> list[Any]:
+        """The model's data samples for what the pipeline returned."""
+        return self.model.test_step(pseudo_collate(samples))
+
+    def prepare(self, loaded: Loaded) -> dict[str, Any]:
+        """Run the pipeline on one picture.
+
+        Raises:
+            ValueError: If the picture has not the channels that the model takes.
+        """
+        image = loaded['img']
+        channels = image.shape[2] if image.ndim == 3 else 1
+        if channels != self.channels:
+            raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
+                             f'model.backbone.in_channels is {self.channels}: change color_type of the step of '
+                             'test_dataloader.dataset.pipeline that loads images, or the picture')
+        return self.pipeline(loaded)
+
+
+def sizes(loaded: Loaded, sample: dict[str, Any]) -> dict[str, list[int]]:
+    """Width and height of a picture, and of what the model gets of it."""
+    return dict(size=list(loaded['img'].shape[1::-1]), input_size=list(sample['inputs'].shape[:-3:-1]))
+
+
+class Segmenter(Predictor):
     """Shares of the classes, and an overlay with a legend."""
 
-    def __init__(self, cfg: Config, checkpoint: str, device: Optional[str], meta: dict[str, Any]) -> None:
-        from mmseg.apis import MMSegInferencer
-        self.inferencer = MMSegInferencer(cfg, checkpoint, device=device)
-        self.model = self.inferencer.model
-        self.inferencer.show_progress = False
-        count = self.model.decode_head.num_classes
-        self.classes = list(meta.get('classes') or [])
-        self.palette = list(meta.get('palette') or [])
-        if len(self.classes) != count:
-            self.classes = [f'class {i}' for i in range(count)]
-        if len(self.palette) != count:
-            self.palette = np.random.default_rng(0).integers(0, 255, (count, 3)).tolist()
-        self.model.dataset_meta = dict(classes=self.classes, palette=self.palette)
+    def __init__(self, cfg: Config, model: nn.Module) -> None:
+        super().__init__(cfg, model)
+        count = model.num_classes
+        classes, palette = (self.meta.get(key) or () for key in ('classes', 'palette'))
+        self.classes = list(classes) if len(classes) == count else [f'class {i}' for i in range(count)]
+        self.palette = np.array(palette if len(palette) == count else
+                                np.random.default_rng(0).integers(0, 255, (count, 3)), np.uint8)
 
-    def __call__(self, names: Sequence[str], images: Sequence[np.ndarray]) -> list[Result]:
-        samples = self.inferencer(list(images), return_datasamples=True, batch_size=len(images))
-        samples = samples if isinstance(samples, list) else [samples]
-        pictures = self.inferencer.visualize([image[..., ::-1] for image in images], samples, return_vis=True,
-                                             opacity=0.6, with_labels=False)
-        results = []
-        for sample, picture in zip(samples, pictures):
-            labels = sample.pred_sem_seg.data[0].cpu().numpy()
-            shares = np.bincount(labels.ravel(), minlength=len(self.classes)) / labels.size
-            present = [i for i in np.argsort(-shares, kind='stable') if shares[i]]
-            data = dict(shares={self.classes[i]: round(float(shares[i]), 6) for i in present})
-            results.append((data, self._legend(picture[..., ::-1], present, shares)))
-        return results
+    def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
+        inputs = [self.prepare(one) for one in loaded]
+        return [self._one(*each) for each in zip(loaded, inputs, self.predict(inputs))]
 
-    def _legend(self, picture: np.ndarray, present: Sequence[int], shares: np.ndarray) -> np.ndarray:
-        texts = [f'{self.classes[i]} {shares[i]:.1%}' for i in present]
-        longest = max(map(len, self.classes))  # the same for every frame of a video
-        height = max(picture.shape[0], ROW * len(texts) + 8)
-        canvas = np.full((height, picture.shape[1] + 9 * (longest + 7) + 40, 3), 255, np.uint8)
-        canvas[:picture.shape[0], :picture.shape[1]] = picture
-        for row, (label, text) in enumerate(zip(present, texts)):
-            x, y = picture.shape[1] + 10, 8 + row * ROW
-            cv2.rectangle(canvas, (x, y), (x + 14, y + 14), tuple(int(v) for v in self.palette[label][::-1]), -1)
-            cv2.putText(canvas, text, (x + 22, y + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
-        return canvas[:picture.shape[0]] if ROW * len(texts) + 8 <= picture.shape[0] else canvas
+    def _one(self, loaded: Loaded, sample: dict[str, Any], found: Any) -> Result:
+        labels = found.pred_sem_seg.data[0].cpu().numpy()
+        shares = np.bincount(labels.ravel(), minlength=len(self.classes)) / labels.size
+        present = [i for i in np.argsort(-shares, kind='stable') if shares[i]]
+        data = dict(sizes(loaded, sample), shares={self.classes[i]: round(float(shares[i]), 6) for i in present})
+        overlay = 0.4 * drawable(loaded['img']) + 0.6 * self.palette[labels][..., ::-1]
+        rows = [(f'{self.classes[i]} {shares[i]:.1%}', self.palette[i]) for i in present[:LINES]]
+        return data, add_legend(overlay.astype(np.uint8), rows, f'{max(self.classes, key=len)} 100.0%')
 
 
-class PoseFinder:
-    """Keypoints of every box, and skeletons. The batches are of boxes."""
+class PoseFinder(Predictor):
+    """Keypoints of every box, and skeletons. The batches are of boxes.
 
-    def __init__(self, cfg: Config, checkpoint: str, device: Optional[str], boxes: Boxes, batch: int) -> None:
-        from mmpose.apis import MMPoseInferencer
+    Args:
+        boxes (Boxes): The boxes of each picture.
+        batch (int): The number of boxes at a time.
+        threshold (float): The least score of a keypoint that is drawn.
+    """
+
+    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float) -> None:
+        from mmpose.visualization import PoseLocalVisualizer
+        super().__init__(cfg, model)
+        self.boxes, self.batch, self.threshold = boxes, batch, threshold
+        self.visualizer = PoseLocalVisualizer()
+        self.visualizer.set_dataset_meta(self.meta)
+
+    def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
+        return [self._one(one) for one in loaded]
+
+    def _one(self, loaded: Loaded) -> Result:
         from mmpose.structures import merge_data_samples
-        # The same class that its own command uses; boxes are handed over below.
-        self.inferencer = MMPoseInferencer(cfg, checkpoint, device=device, det_model='whole_image').inferencer
-        self.model = self.inferencer.model
-        self.merge, self.boxes, self.batch = merge_data_samples, boxes, batch
-
-    def __call__(self, names: Sequence[str], images: Sequence[np.ndarray]) -> list[Result]:
-        return [self._one(name, image) for name, image in zip(names, images)]
-
-    def _one(self, name: str, image: np.ndarray) -> Result:
-        import torch
-        boxes = self.boxes(name, image)
+        picture = drawable(loaded['img'])
+        boxes = self.boxes(loaded['img_path'], picture)
         if not len(boxes):
-            return dict(people=[]), image
-        inputs = [self.inferencer.pipeline(dict(img=image, img_path=name, bbox=box[None, :4], bbox_score=box[4:5],
-                                                **self.model.dataset_meta)) for box in boxes]
-        samples: list = []
-        with torch.no_grad():
-            for first in range(0, len(inputs), self.batch):
-                samples += self.model.test_step(self.inferencer.collate_fn(inputs[first:first + self.batch]))
-        merged = self.merge(samples)
+            return dict(people=[]), picture
+        inputs = [self.prepare({**loaded, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
+                  for box in boxes]
+        samples: list[Any] = []
+        for first in range(0, len(inputs), self.batch):
+            samples += self.predict(inputs[first:first + self.batch])
+        merged = merge_data_samples(samples)
         found = merged.pred_instances
-        names = self.model.dataset_meta['keypoint_id2name']
+        names = self.meta['keypoint_id2name']
         people = [dict(box=[round(float(v), 2) for v in box], keypoints={
             names[i]: [round(float(v), 3) for v in (*point, score)]
             for i, (point, score) in enumerate(zip(points, scores))})
             for box, points, scores in zip(boxes, found.keypoints, found.keypoint_scores)]
-        radius = max(2, round(min(image.shape[:2]) / 150))
-        picture, = self.inferencer.visualize([image], [merged], return_vis=True, radius=radius,
-                                             thickness=max(1, radius // 2))
-        picture = np.ascontiguousarray(picture[..., ::-1])
+        return dict(sizes(loaded, inputs[0]), people=people), self._draw(picture, merged, boxes)
+
+    def _draw(self, picture: np.ndarray, merged: Any, boxes: np.ndarray) -> np.ndarray:
+        self.visualizer.radius = max(2, round(min(picture.shape[:2]) / 150))
+        self.visualizer.line_width = thickness = max(1, self.visualizer.radius // 2)
+        drawn = self.visualizer.add_datasample('', picture[..., ::-1], merged, draw_gt=False, draw_bbox=False,
+                                               kpt_thr=self.threshold)
+        drawn = np.ascontiguousarray(drawn[..., ::-1])
         for box in boxes.round().astype(int):  # mmpose's own boxes shrink the picture where they touch its border
-            cv2.rectangle(picture, box[:2].tolist(), box[2:4].tolist(), (0, 160, 0), 1)
-        return dict(people=people), picture
+            cv2.rectangle(drawn, box[:2].tolist(), box[2:4].tolist(), (0, 160, 0), thickness)
+        return drawn
 
 
-class Classifier:
-    """The five best labels, written into the picture."""
+class Classifier(Predictor):
+    """The five best labels, beside the picture."""
 
-    def __init__(self, cfg: Config, checkpoint: str, device: Optional[str]) -> None:
-        from mmpretrain.apis import ImageClassificationInferencer
-        from mmpretrain.visualization import UniversalVisualizer
-        self.inferencer = ImageClassificationInferencer(cfg, checkpoint, device=device or 'cpu')
-        self.model = self.inferencer.model
-        self.visualizer = UniversalVisualizer()
+    def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
+        inputs = [self.prepare(one) for one in loaded]
+        return [self._one(*each) for each in zip(loaded, inputs, self.predict(inputs))]
 
-    def __call__(self, names: Sequence[str], images: Sequence[np.ndarray]) -> list[Result]:
-        from mmengine.dataset import default_collate
-        steps = self.inferencer.pipeline
-        inputs = [steps(dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])) for image in images]
-        results = []
-        for image, sample in zip(images, self.inferencer.forward(default_collate(inputs))):
-            best = sample.pred_score.argsort(descending=True)[:TOP]
-            sample.set_pred_label(best)
-            picture = self.visualizer.visualize_cls(image[..., ::-1], sample, self.inferencer.classes, draw_gt=False)
-            classes = self.inferencer.classes or [f'class {i}' for i in range(len(sample.pred_score))]
-            data = dict(labels=[dict(label=int(i), name=classes[i], score=round(float(sample.pred_score[i]), 6))
-                                for i in best])
-            results.append((data, picture[..., ::-1]))
-        return results
+    def _one(self, loaded: Loaded, sample: dict[str, Any], found: Any) -> Result:
+        scores = found.pred_score.cpu()
+        classes = self.meta.get('classes') or [f'class {i}' for i in range(len(scores))]
+        labels = [dict(label=int(i), name=classes[i], score=round(float(scores[i]), 6))
+                  for i in scores.argsort(descending=True)[:TOP]]
+        rows = [(f'{label["score"]:.1%} {label["name"]}', None) for label in labels]
+        return (dict(sizes(loaded, sample), labels=labels),
+                add_legend(drawable(loaded['img']), rows, f'100.0% {max(classes, key=len)}'))

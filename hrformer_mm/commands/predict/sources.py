@@ -1,8 +1,10 @@
 """Where pictures come from: files, folders, patterns, videos and cameras."""
 
 import glob
+import json
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -10,7 +12,15 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from ...checks.files import cut_problem, find_problem, jpeg_is_cut
+
 CAMERA = 'camera:'
+RESULTS = 'predictions.json'
+_EXPLANATION = 'explanation.json'
+# What OpenCV reads, and `mimetypes` may not know: it depends on the system.
+_IMAGES = ('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+_VIDEOS = ('.3gp', '.avi', '.flv', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
+           '.ts', '.webm', '.wmv')
 
 
 @dataclass(frozen=True)
@@ -24,88 +34,125 @@ class Source:
         return self.name.replace(':', '') if self.kind == 'camera' else Path(self.name).stem
 
 
-def find_sources(names: Sequence[str]) -> list[Source]:
-    """What each of the user's words stands for.
+def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
+    """What each of the user's words stands for. Results of earlier runs are left out.
 
     Args:
         names (Sequence[str]): Files, folders (all pictures and videos in them), patterns, and 'camera:0'.
+
+    Returns:
+        tuple[list[Source], list[str]]: The sources, each once, in order; and a line about each folder of which files
+        are left out.
 
     Raises:
         FileNotFoundError: If one stands for nothing.
         ValueError: If a camera has no number.
     """
-    found: dict[Source, None] = {}  # each once, in order
+    found: dict[Source, None] = {}
+    notes: dict[str, None] = {}
+    results: dict[Path, set[str]] = {}
     for name in names:
         if name.startswith(CAMERA):
             if not name.removeprefix(CAMERA).isdecimal():
-                raise ValueError(f'{name} is no camera: give its number, as in {CAMERA}0')
+                raise ValueError(f'{name} is not a camera: give its number, as in {CAMERA}0')
             found[Source(name, 'camera')] = None
             continue
-        if Path(name).is_dir():
-            inside = [(str(path), _kind(path)) for path in sorted(Path(name).iterdir()) if path.is_file()]
-            files = [Source(path, kind) for path, kind in inside if kind]
-        elif Path(name).is_file():  # its content is looked at when its turn comes
-            files = [Source(name, _kind(Path(name)) or 'image')]
-        else:
-            files = [Source(path, _kind(Path(path)) or 'image') for path in sorted(glob.glob(name, recursive=True))
-                     if Path(path).is_file()]
-        if not files:
-            raise FileNotFoundError(f'there is no picture or video at {name}: give a file, a folder with some in it, a '
-                                    f'pattern in quotes, or {CAMERA}0')
-        found.update(dict.fromkeys(files))
-    return list(found)
+        files = _files(name)
+        earlier = Counter(path.parent for path in files
+                          if path.name in results.setdefault(path.parent, _results_in(path.parent)))
+        files = [path for path in files if path.name not in results[path.parent]]
+        # The content of a file with another suffix is checked when its turn comes.
+        chosen = [path for path in files if _kind(path)] or ([] if Path(name).is_dir() else files)
+        for folder, count in earlier.items():
+            notes[f'{count} results of an earlier run in {folder} are left out'] = None
+        if not chosen:
+            raise FileNotFoundError(f'there is no picture or video at {name}{_reason(name, files, earlier)}')
+        if Path(name).is_dir() and (inside := _pictures_below(Path(name))):
+            notes[f"{inside} pictures or videos in subfolders of {name} are left out: '{name}/**/*' in quotes finds "
+                  'them'] = None
+        found.update((Source(str(path), _kind(path) or 'image'), None) for path in chosen)
+    return list(found), list(notes)
+
+
+def _files(name: str) -> list[Path]:
+    path = Path(name)
+    paths: Iterable[Path] = path.iterdir() if path.is_dir() else [path]
+    if not path.exists():
+        paths = map(Path, glob.glob(name, recursive=True))
+    return sorted(path for path in paths if path.is_file())
 
 
 def _kind(path: Path) -> Optional[str]:
+    suffix = path.suffix.lower()
+    if suffix in _IMAGES + _VIDEOS:
+        return 'image' if suffix in _IMAGES else 'video'
     kind = (mimetypes.guess_type(path.name)[0] or '').split('/')[0]
     return kind if kind in ('image', 'video') else None
+
+
+def _results_in(folder: Path) -> set[str]:
+    """The names of the files in a folder that `predict` or `explain` wrote, as their JSON files list them."""
+    try:
+        names = set(json.loads((folder / _EXPLANATION).read_text(encoding='utf-8'))['pictures'])
+    except (OSError, ValueError, TypeError, KeyError):
+        names = set()
+    try:
+        entries = json.loads((folder / RESULTS).read_text(encoding='utf-8'))
+        listed = {entry['picture'] for entry in entries}
+        sources = {Path(entry['source']).name for entry in entries}
+    except (OSError, ValueError, TypeError, KeyError):
+        return names
+    # Unless inputs are in it as well, a folder of results holds those of the runs before the last one, too.
+    only_results = listed and not any((folder / name).is_file() for name in sources - listed)
+    return names | listed | ({path.name for path in folder.iterdir()} if only_results else set())
+
+
+def _pictures_below(folder: Path) -> int:
+    """The number of pictures and videos in subfolders, except results of earlier runs."""
+    return sum(bool(_kind(path)) and path.name not in _results_in(path.parent) for path in folder.glob('*/**/*'))
+
+
+def _reason(name: str, files: Sequence[Path], earlier: Counter) -> str:
+    """Why there is nothing, and what to do."""
+    path = Path(name)
+    if path.is_dir() and (inside := _pictures_below(path)):
+        return f" itself, but {inside} in its subfolders: '{name}/**/*' in quotes finds them"
+    if earlier:
+        return f', but {sum(earlier.values())} results of an earlier run, which are not used as inputs'
+    if files:
+        suffixes = ', '.join(sorted({path.suffix or path.name for path in files})[:8])
+        return f': {len(files)} files have other suffixes ({suffixes}). To read one of them anyway, name the file'
+    return (f': give a file, a folder with some in it, a pattern in quotes, or {CAMERA}0' if not path.exists()
+            else ': the folder is empty')
+
+
+def unreadable(path: str, full: bool = True) -> Optional[str]:
+    """Why a file cannot be read as a picture, or None.
+
+    Args:
+        path (str): The file.
+        full (bool): Decode it, too. Default: True.
+    """
+    if not Path(path).is_file():
+        return f'there is no picture {path}'
+    problem = cut_problem(path) if jpeg_is_cut(path) else find_problem(path, 'picture') if full else None
+    return problem and (f'{path} cannot be read as a picture: it {problem.what}. Copy it again, or convert it to a '
+                        'format that OpenCV reads, for example PNG')
 
 
 def read_image(path: str) -> np.ndarray:
     """(H, W, 3), BGR, uint8.
 
     Raises:
-        ValueError: If the file is no picture, or is cut short.
+        ValueError: If the file is not a picture, or is cut short.
     """
-    try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise ValueError(f'{path} cannot be read as a picture: is it one, and whole?')
-    return image
-
-
-class Frames:
-    """The frames of a video or camera, (H, W, 3), BGR.
-
-    Raises:
-        ValueError: If it cannot be opened.
-    """
-
-    def __init__(self, source: Source, limit: Optional[int] = None) -> None:
-        camera = source.kind == 'camera'
-        self.capture = cv2.VideoCapture(int(source.name.removeprefix(CAMERA)) if camera else source.name)
-        if not self.capture.isOpened():
-            raise ValueError(f'{source.name} cannot be opened: ' +
-                             ('is it plugged in, free, and yours to read (group video)?' if camera else
-                              'is it a video, and whole?'))
-        self.rate = self.capture.get(cv2.CAP_PROP_FPS) or 25.0
-        count = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.length = limit if camera else min(count, limit or count)
-        self.limit = limit
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        number = 0
+    problem, image = unreadable(path, full=False), None
+    if not problem:
         try:
-            while self.limit is None or number < self.limit:
-                read, frame = self.capture.read()
-                if not read:
-                    return
-                yield frame
-                number += 1
-        finally:
-            self.capture.release()
-
-    def __length_hint__(self) -> int:
-        return self.length or 0
+            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        except (OSError, cv2.error):
+            pass
+    if image is None:
+        raise ValueError(problem or unreadable(path) or f'{path} cannot be read as a picture: convert it to a format '
+                         'that OpenCV reads, for example PNG')
+    return image

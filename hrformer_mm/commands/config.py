@@ -1,0 +1,88 @@
+"""Configs as the commands read them: by path or name, with changes, and with the names of classes for classes."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Optional
+
+import click
+from mmengine.config import Config, DictAction
+
+from ..model_index import config_path
+
+
+def load_config(name: str, options: Optional[Mapping[str, Any]] = None) -> Config:
+    """Read a config. Types that are classes, as in pure Python configs, become the strings that mmengine dumps.
+
+    Args:
+        name (str): See :func:`..model_index.config_path`.
+        options (Mapping[str, Any], optional): Changes, e.g. {'train_dataloader.dataset.data_root': 'data'}.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it cannot be read, or an option does not fit it.
+    """
+    path = config_path(name)
+    try:
+        cfg = Config.fromfile(path)
+        cfg = Config({key: _name_types(cfg[key]) for key in cfg.to_dict()}, filename=path)
+    except Exception as error:  # a config is Python code, which may raise anything
+        raise ValueError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
+    for key, value in (options or {}).items():
+        _check_key(cfg, key)
+        try:
+            cfg.merge_from_dict({key: value})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f'--cfg-options {key}={value}: {error}') from error
+    return cfg
+
+
+def parse_options(options: Sequence[str]) -> dict[str, Any]:
+    """Parse 'KEY=VALUE' strings, as mmengine does.
+
+    Raises:
+        ValueError: If one has another form.
+    """
+    parsed = {}
+    for option in options:
+        key, separator, value = option.partition('=')
+        if not separator or not all(key.split('.')):
+            raise ValueError(f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
+        try:
+            parsed[key] = DictAction._parse_iterable(value)
+        except AssertionError as error:
+            raise ValueError(f'--cfg-options {option}: {error}') from None
+    return parsed
+
+
+def type_name(step: Mapping[str, Any]) -> str:
+    """The name of the class of a config: 'Resize' for 'Resize', 'mmseg.Resize' and mmseg.datasets.transforms.Resize."""
+    kind = step['type']
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]
+
+
+def _name_types(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: f'{entry.__module__}.{entry.__qualname__}' if key == 'type' and callable(entry)
+                else _name_types(entry) for key, entry in value.items()}
+    return type(value)(map(_name_types, value)) if type(value) in (list, tuple) else value
+
+
+def _check_key(cfg: Config, key: str) -> None:
+    """Raise ValueError if the parent of a key does not exist; a key that is new in its parent is only noted."""
+    value: Any = cfg
+    *parents, last = key.split('.')
+    for depth, part in enumerate([*parents, last]):
+        if isinstance(value, (list, tuple)):
+            names = [str(i) for i in range(len(value))]
+        else:
+            names = list(value.keys()) if isinstance(value, (Config, Mapping)) else []
+        if part in names:
+            value = value[int(part)] if isinstance(value, (list, tuple)) else value[part]
+            continue
+        parent = '.'.join(parents[:depth])
+        if parent and depth == len(parents) and isinstance(value, Mapping):
+            click.echo(f'Note: {parent} has no {last} in the config: --cfg-options adds it.', err=True)
+            return
+        close = get_close_matches(part, names)
+        raise ValueError(f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
+                         + (', '.join(close or map(str, names)) or f'the value {value!r}'))

@@ -1,0 +1,75 @@
+"""The frames of videos and cameras."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from .sources import CAMERA, Source
+
+RATE = 25.0  # frames per second where a file states none
+_RATES = (0.1, 240.0)  # what files state otherwise is not a frame rate, but, e.g., a unit of time
+_MP4 = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')  # types of the first box of MP4 and MOV files
+_SLACK = 0.1  # of a duration that a container states: it may be that of the sound
+
+
+class Frames:
+    """The frames of a video or camera, (H, W, 3), BGR.
+
+    Attributes:
+        rate (float): Frames per second.
+        ended_early (str, optional): After the iteration: how many frames are missing, if the file is damaged.
+
+    Raises:
+        ValueError: If it cannot be opened.
+    """
+
+    def __init__(self, source: Source, limit: Optional[int] = None) -> None:
+        camera = source.kind == 'camera'
+        self.capture = cv2.VideoCapture(int(source.name.removeprefix(CAMERA)) if camera else source.name)
+        if not self.capture.isOpened():
+            raise ValueError(f'{source.name} cannot be opened: ' +
+                             ('is it plugged in, free, and yours to read (group video)?' if camera else
+                              'is it a video, and whole?'))
+        self.name, self.limit = source.name, limit
+        with Path(os.devnull if camera else source.name).open('rb') as file:
+            start = file.read(8)
+        self.counts_frames = start[4:] in _MP4
+        self.slack = 0.0 if self.counts_frames or start[:4] == b'RIFF' else _SLACK  # RIFF is AVI
+        self.rate = self.capture.get(cv2.CAP_PROP_FPS)
+        count = self.capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        stated = _RATES[0] <= self.rate <= _RATES[1]  # False for NaN
+        self.rate = self.rate if stated else RATE
+        self.count = int(count) if stated and not camera and math.isfinite(count) and 0 < count < 1e9 else None
+        self.ended_early: Optional[str] = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        number, seconds = 0, 0.0
+        try:
+            while self.limit is None or number < self.limit:
+                read, frame = self.capture.read()
+                if not read:
+                    self.ended_early = self._missing(number, seconds)
+                    return
+                number += 1
+                seconds = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3 + 1 / self.rate
+                yield frame
+        finally:
+            self.capture.release()
+
+    def __length_hint__(self) -> int:
+        lengths = [length for length in (self.count, self.limit) if length]
+        return min(lengths) if lengths else NotImplemented
+
+    def _missing(self, number: int, seconds: float) -> Optional[str]:
+        if self.count is None or number >= self.count * (1 - self.slack):
+            return None
+        # AVI files may leave out frames that repeat, and the count of others is made up from duration and frame rate.
+        if not self.counts_frames and seconds >= (self.count * (1 - self.slack) - 0.5) / self.rate:
+            return None
+        return (f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are '
+                'kept. Copy the file again')

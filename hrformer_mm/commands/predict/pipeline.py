@@ -1,0 +1,120 @@
+"""A config's own pipeline for tests: the step that loads images, the steps after it, and whether validation differs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import TRANSFORMS, DefaultScope
+
+from ..config import type_name
+from ..model import find_dataset
+from .sources import read_image, unreadable
+
+Step = Mapping[str, Any]
+
+
+def split_pipeline(steps: Sequence[Step]) -> tuple[dict[str, Any], list[Step]]:
+    """The step of a pipeline that loads images ({} if none does), and all others but those that load annotations."""
+    steps = [step for step in steps if 'Annotation' not in type_name(step)]
+    loads = [step for step in steps if type_name(step).startswith('Load')]
+    return dict(loads[0]) if loads else {}, [step for step in steps if step not in loads[:1]]
+
+
+class Loader:
+    """Loads a picture as the step of a pipeline does: in colour, in grey or with all channels that the file has.
+
+    Args:
+        cfg (Config): The config; colour, if it has no pipeline for tests or no step that loads images.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        step, _ = split_pipeline(find_dataset(cfg, 'test').get('pipeline') or ())
+        self.grey = str(step.get('color_type', '')).startswith('grayscale')
+        self.dtype = np.float32 if step.get('to_float32') else np.uint8
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            self.step = TRANSFORMS.build(step) if step else None
+
+    def __call__(self, path: str) -> dict[str, Any]:
+        """Load a file: `img`, (H, W) or (H, W, C), with its `img_path` and shapes.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+        if self.step is None:
+            return self.frame(path, read_image(path))
+        problem = unreadable(path, full=False)
+        try:
+            loaded = None if problem else self.step(dict(img_path=path))
+        except Exception as error:  # a library's transform may raise anything
+            problem = unreadable(path) or f'{path} cannot be loaded: {error}'
+        if loaded is None:
+            raise ValueError(problem or unreadable(path) or f'{path} cannot be loaded')
+        return loaded
+
+    def frame(self, name: str, image: np.ndarray) -> dict[str, Any]:
+        """The same for a picture in memory, (H, W, 3), BGR, uint8."""
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if self.grey else image
+        return dict(img=image.astype(self.dtype), img_path=name, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+
+
+class Pipeline:
+    """The steps after loading: from what :class:`Loader` returns to what a model's `test_step` takes.
+
+    Raises:
+        ValueError: If the config has no pipeline for tests.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        steps = find_dataset(cfg, 'test').get('pipeline')
+        if not steps:
+            raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use '
+                             'the config that the training dumped into its work folder')
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            self.run = Compose(split_pipeline(steps)[1])
+
+    def __call__(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
+        return self.run(dict(loaded))
+
+
+def drawable(image: np.ndarray) -> np.ndarray:
+    """A picture of any type and number of channels, (H, W) or (H, W, C), as (H, W, 3), BGR, uint8."""
+    image = image if image.ndim == 3 else image[..., None]
+    if image.dtype != np.uint8:
+        top = max(255, float(image.max()))
+        image = (image * (255 / top)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(image[..., :3] if image.shape[2] > 2 else image[..., [0, 0, 0]])
+
+
+def pipeline_differences(cfg: Config) -> list[str]:
+    """How the pipeline for tests, which predictions use, differs from that for validation, a line for each step."""
+    val, test = ([step for step in find_dataset(cfg, split).get('pipeline') or () if _prepares(step)]
+                 for split in ('val', 'test'))
+    if not val or not test:
+        return []
+    return [f'{_text(theirs, ours)} in val_dataloader, but {_text(ours, theirs)} in test_dataloader'
+            for theirs, ours in zip_longest(val, test) if _plain(theirs) != _plain(ours)]
+
+
+def _prepares(step: Step) -> bool:
+    name = type_name(step)
+    return not ('Annotation' in name or name.startswith('Pack'))
+
+
+def _plain(value: Any) -> Any:
+    """Lists and tuples are the same to a transform, and so are the full and the short name of its class."""
+    if isinstance(value, Mapping):
+        return {key: type_name(value) if key == 'type' else _plain(entry) for key, entry in value.items()}
+    return list(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _text(step: Any, other: Any) -> str:
+    if step is None:
+        return 'no such step'
+    same_type = other is not None and type_name(step) == type_name(other)
+    shown = [f'{key}={value!r}' for key, value in step.items()
+             if key != 'type' and not (same_type and key in other and _plain(other[key]) == _plain(value))]
+    return f'{type_name(step)}({", ".join(shown)})'
