@@ -14,17 +14,18 @@ class Classification(Model):
     """Results hold `labels`, the five best: `label`, `name` and `score`; `array` is the score of every class."""
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
+        prepared = [self.prepare(image) for image in images]
         results = []
-        for logits in self.run([self.prepare(image) for image in images]):
+        for image, small, logits in zip(images, prepared, self.run(prepared)):
             if self.metadata['multi_label']:
                 scores = 1 / (1 + np.exp(-logits))
             else:
                 scores = np.exp(logits - logits.max())
                 scores /= scores.sum()
             best = np.argsort(-scores, kind='stable')[:TOP]
-            results.append(Result(dict(labels=[
-                dict(label=int(i), name=self.metadata['classes'][i], score=round(float(scores[i]), 6)) for i in best
-            ]), scores))
+            labels = [dict(label=int(i), name=self.metadata['classes'][i], score=round(float(scores[i]), 6))
+                      for i in best]
+            results.append(Result(dict(self.sizes(image, small), labels=labels), scores))
         return results
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .images import drawable
+
 OPACITY = 0.6
 SHOWN = 0.3  # the least score of a keypoint that is drawn
 
@@ -14,7 +16,7 @@ def draw_segmentation(image: np.ndarray, labels: np.ndarray, shares: Mapping[str
                       palette: Sequence[Sequence[int]]) -> np.ndarray:
     """The classes over an image, and a legend beside it, which is equally wide for all frames of a video."""
     colors = np.array(palette, np.uint8)[:, ::-1]
-    over = (_bgr(image) * (1 - OPACITY) + colors[labels] * OPACITY).astype(np.uint8)
+    over = (drawable(image) * (1 - OPACITY) + colors[labels] * OPACITY).astype(np.uint8)
     scale, line = _text_size(over)
     width = cv2.getTextSize(max(classes, key=len) + ' 100.0%', cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] + 2 * line
     legend = np.full((over.shape[0], width, 3), 255, np.uint8)
@@ -28,7 +30,7 @@ def draw_segmentation(image: np.ndarray, labels: np.ndarray, shares: Mapping[str
 
 def draw_labels(image: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     """Lines of text in the upper left corner."""
-    picture = _bgr(image).copy()
+    picture = drawable(image)
     scale, line = _text_size(picture)
     for row, text in enumerate(texts):
         position = line // 4, line * (row + 1)
@@ -38,14 +40,14 @@ def draw_labels(image: np.ndarray, texts: Sequence[str]) -> np.ndarray:
 
 
 def draw_people(image: np.ndarray, boxes: Sequence[Sequence[float]], people: np.ndarray,
-                metadata: Mapping[str, Any]) -> np.ndarray:
-    """Boxes, skeletons and keypoints (people, keypoints, 3)."""
-    picture = _bgr(image).copy()
+                metadata: Mapping[str, Any], threshold: float) -> np.ndarray:
+    """Boxes, skeletons and keypoints (people, keypoints, 3) with at least a score."""
+    picture = drawable(image)
     radius = max(2, round(min(picture.shape[:2]) / 150))
     for box, keypoints in zip(boxes, people):
         corners = np.round(box).astype(int).tolist()
-        cv2.rectangle(picture, corners[:2], corners[2:], (0, 160, 0), max(1, radius // 2))
-        points, shown = np.round(keypoints[:, :2]).astype(int).tolist(), keypoints[:, 2] >= SHOWN
+        cv2.rectangle(picture, corners[:2], corners[2:4], (0, 160, 0), max(1, radius // 2))
+        points, shown = np.round(keypoints[:, :2]).astype(int).tolist(), keypoints[:, 2] >= threshold
         for (start, end), color in zip(metadata['skeleton'], metadata['skeleton_colors']):
             if shown[start] and shown[end]:
                 cv2.line(picture, points[start], points[end], color[::-1], max(1, radius // 2), cv2.LINE_AA)
@@ -66,8 +68,3 @@ def _write(image: np.ndarray, text: str, position: tuple[int, int], scale: float
     cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, scale, color, max(1, round(scale)) + extra,
                 cv2.LINE_AA)
 
-
-def _bgr(image: np.ndarray) -> np.ndarray:
-    if image.ndim == 2 or image.shape[2] == 1:
-        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    return image[..., :3]

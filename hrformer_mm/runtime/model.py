@@ -7,7 +7,8 @@ from typing import Any, Optional
 import numpy as np
 
 from .engines import Engine
-from .preprocessing import convert_channels, normalize, run_steps
+from .images import convert_channels
+from .preprocessing import normalize, run_steps
 from .resampling import resize_maps
 
 STRIDE = 32  # of the sizes that a file for any size takes
@@ -29,7 +30,7 @@ class Result(dict):
 class Model:
     """An exported model. Call it with an image, or a list of images for a list of results.
 
-    An image is an array (H, W), (H, W, 3) or (H, W, 4) of uint8 in OpenCV's order of channels.
+    An image is an array (H, W), (H, W, 3) or (H, W, 4) of uint8, its channels in OpenCV's order.
 
     Attributes:
         metadata (dict): The file's metadata.
@@ -52,7 +53,14 @@ class Model:
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image after the steps of the test pipeline, (H, W, C)."""
-        return run_steps(convert_channels(image, self.metadata['channels']), self.metadata['steps'])
+        image = convert_channels(image, self.metadata['channels'])
+        if self.metadata['load']['to_float32']:
+            image = image.astype(np.float32)
+        return run_steps(image, self.metadata['steps'])
+
+    def sizes(self, image: np.ndarray, prepared: np.ndarray) -> dict[str, list[int]]:
+        """Width and height of an image before and after the steps."""
+        return dict(size=list(image.shape[1::-1]), input_size=list(prepared.shape[1::-1]))
 
     def run(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run the file on prepared images (H, W, C), those of one size in a batch, for one output each."""

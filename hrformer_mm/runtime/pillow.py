@@ -22,16 +22,8 @@ def _lanczos(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
 
 
-def _hamming(x: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(x) < 1, np.sinc(x) * (0.54 + 0.46 * np.cos(np.pi * x)), 0)
-
-
-def _box(x: np.ndarray) -> np.ndarray:
-    return ((x > -0.5) & (x <= 0.5)).astype(float)
-
-
 _FILTERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = dict(
-    bilinear=(_triangle, 1), bicubic=(_cubic, 2), lanczos=(_lanczos, 3), hamming=(_hamming, 1), box=(_box, 0.5))
+    bilinear=(_triangle, 1), bicubic=(_cubic, 2), lanczos=(_lanczos, 3))
 INTERPOLATIONS = ('nearest', *_FILTERS)
 
 

@@ -1,7 +1,7 @@
 """Top-down pose estimation."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +9,6 @@ import numpy as np
 from . import drawing
 from .decoding import decode
 from .model import Model, Result
-from .preprocessing import convert_channels
 
 
 class Pose(Model):
@@ -23,58 +22,56 @@ class Pose(Model):
         super().__init__(engine, metadata)
         self.flip_test: bool = metadata['flip']['test']
 
-    def __call__(self, images: Any, boxes: Any = None) -> Any:
+    def __call__(self, images: Any, boxes: Any = None, batch: int = 16) -> Any:
         """Find the keypoints of each box.
 
         Args:
             images (np.ndarray | list): One image, or several.
-            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels; for several images a list of such.
+            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels, or (people, 5) with
+                scores; for several images a list of such.
                 Default: one box around the whole image.
+            batch (int): Boxes at a time. Default: 16.
         """
-        several = isinstance(images, (list, tuple))
-        results = self.predict(images if several else [images], boxes if several or boxes is None else [boxes])
-        return results if several else results[0]
-
-    def predict(self, images: Sequence[np.ndarray], boxes: Optional[Sequence[Any]] = None) -> list[Result]:
+        if isinstance(images, (list, tuple)):
+            boxes = [None] * len(images) if boxes is None else boxes
+            return [self(image, of_image, batch) for image, of_image in zip(images, boxes, strict=True)]
         if boxes is None:
-            boxes = [[[0, 0, image.shape[1], image.shape[0]]] for image in images]
-        if len(boxes) != len(images):
-            raise ValueError(f'boxes are given for {len(boxes)} images, but there are {len(images)}')
-        return [self._one(image, _check_boxes(of_image)) for image, of_image in zip(images, boxes)]
+            boxes = [[0, 0, images.shape[1], images.shape[0]]]
+        return self._find(images, _check_boxes(boxes), batch)
 
-    def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
-        return drawing.draw_people(image, [person['box'] for person in result['people']], result.array, self.metadata)
+    def draw(self, image: np.ndarray, result: Result, threshold: float = drawing.SHOWN) -> np.ndarray:
+        """Keypoints with at least the score `threshold`, skeletons and boxes on an image: (H, W, 3), BGR."""
+        boxes = [person['box'] for person in result['people']]
+        return drawing.draw_people(image, boxes, result.array, self.metadata, threshold)
 
-    def _one(self, image: np.ndarray, boxes: np.ndarray) -> Result:
-        names = self.metadata['keypoints']
+    def _find(self, image: np.ndarray, boxes: np.ndarray, batch: int) -> Result:
+        names, (height, width) = self.metadata['keypoints'], self.metadata['size']
         if not len(boxes):
             return Result(dict(people=[]), np.zeros((0, len(names), 3), np.float32))
-        pixels = convert_channels(image, self.metadata['channels'])
-        height, width = self.metadata['size']
-        centers, scales = self._regions(boxes)
-        crops = []
-        for center, scale in zip(centers, scales):
-            crop = cv2.warpAffine(pixels, self._matrix(center, scale), (width, height), flags=cv2.INTER_LINEAR)
-            crops.append(crop.reshape(height, width, -1))
+        pixels = self.prepare(image)
         found = []
-        for heatmaps, center, scale in zip(self._heatmaps(crops), centers, scales):
-            points, scores = decode(heatmaps, self.metadata['codec'])
-            points = points / (width, height) * scale + center - 0.5 * scale
-            found.append(np.concatenate([points, scores[:, None]], 1))
+        for first in range(0, len(boxes), batch):
+            centers, scales = self._regions(boxes[first:first + batch])
+            crops = [cv2.warpAffine(pixels, self._matrix(*region), (width, height), flags=cv2.INTER_LINEAR)
+                     .reshape(height, width, -1) for region in zip(centers, scales)]
+            for heatmaps, center, scale in zip(self._heatmaps(crops), centers, scales):
+                points, scores = decode(heatmaps, self.metadata['codec'])
+                points = points / (width, height) * scale + center - 0.5 * scale
+                found.append(np.concatenate([points, scores[:, None]], 1))
         array = np.stack(found).astype(np.float32)
         people = [dict(box=[round(float(v), 2) for v in box], keypoints={
             name: [round(float(v), 3) for v in point] for name, point in zip(names, points)
         }) for box, points in zip(boxes, array)]
-        return Result(dict(people=people), array)
+        return Result(dict(self.sizes(image, crops[0]), people=people), array)
 
     def _regions(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Centers and sizes (boxes, 2), x and y, of the regions: with a margin, and in the proportions of the input."""
-        sizes = (boxes[:, 2:] - boxes[:, :2]) * self.metadata['box_scale']
+        sizes = (boxes[:, 2:4] - boxes[:, :2]) * self.metadata['box_scale']
         ratio = self.metadata['size'][1] / self.metadata['size'][0]
         width, height = sizes[:, :1], sizes[:, 1:]
         wide = width > height * ratio
         sizes = np.where(wide, np.hstack([width, width / ratio]), np.hstack([height * ratio, height]))
-        return (boxes[:, 2:] + boxes[:, :2]) * 0.5, sizes
+        return (boxes[:, 2:4] + boxes[:, :2]) * 0.5, sizes
 
     def _matrix(self, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """The affine map from the picture to the input, of its pixels' centers with UDP, else of their corners."""
@@ -110,9 +107,11 @@ def _unflip(heatmaps: np.ndarray, test: bool, mode: str, shift: bool, indices: S
 
 
 def _check_boxes(boxes: Any) -> np.ndarray:
+    """Boxes as (people, 5), with their scores; 1 where none is given."""
     boxes = np.asarray(boxes, np.float32)
     if boxes.size == 0:
-        return np.zeros((0, 4), np.float32)
-    if boxes.ndim != 2 or boxes.shape[1] < 4 or not (boxes[:, 2:4] > boxes[:, :2]).all():
-        raise ValueError(f'boxes must be (people, 4), x0, y0, x1 and y1 with x1 > x0 and y1 > y0, but are {boxes}')
-    return boxes[:, :4]
+        return np.zeros((0, 5), np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] not in (4, 5) or not (boxes[:, 2:4] > boxes[:, :2]).all():
+        raise ValueError('boxes must be (people, 4), x0, y0, x1 and y1 with x1 > x0 and y1 > y0, but are '
+                         f'{boxes.tolist()}')
+    return boxes if boxes.shape[1] == 5 else np.hstack([boxes, np.ones((len(boxes), 1), np.float32)])

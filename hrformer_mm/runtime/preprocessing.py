@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from . import pillow
+from .images import channels_last
 
 _OPENCV = dict(nearest=cv2.INTER_NEAREST, bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC, area=cv2.INTER_AREA,
                lanczos=cv2.INTER_LANCZOS4)
@@ -39,7 +40,7 @@ def resize_edge(image: np.ndarray, scale: int, edge: str, interpolation: str, ba
 def _resize(image: np.ndarray, size: Sequence[int], interpolation: str, backend: str) -> np.ndarray:
     if backend == 'pillow':
         return pillow.resize(image, size, interpolation)
-    return _channels_last(cv2.resize(image, tuple(size), interpolation=_OPENCV[interpolation]))
+    return channels_last(cv2.resize(image, tuple(size), interpolation=_OPENCV[interpolation]))
 
 
 def pad(image: np.ndarray, size: Optional[Sequence[int]] = None, size_divisor: Optional[int] = None,
@@ -78,31 +79,6 @@ def run_steps(image: np.ndarray, steps: Sequence[dict[str, Any]]) -> np.ndarray:
     for step in steps:
         image = STEPS[step['type']](image, **{key: value for key, value in step.items() if key != 'type'})
     return image
-
-
-def convert_channels(image: Any, channels: int) -> np.ndarray:
-    """An image of OpenCV, (H, W) or (H, W, 1, 3 or 4), to (H, W, channels).
-
-    Raises:
-        TypeError, ValueError: If it is not uint8, empty, of another shape, or cannot be converted.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-        raise TypeError(f'the image is of {kind}, but must be a NumPy array of uint8 as cv2.imread returns it')
-    image = _channels_last(image)
-    if image.ndim != 3 or not image.size or image.shape[2] not in (1, 3, 4):
-        raise ValueError(f'the image has the shape {image.shape}, but must be (H, W) or (H, W, 1, 3 or 4)')
-    if image.shape[2] == channels:
-        return image
-    code = {(3, 1): cv2.COLOR_BGR2GRAY, (4, 1): cv2.COLOR_BGRA2GRAY, (1, 3): cv2.COLOR_GRAY2BGR,
-            (4, 3): cv2.COLOR_BGRA2BGR}.get((image.shape[2], channels))
-    if code is None:
-        raise ValueError(f'the image has {image.shape[2]} channels, but the model takes {channels}')
-    return _channels_last(cv2.cvtColor(image, code))
-
-
-def _channels_last(image: np.ndarray) -> np.ndarray:
-    return image[..., None] if image.ndim == 2 else image  # OpenCV drops a single channel
 
 
 def normalize(image: np.ndarray, metadata: dict[str, Any]) -> np.ndarray:

@@ -21,7 +21,7 @@ class Segmentation(Model):
         for image, small, logits in zip(images, prepared, maps):
             logits = logits[:, :small.shape[0], :small.shape[1]]  # without the padding
             logits = resize_maps(logits, image.shape[:2], self.metadata['align_corners'])
-            results.append(self._result(logits))
+            results.append(self._result(logits, self.sizes(image, small)))
         return results
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
@@ -50,7 +50,7 @@ class Segmentation(Model):
             means.append(total / count)
         return means
 
-    def _result(self, logits: np.ndarray) -> Result:
+    def _result(self, logits: np.ndarray, sizes: dict[str, list[int]]) -> Result:
         classes, threshold = self.metadata['classes'], self.metadata['threshold']
         if threshold is None:
             labels = logits.argmax(0)
@@ -58,7 +58,7 @@ class Segmentation(Model):
             labels = (1 / (1 + np.exp(-logits[0])) > threshold).astype(int)
         shares = np.bincount(labels.ravel(), minlength=len(classes)) / labels.size
         present = [i for i in np.argsort(-shares, kind='stable') if shares[i]]
-        return Result(dict(shares={classes[i]: round(float(shares[i]), 6) for i in present}), labels)
+        return Result(dict(sizes, shares={classes[i]: round(float(shares[i]), 6) for i in present}), labels)
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...runtime.metadata import KEY
+from ..folder import check_file
 from ..model import load_model, read_config
 from .metadata import metadata
 from .network import Network, check_size, dynamic_shapes
@@ -39,7 +40,8 @@ class Exported:
 
 def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size: Optional[Sequence[int]] = None,
            batch: int = 1, dynamic_batch: bool = False, dynamic_size: bool = False,
-           check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1) -> Exported:
+           check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1,
+           options: Optional[Mapping[str, Any]] = None) -> Exported:
     """Export the model of a config, and compare the file's results with PyTorch's.
 
     Args:
@@ -51,22 +53,21 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
         dynamic_batch, dynamic_size (bool): Whether the file takes any batch; and any multiples of 32 as size.
         check_sizes (Sequence): More sizes to compare at, if the file takes any.
         repeats (int): How often each of both runs; the quickest counts.
+        options (Mapping[str, Any], optional): Changes of the config.
 
     Raises:
         ImportError: If a library is missing.
         FileNotFoundError, ValueError: If an argument cannot be used.
         ArithmeticError: If the results differ by more than 1e-4; nothing is written.
     """
-    destination = _check_output(output, format)
+    destination = _check_output(output, format, [config, checkpoint])
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
-    cfg = read_config(config)
-    if 'data_preprocessor' in cfg:  # mmpretrain keeps it outside of the model, and its runner moves it
-        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    cfg = read_config(config, options=options)
     for one in ([size] if size is not None else []) + list(check_sizes):
         check_size(tuple(one), dynamic_size)
     model = load_model(cfg, checkpoint)
-    about = metadata(cfg, model, checkpoint)
+    about = metadata(cfg, model)
     size = _choose_size(about, size)
     check_size(size, dynamic_size)
     network = Network(model, cfg.default_scope)
@@ -108,15 +109,10 @@ def _choose_size(about: dict[str, Any], size: Optional[Sequence[int]]) -> tuple[
     return size
 
 
-def _check_output(output: str, format: str) -> Path:
-    destination = Path(output)
-    if destination.suffix != FORMATS[format]:
+def _check_output(output: str, format: str, inputs: Sequence[str]) -> Path:
+    if Path(output).suffix != FORMATS[format]:
         raise ValueError(f'the output is {output}, but a file of format {format} must end in {FORMATS[format]}')
-    if not destination.parent.is_dir():
-        raise FileNotFoundError(f'there is no folder {destination.parent} to write {destination.name} into')
-    if not os.access(destination.parent, os.W_OK):
-        raise PermissionError(f'{destination.parent} may not be written to: choose another folder')
-    return destination
+    return check_file(output, inputs)
 
 
 Run = Callable[[Tensor], Tensor]

@@ -9,22 +9,21 @@ from torch import nn
 
 from ...runtime.metadata import VERSION
 from ...runtime.preprocessing import pad, run_steps
-from ...weights import read_checkpoint
 from ..model import TASKS, dataset_meta
 from .pipeline import describe_pipeline, plain
 
 
-def metadata(cfg: Config, model: nn.Module, checkpoint: str) -> dict[str, Any]:
+def metadata(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """The numbers of pre- and post-processing, all of plain types; `size` is None where it depends on the picture.
 
     Args:
         cfg (Config): The model's config.
-        model (nn.Module): The model, as its library builds it.
-        checkpoint (str): Its file, which may hold the names of the classes.
+        model (nn.Module): The model as its library builds it; `dataset_meta` is what its checkpoint says.
 
     Returns:
-        dict: `version`, `task`, `config`; `channels`, `mean`, `std`, `pad` and `rgb`, whether the file takes channels in
-        this order; `steps` of the test pipeline; `size`, height and width; `precision`; and of each task
+        dict: `version`, `task`, `config`; `load`, how pictures are read; `steps` of the test pipeline; `channels`,
+        `mean`, `std`, `pad`, and `rgb`, whether the file takes channels in this order; `size`, height and width;
+        `precision`, in which engines compute; and of each task
 
         - segmentation: `classes`, `palette`, `align_corners`, `threshold` of a single sigmoid output, `window`;
         - classification: `classes`, `multi_label`;
@@ -33,27 +32,21 @@ def metadata(cfg: Config, model: nn.Module, checkpoint: str) -> dict[str, Any]:
     Raises:
         ValueError: If the runtime cannot perform a part of the pre- or post-processing, naming it.
     """
-    steps, crop = describe_pipeline(cfg)
-    result = dict(version=VERSION, task=TASKS[cfg.default_scope], config=str(cfg.filename), precision='f32',
-                  channels=channels(cfg), steps=steps, **_preprocessor(model.data_preprocessor, channels(cfg)))
-    saved = read_checkpoint(checkpoint)
-    saved = (saved.get('meta') or {}).get('dataset_meta') if isinstance(saved, dict) else None
-    meta = [saved or {}, dataset_meta(cfg)]
+    steps, crop, load = describe_pipeline(cfg)
+    channels = cfg.model.backbone.get('in_channels', 3)
+    result = dict(version=VERSION, task=TASKS[cfg.default_scope], config=str(cfg.filename), precision='f32', load=load,
+                  channels=channels, steps=steps, **_preprocessor(model.data_preprocessor, channels))
+    meta = [model.dataset_meta, dataset_meta(cfg)]
     if cfg.default_scope == 'mmpose':
         result.update(_pose(model, meta, crop))
     elif cfg.default_scope == 'mmseg':
-        # As in `predict`, the names of the config come first. The sizes that slide inference takes, and else those of
-        # the training, are the next best guess.
-        result.update(_segmentation(model, meta[::-1]))
+        result.update(_segmentation(model, meta))
         window = result['window']
+        # Where each picture comes to another size, that of the training's crops is the next best.
         result['size'] = window['size'] if window else _size(result) or plain(model.data_preprocessor.size)
     else:
         result.update(_classification(model, meta), size=_size(result))
     return result
-
-
-def channels(cfg: Config) -> int:
-    return cfg.model.backbone.get('in_channels', 3)
 
 
 def _preprocessor(module: nn.Module, count: int) -> dict[str, Any]:

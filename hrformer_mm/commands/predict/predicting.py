@@ -1,25 +1,27 @@
 """A model over pictures and videos, file by file, so that what is done is kept whatever comes after."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import cv2
 import numpy as np
-from mmengine.config import Config
 
-from ...deploy import can_deploy, to_deploy
 from ..folder import check_folder
-from ..model import TASKS, find_device, load_model, read_config
 from .boxes import Boxes
-from .drawing import fit
-from .frames import Frames
-from .pipeline import pipeline_differences
-from .predictors import Classifier, Loaded, PoseFinder, Predictor, Result, Segmenter
+from .frames import Frames, fit
 from .sources import RESULTS, Source, find_sources
+
+if TYPE_CHECKING:  # they import torch, which exported files do without
+    from mmengine.config import Config
+
+    from .exported import ExportedPredictor
+    from .predictors import Loaded, Predictor, Result
 
 Progress = Callable[[Iterable, str], Iterable]
 
@@ -59,21 +61,39 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
         OSError: If the folder cannot be written to.
         KeyboardInterrupt: On Ctrl-C, with the number of results that were written.
     """
+    from ..model import TASKS, find_device, read_config
+    from .pipeline import pipeline_differences
     cfg = read_config(config, options=options)
     task = TASKS[cfg.default_scope]
     if (boxes or detector) and task != 'pose':
         raise ValueError(f'boxes and detectors are for poses, but {config} is for {task}')
-    sources, notes = find_sources(inputs)
+
+    def build() -> Predictor:
+        finder = Boxes(boxes, detector, threshold, device)
+        return _predictor(cfg, checkpoint, find_device(device), deploy, finder, batch, keypoint_threshold)
+
+    notes = [f'the pipelines differ: {difference}, which is used here' for difference in pipeline_differences(cfg)]
+    given = [cfg.filename, checkpoint, boxes or '', *(detector or ())]
+    return predict_sources(build, inputs, folder, given, batch, frames, progress, notes)
+
+
+def predict_sources(build: Callable[[], Union[Predictor, ExportedPredictor]], inputs: Sequence[str], folder: str,
+                    given: Sequence[str], batch: int, frames: Optional[int], progress: Optional[Progress],
+                    notes: Sequence[str] = ()) -> Prediction:
+    """Run a predictor, which is built when inputs and outputs are found to be usable. See :func:`predict`.
+
+    Args:
+        build (callable): Returns the predictor.
+        given (Sequence[str]): More files that must not be overwritten.
+        notes (Sequence[str]): What a user should know besides. Default: ().
+    """
+    sources, left_out = find_sources(inputs)
     outputs = _outputs(sources)
-    given = [cfg.filename, checkpoint, boxes or '', *(detector or ()), *(source.name for source in sources)]
-    target = check_folder(folder, [RESULTS, *outputs.values()], given)
+    target = check_folder(folder, [RESULTS, *outputs.values()], [*given, *(source.name for source in sources)])
     if any(Path(name).is_dir() and target.is_dir() and target.samefile(name) for name in inputs):
         raise ValueError(f'the output folder {folder} is a folder of inputs: choose another with --output')
-    done = Prediction(folder, notes=notes)
-    done.notes += [f'the pipelines differ: {difference}, which is used here' for difference in
-                   pipeline_differences(cfg)]
-    finder = Boxes(boxes, detector, threshold, device)
-    predictor = _predictor(cfg, checkpoint, find_device(device), deploy, finder, batch, keypoint_threshold)
+    done = Prediction(folder, notes=[*left_out, *notes])
+    predictor = build()
     target.mkdir(parents=True, exist_ok=True)
     try:
         pictures = iter((progress or _plain)([s for s in sources if s.kind == 'image'], 'pictures'))
@@ -93,6 +113,9 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
 
 def _predictor(cfg: Config, checkpoint: str, device: str, deploy: bool, boxes: Boxes, batch: int,
                keypoint_threshold: float) -> Predictor:
+    from ...deploy import can_deploy, to_deploy
+    from ..model import load_model
+    from .predictors import Classifier, PoseFinder, Segmenter
     model = load_model(cfg, checkpoint)
     if deploy and can_deploy(model):
         model = to_deploy(model)
