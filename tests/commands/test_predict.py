@@ -75,7 +75,7 @@ def test_labels(micro, pictures, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (dict(inputs=['none/*.jpg']), 'no picture or video at none'),
-    (dict(inputs=['camera:x']), 'camera:x is no camera'),
+    (dict(inputs=['camera:x']), 'camera:x is not a camera'),
     (dict(device='cuda:99'), 'the device cuda:99 cannot be used'),
     (dict(config='none'), 'no config file none'),
     (dict(checkpoint='cls'), 'of another task'),
@@ -99,8 +99,8 @@ def test_a_camera_that_is_not_there(micro, pictures, tmp_path):
 
 
 def test_sources(pictures, video):
-    assert [s.stem for s in find_sources([str(pictures), str(pictures / '*.jpg'), video])] == [
-        'a', 'b', 'broken', 'c', 'v']
+    found, notes = find_sources([str(pictures), str(pictures / '*.jpg'), video])
+    assert [source.stem for source in found] == ['a', 'b', 'broken', 'c', 'v'] and not notes
     with pytest.raises(ValueError, match='cannot be read as a picture'):
         read_image(str(pictures / 'broken.jpg'))
 

@@ -46,14 +46,12 @@ class Loader:
         """
         if self.step is None:
             return self.frame(path, read_image(path))
-        problem = unreadable(path, full=False)
+        if problem := unreadable(path, full=False):
+            raise ValueError(problem)
         try:
-            loaded = None if problem else self.step(dict(img_path=path))
+            return dict(self.step(dict(img_path=path)))
         except Exception as error:  # a library's transform may raise anything
-            problem = unreadable(path) or f'{path} cannot be loaded: {error}'
-        if loaded is None:
-            raise ValueError(problem or unreadable(path) or f'{path} cannot be loaded')
-        return loaded
+            raise ValueError(unreadable(path) or f'{path} cannot be loaded: {error}') from error
 
     def frame(self, name: str, image: np.ndarray) -> dict[str, Any]:
         """The same for a picture in memory, (H, W, 3), BGR, uint8."""

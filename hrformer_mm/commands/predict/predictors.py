@@ -105,7 +105,7 @@ class PoseFinder(Predictor):
         from mmpose.visualization import PoseLocalVisualizer
         super().__init__(cfg, model)
         self.boxes, self.batch, self.threshold = boxes, batch, threshold
-        self.visualizer = PoseLocalVisualizer()
+        self.visualizer = PoseLocalVisualizer(backend='matplotlib')  # its drawing by OpenCV fails with NumPy 2.4
         self.visualizer.set_dataset_meta(self.meta)
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
