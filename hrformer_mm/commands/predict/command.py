@@ -9,7 +9,6 @@ import click
 
 from ..common import bar, cfg_options, errors
 from .exported import is_exported, predict_exported
-from .predicting import predict
 
 SIZES = 5  # that are printed
 
@@ -61,6 +60,7 @@ def command(config: str, checkpoint: str, inputs: tuple[str, ...], output: str, 
                                     keypoint_threshold, flip_test)
         else:
             from ..config import parse_options
+            from .predicting import predict
             done = predict(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar,
                            deploy, keypoint_threshold, parse_options(options))
     if as_json:

@@ -9,7 +9,7 @@ import numpy as np
 from ...runtime import Model, load
 from ...runtime.images import drawable, read_image
 from .boxes import Boxes
-from .predicting import Prediction, Progress, predict_sources
+from .running import Prediction, Progress, predict_sources
 from .sources import unreadable
 
 SUFFIXES = ('.onnx', '.xml')

@@ -14,9 +14,8 @@ from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
 from .pipeline import Loader, Pipeline, drawable
+from .running import Loaded, Result
 
-Loaded = dict[str, Any]
-Result = tuple[dict[str, Any], np.ndarray]
 TOP = 5
 LINES = 20  # of a legend
 
