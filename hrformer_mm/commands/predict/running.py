@@ -39,7 +39,7 @@ class Predictor(Protocol):
 def predict_sources(build: Callable[[], Predictor], inputs: Sequence[str], folder: str,
                     given: Sequence[str], batch: int, frames: Optional[int], progress: Optional[Progress],
                     notes: Sequence[str] = ()) -> Prediction:
-    """Run a predictor, which is built when inputs and outputs are found to be usable, and write its results to a folder.
+    """Run a predictor, which is built when inputs and outputs are found to be usable; its results go to a folder.
 
     Args:
         build (callable): Returns the predictor.
