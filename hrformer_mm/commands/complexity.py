@@ -17,9 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ..layers import LocalWindowAttention, WindowAttention
-from ..model_index import config_path
 from ..ops.windows import centred_padding
 from .common import errors
+from .config import load_config
 
 aten = torch.ops.aten
 # Products of two activations; the other entries of PyTorch's registry are convolutions and projections.
@@ -127,7 +127,7 @@ def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
         FileNotFoundError: If there is no such config.
         ValueError: If the config has no model of these libraries.
     """
-    cfg = get_config(config) if '::' in config else Config.fromfile(config_path(config))
+    cfg = get_config(config) if '::' in config else load_config(config)
     scope = cfg.get('default_scope')
     if scope not in ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') or 'model' not in cfg:
         raise ValueError(f'{config} has no model of mmseg, mmpose, mmpretrain or mmdet (default_scope is {scope!r})')

@@ -47,10 +47,9 @@ def parse_options(options: Sequence[str]) -> dict[str, Any]:
         key, separator, value = option.partition('=')
         if not separator or not all(key.split('.')):
             raise ValueError(f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
-        try:
-            parsed[key] = DictAction._parse_iterable(value)
-        except AssertionError as error:
-            raise ValueError(f'--cfg-options {option}: {error}') from None
+        if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
+            raise ValueError(f'--cfg-options {option}: close the brackets, as in [1,(2,3)]')
+        parsed[key] = DictAction._parse_iterable(value)
     return parsed
 
 

@@ -17,6 +17,7 @@ from ..models.arch import ARCHS
 from ..ops import square_window
 from ..weights.layouts import TABLE
 from .common import errors
+from .folder import check_file
 
 _TASKS = {'decode_head.': 'segmentation', 'neck.0.': 'classification', 'head.fc.': 'classification',
           'head.final_layer.': 'pose'}
@@ -51,8 +52,10 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
     them. An existing file is replaced once the new one is complete.
 
     Raises:
-        FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete. Nothing is written.
+        FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete, or is the destination.
+        OSError: If the destination cannot be written to. Nothing is written.
     """
+    check_file(destination, [source])
     state = weights.read_tensors(source)
     try:
         authors = any('.attn.attn.q_proj.' in name for name in state)
@@ -133,7 +136,7 @@ def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
 
 @click.command('convert')
 @click.argument('source')
-@click.argument('destination', type=click.Path(dir_okay=False))
+@click.argument('destination', type=click.Path())
 def command(source: str, destination: str) -> None:
     """Convert released weights: SOURCE, a file or URL, to DESTINATION, a plain file of tensors.
 

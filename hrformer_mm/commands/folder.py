@@ -37,20 +37,21 @@ def check_file(name: Name, inputs: Iterable[Name] = ()) -> Path:
         _fail(path, FileNotFoundError(0, f'there is no folder {path.parent}'))
     if not path.exists() or path.is_file():
         _try_to_write(path, path.parent)
-    _check_existing(path, dict(_identities(inputs)))
+    if path.exists():
+        _check_existing(path, dict(_identities(inputs)))
     return path
 
 
 def _check_existing(path: Path, inputs: dict[Any, Name]) -> None:
     if not path.exists():
         return
-    for identity, _ in _identities([path]):
-        if identity in inputs:
-            raise ValueError(f'{path} would overwrite the input {inputs[identity]}: choose another output')
     try:
         path.open('ab').close()
     except OSError as error:
         _fail(path, error)
+    for identity, _ in _identities([path]):
+        if identity in inputs:
+            raise ValueError(f'{path} would overwrite the input {inputs[identity]}: choose another output')
 
 
 def _identities(paths: Iterable[Name]) -> Iterator[tuple[Any, Name]]:

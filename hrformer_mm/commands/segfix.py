@@ -12,6 +12,7 @@ from PIL import Image
 from ..segfix import refine_labels
 from ..segfix.files import read_offsets
 from .common import bar, errors
+from .folder import check_folder
 
 
 def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[str, Path], scale: int = 2,
@@ -41,6 +42,7 @@ def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[st
     if missing:
         raise FileNotFoundError(f'{offsets} lacks {missing[0]}.mat ({len(missing)} of {len(files)} files): offsets and '
                                 'label maps must have the same names')
+    check_folder(output, [file.name for file in files], [*files, *offsets.glob('*.mat')])
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for file in progress(files, 'label maps') if progress else files:
@@ -64,7 +66,7 @@ def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[st
 @click.command('segfix')
 @click.argument('labels', type=click.Path(exists=True, file_okay=False))
 @click.argument('offsets', type=click.Path(exists=True, file_okay=False))
-@click.argument('output', type=click.Path(file_okay=False))
+@click.argument('output', type=click.Path())
 @click.option('--scale', type=click.IntRange(min=1), default=2, show_default=True, help='Factor of the offsets.')
 def command(labels: str, offsets: str, output: str, scale: int) -> None:
     """Refine label maps near boundaries: those in the folder LABELS, by the files in OFFSETS, written to OUTPUT.

@@ -6,10 +6,11 @@ import click
 
 from ..data import LAYOUTS, synthesize
 from .common import bar, errors
+from .folder import check_folder
 
 
 @click.command('synthesize')
-@click.argument('directory', type=click.Path(file_okay=False))
+@click.argument('directory', type=click.Path())
 @click.option('--only', type=click.Choice(LAYOUTS), multiple=True, help='Write this data set alone; may be repeated.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Seed of the pictures.')
 @click.option('--train', type=click.IntRange(min=1), help='Number of training images. Default: 24 to 300, by data set.')
@@ -19,6 +20,7 @@ def command(directory: str, only: tuple[str, ...], seed: int, train: Optional[in
                size: Optional[tuple[int, int]]) -> None:
     """Write small generated data sets under DIRECTORY, in the layouts that the configs read."""
     with errors():
+        check_folder(directory)
         folders = synthesize(directory, only or LAYOUTS, seed, bar, train=train, val=val, size=size)
     for folder in folders:
         click.echo(f'Wrote {folder}.')

@@ -11,6 +11,7 @@ import yaml
 
 from ..model_index import read_models
 from .common import bar, errors
+from .folder import check_file
 
 PEERS = Path(__file__).with_name('peers.yml')
 
@@ -126,12 +127,14 @@ segmentation at 1024x1024.
 @click.command('zoo')
 @click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-@click.option('--markdown', 'page', type=click.Path(dir_okay=False), is_flag=False, flag_value='docs/model_zoo.md',
+@click.option('--markdown', 'page', type=click.Path(), is_flag=False, flag_value='docs/model_zoo.md',
               help='Write a page, by default docs/model_zoo.md.')
 @click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
 def command(with_peers: bool, as_json: bool, page: Optional[str], root: Optional[str]) -> None:
     """All configs in one table: parameters and multiply-adds as counted, beside what is published."""
     with errors():
+        if page:
+            check_file(page)
         rows = [*count_models(root), *(count_peers() if with_peers else ())]
         if page:
             Path(page).write_text(markdown(rows), encoding='utf-8')

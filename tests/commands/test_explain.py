@@ -17,6 +17,7 @@ from hrformer_mm.commands.explain.explanation import explain, principal_componen
 from hrformer_mm.commands.explain.network import load_network, preprocess, run
 from hrformer_mm.commands.explain.receptive_field import describe_field, receptive_field, with_and_without_dwconv
 from hrformer_mm.commands.explain.windows import Window, windows_of
+from hrformer_mm.commands.model import ALL_TASKS, read_config
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4))
 
@@ -97,7 +98,7 @@ def test_invalid_arguments(micro, image, tmp_path, monkeypatch, change, message)
 @pytest.mark.parametrize('task', ['seg', 'pose', 'cls', 'det'])
 def test_images_are_normalised_as_the_model_does(micro, image, task):
     config = 'configs/fcos_hrformer-s_coco.py' if task == 'det' else micro[task][0]
-    _, preprocessor = load_network(config, 'none', 'cpu')
+    _, preprocessor = load_network(read_config(config, ALL_TASKS), 'none', 'cpu')
     expected = (cv2.imread(image)[..., ::-1] - np.array([123.675, 116.28, 103.53])) / [58.395, 57.12, 57.375]
     np.testing.assert_allclose(preprocess(cv2.imread(image), preprocessor)[0].permute(1, 2, 0), expected, atol=1e-4)
 

@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
 from ...checks.coco import Sizes, coco_problems, read_coco, unlabelled
-from ...model_index import config_path
+from ..config import load_config
 from .folders import empty_classes, unread
 from .sources import build_unread, find_datasets
 
@@ -70,8 +69,7 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
     Raises:
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
-    cfg = Config.fromfile(config_path(config))
-    cfg.merge_from_dict(options or {})
+    cfg = load_config(config, options)
     checked = []
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:

@@ -6,7 +6,7 @@ from typing import Optional
 
 import click
 
-from ..common import bar, errors
+from ..common import bar, cfg_options, errors
 
 
 @click.command('check-data')
@@ -14,8 +14,7 @@ from ..common import bar, errors
 @click.option('--split', 'splits', type=click.Choice(['train', 'val', 'test']), multiple=True,
               help='May be repeated. Default: all that the config has.')
 @click.option('--limit', type=click.IntRange(min=1), help='Samples of each data set, evenly spread. Default: all.')
-@click.option('--cfg-options', 'options', multiple=True, metavar='KEY=VALUE',
-              help='A change of the config, as for mim train; may be repeated.')
+@cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 def command(config: str, splits: tuple[str, ...], limit: Optional[int], options: tuple[str, ...],
             as_json: bool) -> None:
@@ -24,15 +23,10 @@ def command(config: str, splits: tuple[str, ...], limit: Optional[int], options:
     Reads every image and label map as the config's pipelines do, and annotation files whole. Prints each problem with
     its file and a remedy. The exit code is 0 if there is none.
     """
-    from mmengine.config import DictAction
-
-    from .checking import check_data
     with errors():
-        wrong = next((option for option in options if '=' not in option), None)
-        if wrong:
-            raise ValueError(f'--cfg-options {wrong}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
-        changes = {key: DictAction._parse_iterable(value) for key, value in (o.split('=', 1) for o in options)}
-        report = check_data(config, splits, limit, changes, bar)
+        from ..config import parse_options
+        from .checking import check_data
+        report = check_data(config, splits, limit, parse_options(options), bar)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

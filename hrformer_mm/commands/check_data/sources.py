@@ -7,6 +7,8 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, DefaultScope
 
+from ..config import type_name
+
 SPLITS = ('train', 'val', 'test')
 
 
@@ -45,7 +47,7 @@ def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for leaf in _leaves(child):
             steps = list(leaf.get('pipeline') or ())
             # mmpose's CombinedDataset loads the files of its data sets; wrappers that mix images get loaded ones.
-            loaded = any(step['type'].startswith('LoadImage') for step in steps)
+            loaded = any(type_name(step).startswith('LoadImage') for step in steps)
             yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
 
 

@@ -5,14 +5,14 @@ from typing import Optional
 
 import click
 
-from ..common import errors
+from ..common import cfg_options, errors
 
 
 @click.command('explain')
 @click.argument('config')
 @click.argument('checkpoint')
 @click.argument('image')
-@click.option('-o', '--output', default='explanation', show_default=True, type=click.Path(file_okay=False),
+@click.option('-o', '--output', default='explanation', show_default=True, type=click.Path(),
               help='Folder for the pictures and explanation.json.')
 @click.option('--pixel', type=int, nargs=2, metavar='X Y', help='Pixel of the image. Default: its centre.')
 @click.option('--stage', type=int, default=4, show_default=True, help='2, 3 or 4.')
@@ -23,18 +23,22 @@ from ..common import errors
 @click.option('--max-side', type=int, default=512, show_default=True, metavar='PIXELS',
               help='An image whose longer side exceeds this is shrunk to it.')
 @click.option('--device', help="For example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
+@cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print explanation.json.')
 def command(config: str, checkpoint: str, image: str, output: str, pixel: Optional[tuple[int, int]], stage: int,
-            module: int, block: int, branch: int, max_side: int, device: Optional[str], as_json: bool) -> None:
+            module: int, block: int, branch: int, max_side: int, device: Optional[str],
+            options: tuple[str, ...], as_json: bool) -> None:
     """Draw what the HRFormer of CONFIG (a file or a name in the zoo) with CHECKPOINT computes on IMAGE.
 
     The pictures show the feature maps of the four branches, the windows of a block on the image, the attention of a
     pixel with and without the relative position bias, and the effective receptive field with and without the
     depth-wise convolution. CHECKPOINT may be none for untrained weights, which the pictures state.
     """
-    from .explanation import explain
     with errors():
-        about = explain(config, checkpoint, image, output, pixel, stage, module, block, branch, max_side, device)
+        from ..config import parse_options
+        from .explanation import explain
+        about = explain(config, checkpoint, image, output, pixel, stage, module, block, branch, max_side, device,
+                        parse_options(options))
     if as_json:
         click.echo(json.dumps(about, indent=2))
     else:

@@ -1,46 +1,53 @@
 """Everything that is computed of an image, and the files that show it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Optional
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..folder import make_folder
+from ..folder import check_folder
+from ..model import ALL_TASKS, read_config
+from ..predict.pipeline import drawable
 from .attention import attention_of
 from .network import check_number, find_blocks, load_network, preprocess, run
 from .picture import read_picture
-from .pictures import Explanation, write
+from .pictures import PICTURES, Explanation, write
 from .receptive_field import describe_field, receptive_field, with_and_without_dwconv
 from .windows import windows_of
 
 
 def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Optional[tuple[int, int]] = None,
             stage: int = 4, module: int = 0, block: int = 0, branch: int = 0, max_side: int = 512,
-            device: Optional[str] = None) -> dict[str, Any]:
+            device: Optional[str] = None, options: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
     """Write pictures of what an HRFormer computes on an image into a folder, and the numbers behind them.
 
     Args:
-        config, checkpoint, device: See :func:`~hrformer_mm.commands.explain.network.load_network`.
+        config (str): A config of mmseg, mmpose, mmpretrain or mmdet, or a name in the zoo.
+        checkpoint, device: See :func:`~hrformer_mm.commands.explain.network.load_network`.
         image, max_side, pixel: See :func:`~hrformer_mm.commands.explain.picture.read_picture`.
         folder (str): Folder to write to, which is made if it does not exist.
         stage, module, block, branch (int): The block to look into: stage 2 to 4, the others from 0.
+        options (Mapping[str, Any], optional): Changes of the config.
 
     Returns:
         dict: The content of explanation.json. Lengths are in pixels of the image as the network sees it, positions and
         windows in rows and columns of a map.
 
     Raises:
-        FileNotFoundError, ValueError: If an argument is invalid.
+        FileNotFoundError, ValueError: If an argument is invalid, or an output would overwrite an input.
         OSError: If the folder cannot be written to.
     """
-    seen, about_image = read_picture(image, max_side, pixel)
-    backbone, preprocessor = load_network(config, checkpoint, device)
+    cfg = read_config(config, ALL_TASKS, options)
+    target = check_folder(folder, [*PICTURES, 'explanation.json'], [image, cfg.filename, checkpoint])
+    seen, about_image = read_picture(cfg, image, max_side, pixel)
+    backbone, preprocessor = load_network(cfg, checkpoint, device)
     blocks = find_blocks(backbone, stage, module, block)
     check_number('branch', branch, range(len(blocks)))
     images = preprocess(seen, preprocessor)
-    target = make_folder(folder, 'explanation.json')
+    target.mkdir(parents=True, exist_ok=True)
 
     with torch.no_grad():
         maps, inputs = run(backbone, images)
@@ -67,7 +74,7 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
                        position=corner, cell=stride),
             backbone=dict({name: describe_field(field, (row * stride, column * stride), window.times(stride))
                            for name, field in fields['backbone'].items()}, position=(row, column), cell=1)))
-    about['pictures'] = write(Explanation(about, seen[..., ::-1], grids, components, fields), target)
+    about['pictures'] = write(Explanation(about, drawable(seen)[..., ::-1], grids, components, fields), target)
     (target / 'explanation.json').write_text(json.dumps(about), encoding='utf-8')
     return about
 

@@ -4,30 +4,28 @@ from typing import Optional
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from ...layers import HRFormerBlock
 from ...models import HRFormer
-from ..model import ALL_TASKS, build_model, find_device, load_model, read_config
+from ..model import build_model, find_device, load_model
 
 
-def load_network(config: str, checkpoint: str, device: Optional[str]) -> tuple[HRFormer, nn.Module]:
+def load_network(cfg: Config, checkpoint: str, device: Optional[str]) -> tuple[HRFormer, nn.Module]:
     """Load the backbone, in evaluation mode and without gradients of its weights, and the model's data preprocessor.
 
     Args:
-        config (str): A config of mmseg, mmpose, mmpretrain or mmdet, or a name in the zoo.
+        cfg (Config): A config of mmseg, mmpose, mmpretrain or mmdet.
         checkpoint (str): The model's weights, or 'none' for untrained ones, which are the same every time.
         device (str, optional): Default: the first GPU, or the CPU.
 
     Raises:
-        FileNotFoundError, ValueError: If the config or the checkpoint is missing, if they do not fit, if the device
-            cannot be used, or if the model has no HRFormer.
+        FileNotFoundError, ValueError: If the checkpoint is missing or does not fit, if the device cannot be used, or if
+            the model has no HRFormer.
     """
     device = find_device(device)
-    cfg = read_config(config, ALL_TASKS)
-    if 'data_preprocessor' in cfg:  # mmpretrain keeps it outside of the model, and its runner moves it
-        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     if checkpoint == 'none':
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -37,13 +35,14 @@ def load_network(config: str, checkpoint: str, device: Optional[str]) -> tuple[H
     backbone = next((module for module in model.modules() if isinstance(module, HRFormer)), None)
     if backbone is None:
         found = type(getattr(model, 'backbone', model))
-        raise ValueError(f"{config}: model.backbone is a {found.__name__} of {found.__module__.split('.')[0]}, but "
-                         "must be of type 'hrformer_mm.HRFormer'")
+        raise ValueError(f"{cfg.filename}: model.backbone is a {found.__name__} of {found.__module__.split('.')[0]}, "
+                         "but must be of type 'hrformer_mm.HRFormer'")
     return backbone.to(device).requires_grad_(False), model.data_preprocessor.to(device)
 
 
 def preprocess(image: np.ndarray, preprocessor: nn.Module) -> Tensor:
-    """Normalise and pad an image (H, W, 3), BGR, as the model does; returns (1, 3, H', W')."""
+    """Normalise and pad an image (H, W) or (H, W, C), BGR, as the model does; returns (1, C, H', W')."""
+    image = image if image.ndim == 3 else image[..., None]
     data = dict(inputs=[torch.from_numpy(image.transpose(2, 0, 1))], data_samples=[BaseDataElement()])
     return preprocessor(data, training=False)['inputs']
 

@@ -5,21 +5,23 @@ from typing import Any, Optional
 
 import cv2
 import numpy as np
+from mmengine.config import Config
 
-from ..predict.sources import read_image
+from ..predict.pipeline import Loader, check_channels
 
 
-def read_picture(path: str, max_side: int,
+def read_picture(cfg: Config, path: str, max_side: int,
                  pixel: Optional[tuple[int, int]] = None) -> tuple[np.ndarray, dict[str, Any]]:
-    """Read an image, and shrink it by averaging if its longer side exceeds `max_side` pixels.
+    """Read an image as a config does, and shrink it by averaging if its longer side exceeds `max_side` pixels.
 
     Args:
+        cfg (Config): The config, of which the step of the test pipeline that loads images is used.
         path (str): File of the image.
         max_side (int): Longest side that is not shrunk, in pixels.
         pixel (tuple[int, int], optional): x and y in the file. Default: its centre.
 
     Returns:
-        tuple[np.ndarray, dict]: The possibly smaller image, (H, W, 3), BGR, uint8; and the `size` (width and height)
+        tuple[np.ndarray, dict]: The possibly smaller image, (H, W) or (H, W, C), BGR; and the `size` (width and height)
         and the `pixel` (x and y) in the file, and in the smaller image (`seen`, `pixel_seen`).
 
     Raises:
@@ -29,7 +31,9 @@ def read_picture(path: str, max_side: int,
         raise FileNotFoundError(f'there is no picture {path}')
     if max_side < 1:
         raise ValueError(f'max_side is {max_side}, but must be at least 1 pixel')
-    image = read_image(path)
+    loaded = Loader(cfg)(path)
+    check_channels(loaded, cfg)
+    image = loaded['img']
     height, width = image.shape[:2]
     x, y = pixel or (width // 2, height // 2)
     if not (0 <= x < width and 0 <= y < height):

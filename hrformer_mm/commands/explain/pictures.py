@@ -16,6 +16,7 @@ from .windows import Window, WindowGrid
 
 STYLE = {'font.size': 7.5, 'axes.titlesize': 7.5, 'axes.facecolor': 'silver', 'xtick.labelsize': 6.5,
          'ytick.labelsize': 6.5, 'image.interpolation': 'nearest'}
+PICTURES = ('overview.png', 'features.png', 'windows.png', 'attention.png', 'receptive_field.png')
 WIDTH, DPI = 12, 150  # inches, and dots per inch: 1800 pixels
 PIXEL, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'
 STROKE = [withStroke(linewidth=2, foreground='black')]  # around lines, so that they stand out on any image

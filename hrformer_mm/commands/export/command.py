@@ -6,13 +6,13 @@ from typing import Optional
 
 import click
 
-from ..common import errors
+from ..common import cfg_options, errors
 
 
 @click.command('export')
 @click.argument('config')
 @click.argument('checkpoint')
-@click.argument('output', type=click.Path(dir_okay=False))
+@click.argument('output', type=click.Path())
 @click.option('--format', 'format_', type=click.Choice(['onnx', 'torch', 'aoti']), default='onnx', show_default=True,
               help='ONNX; a program of torch.export; or one that AOTInductor has compiled for this CPU.')
 @click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
@@ -24,19 +24,21 @@ from ..common import errors
               metavar='HEIGHT WIDTH', help='One more size to compare at; may be repeated.')
 @click.option('--repeats', type=click.IntRange(min=1), default=1, show_default=True,
               help='Timed runs at each size; the quickest counts.')
+@cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
 def command(config: str, checkpoint: str, output: str, format_: str, size: Optional[tuple[int, int]], batch: int,
            dynamic_batch: bool, dynamic_size: bool, check_sizes: tuple[tuple[int, int], ...], repeats: int,
-           as_json: bool) -> None:
+           options: tuple[str, ...], as_json: bool) -> None:
     """Export the model of CONFIG (a file or a name in the zoo) with the weights of CHECKPOINT to OUTPUT.
 
     The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest.
     """
-    from .exporting import export as run
     with errors():
+        from ..config import parse_options
+        from .exporting import export as run
         try:
             done = run(config, checkpoint, output, format_, size, batch, dynamic_batch, dynamic_size, check_sizes,
-                       repeats)
+                       repeats, parse_options(options))
         except ArithmeticError as error:
             raise click.ClickException(str(error)) from error
     if as_json:

@@ -69,13 +69,23 @@ class Pipeline:
     def __init__(self, cfg: Config) -> None:
         steps = find_dataset(cfg, 'test').get('pipeline')
         if not steps:
-            raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use '
-                             'the config that the training dumped into its work folder')
+            raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: '
+                             'use the config that the training dumped into its work folder')
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             self.run = Compose(split_pipeline(steps)[1])
 
     def __call__(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(dict(loaded))
+
+
+def check_channels(loaded: Mapping[str, Any], cfg: Config) -> None:
+    """Raise ValueError if a picture was not loaded with the channels that the backbone takes."""
+    expected = cfg.model.get('backbone', {}).get('in_channels', 3)
+    channels = loaded['img'].shape[2] if loaded['img'].ndim == 3 else 1
+    if channels != expected:
+        raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
+                         f'model.backbone.in_channels is {expected}: change color_type of the step of '
+                         'test_dataloader.dataset.pipeline that loads images, or the picture')
 
 
 def drawable(image: np.ndarray) -> np.ndarray:

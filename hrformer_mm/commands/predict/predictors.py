@@ -13,7 +13,7 @@ from torch import nn
 from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
-from .pipeline import Loader, Pipeline, drawable
+from .pipeline import Loader, Pipeline, check_channels, drawable
 from .running import Loaded, Result
 
 TOP = 5
@@ -32,9 +32,8 @@ class Predictor:
     """
 
     def __init__(self, cfg: Config, model: nn.Module) -> None:
-        self.model = model
+        self.cfg, self.model = cfg, model
         self.meta = model.dataset_meta or dataset_meta(cfg)
-        self.channels = cfg.model.get('backbone', {}).get('in_channels', 3)
         self.load, self.pipeline = Loader(cfg), Pipeline(cfg)
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
@@ -52,12 +51,7 @@ class Predictor:
         Raises:
             ValueError: If the picture has not the channels that the model takes.
         """
-        image = loaded['img']
-        channels = image.shape[2] if image.ndim == 3 else 1
-        if channels != self.channels:
-            raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
-                             f'model.backbone.in_channels is {self.channels}: change color_type of the step of '
-                             'test_dataloader.dataset.pipeline that loads images, or the picture')
+        check_channels(loaded, self.cfg)
         return self.pipeline(loaded)
 
 
@@ -71,7 +65,7 @@ class Segmenter(Predictor):
 
     def __init__(self, cfg: Config, model: nn.Module) -> None:
         super().__init__(cfg, model)
-        count = model.num_classes
+        count = 2 if model.out_channels == 1 else model.num_classes  # one sigmoid output for two classes
         classes, palette = (self.meta.get(key) or () for key in ('classes', 'palette'))
         self.classes = list(classes) if len(classes) == count else [f'class {i}' for i in range(count)]
         self.palette = np.array(palette if len(palette) == count else
@@ -82,7 +76,7 @@ class Segmenter(Predictor):
         return [self._one(*each) for each in zip(loaded, inputs, self.predict(inputs))]
 
     def _one(self, loaded: Loaded, sample: dict[str, Any], found: Any) -> Result:
-        labels = found.pred_sem_seg.data[0].cpu().numpy()
+        labels = found.pred_sem_seg.data[0].long().cpu().numpy()
         shares = np.bincount(labels.ravel(), minlength=len(self.classes)) / labels.size
         present = [i for i in np.argsort(-shares, kind='stable') if shares[i]]
         data = dict(sizes(loaded, sample), shares={self.classes[i]: round(float(shares[i]), 6) for i in present})

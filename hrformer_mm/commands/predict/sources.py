@@ -45,7 +45,7 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
         are left out.
 
     Raises:
-        FileNotFoundError: If one stands for nothing.
+        FileNotFoundError: If one stands for nothing, or all for results of earlier runs.
         ValueError: If a camera has no number.
     """
     found: dict[Source, None] = {}
@@ -65,12 +65,14 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
         chosen = [path for path in files if _kind(path)] or ([] if Path(name).is_dir() else files)
         for folder, count in earlier.items():
             notes[f'{count} results of an earlier run in {folder} are left out'] = None
-        if not chosen:
-            raise FileNotFoundError(f'there is no picture or video at {name}{_reason(name, files, earlier)}')
+        if not chosen and (files or not earlier):
+            raise FileNotFoundError(f'there is no picture or video at {name}{_reason(name, files)}')
         if Path(name).is_dir() and (inside := _pictures_below(Path(name))):
             notes[f"{inside} pictures or videos in subfolders of {name} are left out: '{name}/**/*' in quotes finds "
                   'them'] = None
         found.update((Source(str(path), _kind(path) or 'image'), None) for path in chosen)
+    if not found:
+        raise FileNotFoundError(f'there is no picture or video at {" ".join(names)}: {"; ".join(notes)}')
     return list(found), list(notes)
 
 
@@ -112,13 +114,11 @@ def _pictures_below(folder: Path) -> int:
     return sum(bool(_kind(path)) and path.name not in _results_in(path.parent) for path in folder.glob('*/**/*'))
 
 
-def _reason(name: str, files: Sequence[Path], earlier: Counter) -> str:
+def _reason(name: str, files: Sequence[Path]) -> str:
     """Why there is nothing, and what to do."""
     path = Path(name)
     if path.is_dir() and (inside := _pictures_below(path)):
         return f" itself, but {inside} in its subfolders: '{name}/**/*' in quotes finds them"
-    if earlier:
-        return f', but {sum(earlier.values())} results of an earlier run, which are not used as inputs'
     if files:
         suffixes = ', '.join(sorted({path.suffix or path.name for path in files})[:8])
         return f': {len(files)} files have other suffixes ({suffixes}). To read one of them anyway, name the file'

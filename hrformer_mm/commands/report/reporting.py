@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 
+from ..folder import check_file
 from . import sections
 from .reading import read_runs
 from .training import newest_training
@@ -28,6 +29,7 @@ def report(work_dir: str, output: str, images: int = 6, pictures: Sequence[str] 
         OSError: If the page cannot be written.
     """
     folder = Path(work_dir)
+    page = check_file(output, [path for path in folder.rglob('*') if path.suffix != '.html'])
     runs = read_runs(folder)
     training, older = newest_training(runs)
     tests = [run for run in runs if run.test is not None]
@@ -50,8 +52,5 @@ def report(work_dir: str, output: str, images: int = 6, pictures: Sequence[str] 
     loader = jinja2.PackageLoader(__package__, '.')
     template = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True).get_template('page.html')
     text = template.render(title=folder.resolve().name, sections=parts, now=f'{datetime.now():%Y-%m-%d %H:%M}')
-    try:
-        Path(output).write_text(text, encoding='utf-8')
-    except OSError as error:
-        raise OSError(f'{output} cannot be written ({error.strerror}): choose another with --output') from None
+    page.write_text(text, encoding='utf-8')
     return [note for part in parts for note in part.notes]
