@@ -27,9 +27,8 @@ class Pose(Model):
 
         Args:
             images (np.ndarray | list): One image, or several.
-            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels, or (people, 5) with
-                scores; for several images a list of such.
-                Default: one box around the whole image.
+            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels, or (people, 5) with scores; for
+                several images a list of such. Default: one box around the whole image.
             batch (int): Boxes at a time. Default: 16.
         """
         if isinstance(images, (list, tuple)):
