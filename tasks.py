@@ -128,7 +128,6 @@ def environment() -> Dict[str, str]:
     env['PATH'] = os.pathsep.join([str(PYTHON.parent), env.get('PATH', os.defpath)])
     env['VIRTUAL_ENV'] = str(VENV)
     env['PYTHONUNBUFFERED'] = '1'  # progress appears when it is made
-    env['PYTHONWARNINGS'] = 'ignore:pkg_resources is deprecated'  # mim and mmengine import it; setuptools is pinned
     env.pop('PYTHONHOME', None)
     return env
 
@@ -319,10 +318,12 @@ def main(args: Sequence[str]) -> None:
     if options.task == 'pythons':
         os.execv(sys.executable, [sys.executable, str(ROOT / 'tests' / 'pythons.py'), *(['--cpu'] if cpu else [])])
     setup(cpu)
+    say(f'in your shell: source {os.path.relpath(VENV)}/bin/activate, then hrformer-mm --help, mim train mmseg CONFIG')
     if options.task == 'test':
         test(options.rest)
     elif options.task == 'demo':
         demo()
+        say(f'predict on an image of yours: hrformer-mm predict {DEMO_SEG} {DEMO / "seg/iter_520.pth"} IMAGE')
     elif options.task == 'zoo':
         zoo(options.rest)
 

@@ -2,7 +2,8 @@
 
 Beyond the paper, no published score. 15,883,204 parameters. mmdet's recipe for HRNetV2p, with AdamW as HRFormer wants
 it. It trains with mmcv-lite; testing needs full mmcv, or --cfg-options model.test_cfg.nms=None. ImageNet weights:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+--cfg-options model.backbone.init_cfg.type=Pretrained \\
+    model.backbone.init_cfg.checkpoint=hrformer-s_imagenet-backbone
 """
 _base_ = ['mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py', './_base_/hrformer_mm.py']
 model = dict(
@@ -19,4 +20,7 @@ param_scheduler = [
     dict(type='MultiStepLR', milestones=[8, 11], gamma=0.1, begin=0, end=12, by_epoch=True),
 ]
 train_dataloader = dict(batch_size=2)  # on each of 8 GPUs
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))
+default_hooks = dict(
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'),
+    quiet=dict(type='hrformer_mm.QuietHook'))

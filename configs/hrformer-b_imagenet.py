@@ -9,4 +9,7 @@ _base_ = [
 ]
 model = dict(backbone=dict(drop_path_rate=0.2))
 train_dataloader = dict(batch_size=128)
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))
+default_hooks = dict(
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'),
+    quiet=dict(type='hrformer_mm.QuietHook'))

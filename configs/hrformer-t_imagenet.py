@@ -14,4 +14,7 @@ model = dict(
         dict(type='GlobalAveragePooling'),
     ])
 train_dataloader = dict(batch_size=128)
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))
+default_hooks = dict(
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'),
+    quiet=dict(type='hrformer_mm.QuietHook'))

@@ -1,9 +1,9 @@
 """HRFormer-B + OCR on ADE20K, 150 classes, windows of 13x13.
 
 Published (authors' model zoo): mIoU 48.7 single scale, 50.0 multi-scale (--tta).
-56,278,182 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
-The checkpoint's bias tables are resized from 7x7 windows.
+56,278,182 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
+The bias tables are resized from 7x7 windows.
 """
 _base_ = [
     './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/ade20k_520x520.py', './_base_/schedules/seg_150k.py',

@@ -1,9 +1,9 @@
 """HRFormer-B + OCR on COCO-Stuff 10k, 171 classes, windows of 15x15.
 
 Published (paper, table 5, and authors' model zoo): mIoU 42.4 single scale, 43.3 multi-scale (--tta).
-56,352,432 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
-The checkpoint's bias tables are resized from 7x7 windows.
+56,352,432 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
+The bias tables are resized from 7x7 windows.
 """
 _base_ = [
     './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/coco-stuff10k_520x520.py',

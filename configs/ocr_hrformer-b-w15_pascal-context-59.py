@@ -1,9 +1,9 @@
 """HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 15x15.
 
 Published (paper, table 5, and authors' model zoo): mIoU 57.6 single scale, 58.5 multi-scale (--tta).
-56,237,520 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
-The checkpoint's bias tables are resized from 7x7 windows.
+56,237,520 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
+The bias tables are resized from 7x7 windows.
 """
 _base_ = [
     './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',

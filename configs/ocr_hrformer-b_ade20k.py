@@ -1,8 +1,8 @@
 """HRFormer-B + OCR on ADE20K, 150 classes, windows of 7x7.
 
 Published (authors' model zoo): mIoU 46.3 single scale, 47.6 multi-scale (--tta).
-56,166,918 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+56,166,918 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/ade20k_520x520.py', './_base_/schedules/seg_150k.py',

@@ -1,8 +1,8 @@
 """HRFormer-B + OCR on Cityscapes, windows of 7x7.
 
 Published (authors' model zoo, trained on train, tested on val): mIoU 81.4 single scale, 82.0 multi-scale.
-56,032,512 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+56,032,512 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer_cityscapes.py', './_base_/datasets/cityscapes_512x1024.py',

@@ -1,8 +1,8 @@
 """HRFormer-B + OCR on COCO-Stuff 10k, 171 classes, windows of 7x7.
 
 Published (paper, table 5, and authors' model zoo): mIoU 41.6 single scale, 42.5 multi-scale (--tta).
-56,188,464 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+56,188,464 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/coco-stuff10k_520x520.py',

@@ -1,8 +1,8 @@
 """HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 7x7.
 
 Published (paper, table 5, and authors' model zoo): mIoU 56.3 single scale, 57.1 multi-scale (--tta).
-56,073,552 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+56,073,552 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',

@@ -1,8 +1,8 @@
 """HRFormer-B + OCR on PASCAL-Context, 60 classes, windows of 7x7.
 
 No published score: the authors' are of 59 classes.
-56,074,578 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+56,074,578 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-60_520x520.py',

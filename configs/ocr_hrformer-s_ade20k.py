@@ -1,8 +1,8 @@
 """HRFormer-S + OCR on ADE20K, 150 classes, windows of 7x7.
 
 Published (authors' model zoo): mIoU 44.0 single scale, 45.1 multi-scale (--tta).
-13,658,262 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+13,658,262 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/ade20k_520x520.py', './_base_/schedules/seg_150k.py',
@@ -10,5 +10,6 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(arch='small', drop_path_rate=0.2),
+    backbone=dict(
+        arch='small', drop_path_rate=0.2, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')),
     decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=150))

@@ -23,7 +23,7 @@ test_dataloader = val_dataloader
 
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(arch='small', drop_path_rate=0.2),
+    backbone=dict(arch='small', drop_path_rate=0.2, init_cfg=None),
     decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=num_classes))
 
 iters = 4000

@@ -1,8 +1,8 @@
 """HRFormer-S + OCR on PASCAL-Context, 59 classes, windows of 7x7.
 
 Published (paper, table 5, and authors' model zoo): mIoU 53.8 single scale, 54.6 multi-scale (--tta).
-13,564,896 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+13,564,896 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-59_520x520.py',
@@ -10,5 +10,6 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(arch='small', drop_path_rate=0.2),
+    backbone=dict(
+        arch='small', drop_path_rate=0.2, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')),
     decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=59))

@@ -1,8 +1,8 @@
 """HRFormer-B on COCO-WholeBody, 133 keypoints, 256x192.
 
 Beyond the paper, no published score: the data base and the number of keypoints are all that differs from COCO's.
-43,220,941 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+43,220,941 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/td-hm_hrformer.py', './_base_/datasets/coco-wholebody_256x192.py',

@@ -1,8 +1,8 @@
 """HRFormer-B on COCO keypoints, 256x192, with UDP.
 
 No published score: the paper expects a gain over its AP of 75.6 without.
-43,211,777 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+43,211,777 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/td-hm_hrformer.py', './_base_/datasets/coco-udp_256x192.py', './_base_/schedules/coco_210e.py',

@@ -1,8 +1,8 @@
 """HRFormer-B on COCO keypoints, 384x288, with UDP.
 
 No published score: the paper expects a gain over its AP of 77.2 without.
-43,211,777 parameters. The authors start from ImageNet weights, and their scores need them:
---cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
+43,211,777 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+--cfg-options model.backbone.init_cfg=None
 """
 _base_ = [
     './_base_/models/td-hm_hrformer.py', './_base_/datasets/coco-udp_384x288.py', './_base_/schedules/coco_210e.py',

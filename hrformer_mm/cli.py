@@ -1,11 +1,12 @@
 """The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
 
 from importlib import import_module
-from typing import Optional
+from typing import Any, Optional
 
 import click
 
 from . import __version__
+from .messages import filter_warnings
 
 # Name: (module below `commands` that holds the click command `command`, what `--help` shows). The modules import torch,
 # so each is imported when its command runs.
@@ -20,12 +21,18 @@ COMMANDS = {
     'report': ('report.command', 'Write an HTML page about a training or a test.'),
     'segfix': ('segfix', 'Refine label maps near boundaries.'),
     'synthesize': ('synthesize', 'Generate small data sets in the layouts of the real ones.'),
+    'weights': ('weights', 'List released weights, or fetch them by name.'),
     'zoo': ('zoo', 'List all models: counted and published figures.'),
 }
 
 
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is run, so that `--help` starts at once."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command without the known harmless warnings of the stack."""
+        filter_warnings()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

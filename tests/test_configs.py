@@ -1,5 +1,6 @@
 """Every config parses, builds the model that it says, and trains it by the authors' recipe."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-import hrformer_mm  # noqa: F401
+from hrformer_mm import to_deploy
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 CLASS = 2 * (512 + 1)  # what a further class adds to the two classifiers of OCR
 # To the digit, as the authors' code counts them.
 POSE = dict(t=2_518_071, s=7_746_779, b=43_211_777)
+# mmseg's convolutions before norms have no biases: our OCR has 4 of 512 and 5 of 256 channels.
+OCR_BIASES = 4 * 512 + 5 * 256
 CITYSCAPES = {'s': 13_523_856, 'b': 56_032_512, 'b-w15': 56_196_480}
 
 # HRFormer-T + OCR, 59 classes, counted. Its FFNs' depth-wise convolutions, for every hidden channel 9 weights, a bias
@@ -46,6 +49,8 @@ PARAMETERS = {
                              ('ade20k', 150))},
     'ocr_hrformer-b-w13_ade20k': CITYSCAPES['b'] + tables(13, 13, 13, 13) + (150 - 19) * CLASS,
     'ocr_hrformer-s_custom': CITYSCAPES['s'] + (2 - 19) * CLASS,
+    'ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024': CITYSCAPES['s'] - OCR_BIASES,
+    'ocrnet_hrformer-b_4xb2-80k_cityscapes-512x1024': CITYSCAPES['b'] - OCR_BIASES,
     **{f'ablations/ocr_hrformer-b-w{name}_pascal-context-59': CITYSCAPES['b'] + tables(*windows) + (59 - 19) * CLASS
        for name, windows in (('9', (9, ) * 4), ('11', (11, ) * 4), ('13', (13, ) * 4), ('15-13-11-9', (15, 13, 11, 9)),
                              ('21-17-13-9', (21, 17, 13, 9)), ('17-15-13-11', (17, 15, 13, 11)))},
@@ -88,8 +93,18 @@ def test_all_configs_are_listed_here():
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
-def test_trainings_are_guarded(name):
-    assert load(name).default_hooks.safeguard.type == 'hrformer_mm.Safeguard'
+def test_start_of_training(name):
+    """All are guarded. S and B start from ImageNet weights; T, classification and detection from random ones."""
+    cfg = load(name)
+    assert cfg.default_hooks.safeguard.type == 'hrformer_mm.Safeguard'
+    init_cfg = cfg.model.backbone.get('init_cfg')
+    variant = re.search('(?:ocr|ocrnet|td-hm)_hrformer-([sb])(?!_custom)', name)
+    if variant:
+        assert init_cfg == dict(type='Pretrained', checkpoint=f'hrformer_mm://hrformer-{variant[1]}_imagenet-backbone')
+    elif 'td-hm_hrformer-t' in name:
+        assert init_cfg == dict(type='Normal', std=0.001, layer='Conv2d')
+    else:
+        assert init_cfg is None
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
@@ -107,6 +122,32 @@ def test_demonstration(name):
     build(cfg)
     unit, length = ('iter', cfg.train_cfg.max_iters) if 'max_iters' in cfg.train_cfg else ('epoch', cfg.train_cfg.max_epochs)
     assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'tasks.py').read_text()
+
+
+@pytest.mark.parametrize('name', ['td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-b_cityscapes',
+                                  'ablations/ocr_hrformer-t_pascal-context-59'])
+def test_other_weights_on_the_command_line(name):
+    """What the configs' docstrings name works from any of them, whatever they start from."""
+    cfg = load(name, **{'model.backbone.init_cfg._delete_': True, 'model.backbone.init_cfg.type': 'Pretrained',
+                        'model.backbone.init_cfg.checkpoint': 'a.pth'})
+    assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint='a.pth')
+    with torch.device('meta'):
+        build(cfg)
+        build(load(name, **{'model.backbone.init_cfg': None}))
+
+
+def test_the_port_deploys():
+    """mmseg's cascade of heads computes the same in the deployment form, without batch norms."""
+    cfg = load('ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024')
+    assert cfg.train_dataloader.batch_size * 4 == 8 and [head.type for head in cfg.model.decode_head] == [
+        'FCNHead', 'OCRHead']
+    model = build(cfg).eval()
+    image, info = torch.randn(1, 3, 64, 96), [dict(img_shape=(64, 96))]
+    deployed = to_deploy(model)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in deployed.modules())
+    with torch.no_grad():
+        expected = model.encode_decode(image, info)
+        torch.testing.assert_close(deployed.encode_decode(image, info), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_mixed_windows():

@@ -38,7 +38,7 @@ val_cfg = val_dataloader = val_evaluator = test_cfg = test_dataloader = test_eva
 '''
 LOADER = '''dict(batch_size={batch}, num_workers=0, persistent_workers=False, sampler=dict(shuffle=False), '''
 SEG = '''
-model = dict(data_preprocessor=dict(size=(64, 64)), backbone=dict(arch='tiny', drop_path_rate=0., norm_eval=True),
+model = dict(data_preprocessor=dict(size=(64, 64)), backbone=dict(arch='tiny', drop_path_rate=0., norm_eval=True, init_cfg=None),
              decode_head=dict(in_channels=[18, 36, 72, 144], channels=32, key_channels=16, dropout_ratio=0.,
                               norm_cfg=dict(type='GN', num_groups=1), sampler=None,
                               loss_decode=dict(class_weight=None), loss_auxiliary=dict(class_weight=None)))
@@ -48,7 +48,8 @@ train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/cityscapes',
 train_cfg = dict(max_iters={iters}, val_interval=1000)
 '''
 POSE = '''
-model = dict(backbone=dict(drop_path_rate=0., norm_eval=True))
+model = dict(backbone=dict(drop_path_rate=0., norm_eval=True,
+                           init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')))
 train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/coco', indices={iters} * 2, pipeline=[
     dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=(192, 256)),
     dict(type='GenerateTarget', encoder={{{{_base_.codec}}}}), dict(type='PackPoseInputs')]))

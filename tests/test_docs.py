@@ -36,7 +36,7 @@ def parse(words: list[str]) -> None:
         if parameter not in given:
             assert not parameter.required, f'{parameter.name} is missing'
         elif not isinstance(parameter.type, click.Path):
-            parameter.type_cast_value(context, values[parameter.name])
+            parameter.handle_parse_result(context, values, [])
 
 
 def check_mim(words: list[str]) -> None:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 SEG = ('mmseg', 'ocr_hrformer-s_cityscapes', [
+    'model.backbone.init_cfg=None',
     'model.data_preprocessor.size=(128,128)',
     'train_dataloader.dataset.pipeline.2.scale=(256,128)',
     'train_dataloader.dataset.pipeline.3.crop_size=(128,128)',

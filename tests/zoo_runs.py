@@ -31,7 +31,8 @@ LIBRARIES = dict(
                 'train_cfg.max_epochs=1', 'param_scheduler.1.begin=0', 'param_scheduler.0.end=1'],
     mmdet=['train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=4', 'train_cfg.max_epochs=1',
            'model.test_cfg.score_thr=0', 'model.test_cfg.nms=None'])  # mmcv-lite has no NMS
-COMMON = ['default_hooks.logger.interval=1', 'train_cfg.val_interval=100'] + [
+# No weights are downloaded.
+COMMON = ['default_hooks.logger.interval=1', 'train_cfg.val_interval=100', 'model.backbone.init_cfg=None'] + [
     f'{split}_dataloader.{key}' for split in ('train', 'val', 'test')
     for key in ('num_workers=0', 'persistent_workers=False')]
 START = 'ocr_hrformer-s_cityscapes'  # where training on one's own data starts from

@@ -8,4 +8,5 @@ _base_ = [
     'mmpretrain::_base_/default_runtime.py', '../_base_/hrformer_mm.py'
 ]
 train_dataloader = dict(batch_size=128)
-default_hooks = dict(safeguard=dict(type='hrformer_mm.Safeguard'))
+default_hooks = dict(
+    safeguard=dict(type='hrformer_mm.Safeguard'), quiet=dict(type='hrformer_mm.QuietHook'))

@@ -8,7 +8,7 @@ _base_ = '../ocr_hrformer-s_cityscapes.py'
 class_weight = [0.5, 0.7, 0.9, 1.6, 1.8, 3.4, 3.5, 4.6, 1.0, 2.7, 0.6, 5.1, 5.6, 3.1, 1.6, 1.8, 1.5, 3.3, 4.1]
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
-    backbone=dict(arch='tiny', drop_path_rate=0.0),
+    backbone=dict(arch='tiny', drop_path_rate=0.0, init_cfg=None),
     decode_head=dict(
         in_channels=[18, 36, 72, 144],
         channels=256,

@@ -1,6 +1,7 @@
 """Whether a file holds a whole picture."""
 
 import os
+import struct
 from pathlib import Path
 from typing import Optional
 
@@ -8,6 +9,8 @@ from .problem import Problem
 
 _START, _END = b'\xff\xd8', b'\xff\xd9'
 _SCAN = 0xda
+_ENDINGS = [ending for lower in ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+            for ending in (lower, lower.upper())]
 _ALONE = {0x01, *range(0xd0, 0xd8)}  # markers without a length
 COPY = 'Copy or download it again, or take it out of the data set'
 
@@ -70,7 +73,12 @@ def find_problem(path: str, name: str) -> Optional[Problem]:
     from PIL import Image, UnidentifiedImageError  # not needed as long as all is well
     if not Path(path).is_file():
         what = 'is a folder, not a file' if Path(path).is_dir() else f'is missing: there is no such {name}'
-        return Problem(f'missing {name}', path, what, 'Put the file there, or take it out of the data set')
+        remedy, found = 'Put the file there, or take it out of the data set', other_ending(path)
+        if found:
+            key = 'img_suffix' if name == 'image' else 'seg_map_suffix'
+            what = f'{what}, but one that ends in {found}'
+            remedy = f"Set {key}='{found}', if the data set has this key, or correct the name of the file"
+        return Problem(f'missing {name}', path, what, remedy)
     if not Path(path).stat().st_size:
         return Problem(f'empty {name}', path, f'is a file of 0 bytes, not {_article(name)}', COPY)
     if jpeg_is_cut(path):
@@ -87,6 +95,22 @@ def find_problem(path: str, name: str) -> Optional[Problem]:
     except (OSError, SyntaxError, ValueError) as error:  # all of them what Pillow raises for damaged files
         return Problem(f'cut {name}', path, f'is cut short or damaged ({error})', COPY)
     return None
+
+
+def other_ending(path: str) -> str:
+    """The ending of a picture that stands in place of a missing one, or ''."""
+    return next((ending for ending in _ENDINGS if Path(path).with_suffix(ending).is_file()), '')
+
+
+def orientation(path: str) -> int:
+    """The EXIF orientation of a local image file, 1 to 8: 1 is upright, 5 to 8 are a quarter turn."""
+    from PIL import Image
+    try:
+        with Image.open(path) as image:  # reads only the header
+            found = image.getexif().get(0x0112, 1) if 'exif' in image.info else 1
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _article(name: str) -> str:

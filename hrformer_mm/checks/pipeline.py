@@ -1,9 +1,10 @@
 """A data set's own pipeline, which checks what it loads."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
+import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
@@ -11,7 +12,8 @@ from mmengine.logging import print_log
 from .coco import Sizes
 from .files import cut_problem, find_problem, is_local, jpeg_is_cut
 from .problem import DataError, Problem
-from .samples import Facts, image_problems, label_map_problems, label_problems
+from .samples import Facts, image_problems, label_map_problems, label_problems, orientation_problem
+from .segmentation import histogram
 
 _IMAGE = ('LoadImageFromFile', 'LoadImage')
 _LABELS = ('LoadAnnotations', )
@@ -28,7 +30,8 @@ class CheckedPipeline(Compose):
         where (str): The description of the data set in errors.
         sizes (Sizes, optional): The sizes of the images in their annotation file.
         most (int, optional): The number of the model's classes, if it may be lower than the data set's.
-        strict (bool): Skip no sample, even with `ignore_empty`. Default: False.
+        strict (bool): Skip no sample, even with `ignore_empty`, and raise what is otherwise a warning. Default: False.
+        ignored (Mapping, optional): The ignored label by the keys that decide it. Default: the data set's.
 
     Attributes:
         bad (Tensor, optional): (samples, ), bool, in memory that workers share: the samples that were bad so far. None
@@ -36,10 +39,12 @@ class CheckedPipeline(Compose):
     """
 
     def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, most: Optional[int] = None,
-                 strict: bool = False) -> None:
+                 strict: bool = False, ignored: Optional[Mapping[str, Optional[int]]] = None) -> None:
         self.transforms = dataset.pipeline.transforms
         self.where = where
-        self.facts = Facts.of(dataset, sizes, most)
+        self.strict = strict
+        self.facts = Facts.of(dataset, sizes, most, ignored)
+        self.warned = torch.zeros((), dtype=torch.bool).share_memory_()  # of one image that its EXIF turns
         # The samples of a data set of data sets have the indices of those, which are not unique.
         may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
         skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
@@ -78,17 +83,21 @@ class CheckedPipeline(Compose):
             raise
         return data
 
-    def load(self, data: dict[str, Any]) -> None:
+    def load(self, data: dict[str, Any]) -> Optional[np.ndarray]:
         """Load a sample without the other transforms.
+
+        Returns:
+            np.ndarray, optional: (256, ) pixels of each label of its label map, if it has one.
 
         Raises:
             DataError: If it is bad.
         """
         self._check(label_problems(data, self.facts))
         if not isinstance(data.get('img_path'), str):  # e.g. of videos, whose transforms choose the files
-            return
+            return None
         for step in filter(_loads, self.transforms):
             data = self._load(step, data)
+        return histogram(data)
 
     def _load(self, step: Callable, data: dict[str, Any]) -> dict[str, Any]:
         image = _kind(step) in _IMAGE
@@ -110,6 +119,8 @@ class CheckedPipeline(Compose):
                 'unreadable image', str(path), 'cannot be read', 'See that it is there, and whole')])
         if image:
             self._check(image_problems(loaded, self.facts))
+            if local and (self.strict or not self.warned) and _turns(step):
+                self._doubt(orientation_problem(loaded, self.facts))
         elif 'gt_seg_map' in loaded and 'reduce_zero_label' in loaded:  # mmseg's
             self._check(label_map_problems(loaded, self.facts))
         return loaded
@@ -118,12 +129,26 @@ class CheckedPipeline(Compose):
         for problem in problems:
             raise self._error(problem)
 
+    def _doubt(self, problem: Optional[Problem]) -> None:
+        if problem and self.strict:
+            raise self._error(problem)
+        if problem and not self.warned:
+            self.warned.fill_(True)
+            print_log(f'{self.where}: {problem}. hrformer-mm check-data CONFIG names all such images', logger='current',
+                      level=logging.WARNING)
+
     def _error(self, problem: Problem) -> DataError:
         return DataError(f'{self.where}: {problem}', problem)
 
 
 def _kind(step: Callable) -> str:
     return type(step).__name__
+
+
+def _turns(step: Callable) -> bool:
+    """Whether a step turns images as their EXIF orientation says, as mmcv's does unless its `color_type` forbids it."""
+    return getattr(step, 'color_type', '') in ('color', 'grayscale') and \
+        getattr(step, 'imdecode_backend', None) not in ('turbojpeg', 'tifffile')
 
 
 def _loads(step: Callable) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Optional
 import click
 from mmengine.config import Config, DictAction
 
+from ..messages import filter_log
 from ..model_index import config_path
 
 
@@ -21,6 +22,7 @@ def load_config(name: str, options: Optional[Mapping[str, Any]] = None) -> Confi
         FileNotFoundError: If there is no such config.
         ValueError: If it cannot be read, or an option does not fit it.
     """
+    filter_log()
     path = config_path(name)
     try:
         cfg = Config.fromfile(path)

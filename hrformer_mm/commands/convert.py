@@ -4,17 +4,20 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Union
 
 import click
 import torch
+from mmengine.fileio import get_local_path
 from torch import Tensor, nn
 
-from .. import weights
+from .. import __version__, weights
 from ..layers import conv_norm
 from ..models import ClassificationNeck, HRFormer
 from ..models.arch import ARCHS
 from ..ops import square_window
+from ..released import SCHEME
 from ..weights.layouts import TABLE
 from .common import errors
 from .folder import check_file
@@ -48,8 +51,15 @@ class Conversion(NamedTuple):
 
 
 def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike]) -> Conversion:
-    """Read released weights (a file or its URL), adapt them, check them against a model of the same shape, and write
-    them. An existing file is replaced once the new one is complete.
+    """Read released weights, adapt them, check them against a model of the same shape, and write them.
+
+    An existing file is replaced once the new one is complete.
+
+    Args:
+        source (str | PathLike): A file, a URL or a name of released weights.
+        destination (str | PathLike): The file: of safetensors with the suffix `.safetensors`, whose metadata say where
+            the weights are from, otherwise of PyTorch. `hrformer_mm://NAME` is where the weights of this name are
+            looked for.
 
     Raises:
         FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete, or is the destination.
@@ -71,9 +81,29 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
         weights.check_state(converted, {name: value.shape for name, value in model.state_dict().items()})
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
-    weights.write_tensors(converted, destination)
+    weights.write_tensors(converted, _path(destination), _provenance(source))
     parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
     return Conversion(Layout(task, authors), arguments, len(converted), parameters)
+
+
+def _path(destination: Union[str, os.PathLike]) -> Path:
+    if not str(destination).startswith(SCHEME):
+        return Path(destination)
+    path = weights.find_released(str(destination)).path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _provenance(source: Union[str, os.PathLike]) -> dict[str, str]:
+    """Where weights are from, for the metadata of a file: no folder of this machine."""
+    source = str(source)
+    found = weights.find_released(source)
+    if found is not None:
+        address = found.address or found.link
+    else:
+        address = source if '://' in source else os.path.basename(source)
+    with get_local_path(weights.locate(source)) as path:
+        return dict(source=address, source_sha256=weights.sha256(path), converter=f'hrformer_mm {__version__}')
 
 
 def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -138,10 +168,13 @@ def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
 @click.argument('source')
 @click.argument('destination', type=click.Path())
 def command(source: str, destination: str) -> None:
-    """Convert released weights: SOURCE, a file or URL, to DESTINATION, a plain file of tensors.
+    """Convert released weights: SOURCE, a file, URL or name, to DESTINATION, a plain file of tensors.
 
     It knows the authors' classification, segmentation (v2, v3) and pose files and mmpose's. The result loads strictly
     in the matching config: mim test mmseg CONFIG -C DESTINATION
+
+    DESTINATION is a safetensors file if it ends with .safetensors, which tells where the weights are from.
+    hrformer_mm://NAME is the place of the weights of this name (hrformer-mm weights), which work by it from then on.
     """
     with errors():
         done = convert(source, destination)

@@ -4,6 +4,7 @@ This module imports no library of the stack: imports are tried in another proces
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Optional
 
 import click
+
+from ..threads import crowded
 
 REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
@@ -70,6 +73,7 @@ def this_stack() -> Stack:
 
 
 def _probe(code: str) -> Optional[str]:
+    click.echo(f'Trying: {code}', err=True)  # an import can take seconds
     try:
         done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
@@ -105,7 +109,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
                    'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
         yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 82 removed it)',
-                   "pip install 'setuptools>=77,<82'")
+                   "pip install 'setuptools>=77,<80.9'")
     if stack.has('mmpose') and not stack.has('xtcocotools'):
         yield Trap('xtcocotools', 'mmpose requires xtcocotools', f'{TO_SITE}xtcocotools')
     elif stack.has('xtcocotools') and (error := stack.probe(MASKS)):
@@ -177,5 +181,8 @@ def command(as_json: bool) -> None:
             click.echo(f'{name:18}{version}')
         for trap in traps:
             click.echo(f'\n{trap.what}\n    {trap.cure}')
+        threads = int(os.environ.get('OMP_NUM_THREADS', 0)) or os.cpu_count() or 1
+        if advice := crowded(threads):
+            click.echo(f'\nNote: {advice}.')
         click.echo(f'\n{len(traps)} problems.' if traps else '\nAll is well.')
     sys.exit(1 if traps else 0)

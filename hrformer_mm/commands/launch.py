@@ -48,6 +48,9 @@ def launch(script: str, arguments: Sequence[str]) -> None:
     sys.path[0] = str(path.parent)
     try:
         runpy.run_path(str(path), run_name='__main__')
+    except KeyboardInterrupt:
+        print('Interrupted: --resume continues from the last checkpoint.', file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         dataset = _unread_data_set(error)
         if dataset is None:

@@ -1,27 +1,52 @@
 """The data sets of a runner: checked before they are read, and reports of what they lack."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
-from ..checks import CheckedPipeline, check_start, head_classes
+from ..checks import CheckedPipeline, DataError, Problem, check_start, head_classes
+from ..checks.classification import folder_problems
+from ..checks.config import config_problems
+from ..checks.segmentation import count_labels, ignored_labels
 from .randomness import restart
+
+# Faults of a config that would end the training, or let it use other data than was meant.
+_FATAL = ('topk', 'number of classes', 'class folders')
 
 
 def check_loops(runner: Runner) -> None:
-    """Check the data sets of all loops that are built, and let their pipelines check what they load.
+    """Check the config and the data sets of all loops that are built, and let the pipelines check what they load.
 
     Raises:
         DataError: If one cannot be used.
     """
-    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
-        if isinstance(loop, BaseLoop):
-            changed = [check_start(dataset) for dataset in _data_sets(loop.dataloader.dataset)]
-            if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
-                restart(loop)  # its workers started when it was built, with the pipelines without checks
+    loops = dict(train=runner._train_loop, val=runner._val_loop, test=runner._test_loop)
+    loops = {split: loop for split, loop in loops.items() if isinstance(loop, BaseLoop)}
+    found = {split: list(_data_sets(loop.dataloader.dataset)) for split, loop in loops.items()}
+    _report(runner, config_problems(runner.cfg, tuple(loops)))
+    _report(runner, folder_problems({split: datasets[0] for split, datasets in found.items() if datasets}, runner.cfg))
+    most = head_classes(runner.cfg.get('model') or {})
+    for split, loop in loops.items():
+        ignored = ignored_labels(runner.cfg, split)
+        changed = [check_start(dataset, most if split == 'train' else None, ignored) for dataset in found[split]]
+        for dataset, count in count_labels(found[split]) if any(changed) else ():
+            problem = count.problem(dataset)
+            if problem and split == 'train' and not count.pixels[:len(dataset.metainfo['classes'])].any():
+                raise DataError(str(problem), problem)
+            _report(runner, [problem] if problem else [])
+        if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
+            restart(loop)  # its workers started when it was built, with the pipelines without checks
+
+
+def _report(runner: Runner, problems: Iterable[Problem]) -> None:
+    """Raise the problems that a training must not start with, and log the others."""
+    for problem in problems:
+        if problem.kind in _FATAL or (problem.kind, problem.path) == ('ignored option', 'data_root'):
+            raise DataError(str(problem), problem)
+        runner.logger.warning(str(problem))
 
 
 def warn_of_classes(runner: Runner) -> None:

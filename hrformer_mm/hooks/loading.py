@@ -8,8 +8,10 @@ from typing import Any, Optional
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
+from mmengine.runner.base_loop import BaseLoop
 
-from ..weights import check_fit, fetch, find_tensors, fit_weights, is_web_address, read_checkpoint
+from ..models import HRFormer
+from ..weights import Pretrained, check_fit, find_tensors, fit_weights, locate, read_checkpoint
 from .saving import POINTER
 
 
@@ -25,9 +27,7 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
     if runner._has_loaded or (runner._load_from is None and not runner._resume):
         return None
     if runner._load_from is not None:
-        source = os.path.expanduser(str(runner._load_from))
-        if is_web_address(source):
-            source = runner._load_from = str(fetch(source))
+        source = runner._load_from = locate(os.path.expanduser(str(runner._load_from)))
         return None if '://' in source else _read(source, resume=runner._resume)
     candidates, rejected = _candidates(folder, Path(runner.work_dir)), []
     for path in candidates:
@@ -45,6 +45,29 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
     runner.logger.warning(f'{folder} holds no checkpoint: the training starts at its beginning')
     runner._resume = False
     return None
+
+
+def prepare_start(runner: Runner, may_differ: tuple[str, ...]) -> None:
+    """Fetch what the backbones of a training start from, and log it; a checkpoint of the whole model replaces it.
+
+    Raises:
+        OSError, ValueError: If it cannot be fetched.
+    """
+    if not isinstance(runner._train_loop, BaseLoop):
+        return
+    replaced = runner._load_from is not None and (runner._resume or not any(
+        name.startswith('backbone') or 'backbone.'.startswith(name) for name in may_differ))
+    for backbone in runner.model.modules():
+        if not isinstance(backbone, HRFormer):
+            continue
+        steps = [step for step in backbone.init_cfg if step['type'] is Pretrained]
+        if replaced:
+            backbone.init_cfg = [step for step in backbone.init_cfg if step not in steps]
+            runner.logger.info(f'The backbone starts from {runner._load_from}, as the whole model does.')
+        elif not steps:
+            runner.logger.info('The backbone starts from random weights: its init_cfg names no checkpoint.')
+        else:
+            Pretrained(steps[-1]['checkpoint']).locate()  # it logs when it is loaded
 
 
 def drop_code(checkpoint: Mapping[str, Any]) -> None:

@@ -9,9 +9,10 @@ from mmengine.runner import Runner
 from ..registry import HOOKS
 from .datasets import check_loops, report_skipped, warn_of_classes
 from .finite import check_loss, check_weights
-from .loading import choose_checkpoint, drop_code, prepare_weights
+from .loading import choose_checkpoint, drop_code, prepare_start, prepare_weights
 from .randomness import Randomness
 from .saving import protect_saving
+from .threads import warn_of_threads
 
 
 @HOOKS.register_module()
@@ -47,11 +48,12 @@ class Safeguard(Hook):
         self.randomness = Randomness()
 
     def before_run(self, runner: Runner) -> None:
-        """Guard the saving, choose and check the checkpoint before the runner loads it, and check the data."""
+        """Guard the saving, choose and check what the runner starts from before it loads it, and check the data."""
         folder = protect_saving(runner, self.randomness.gather)
         checkpoint = choose_checkpoint(runner, folder)
         if checkpoint is not None and runner._resume:
             self.randomness.prepare_resume(runner, checkpoint)
+        prepare_start(runner, self.may_differ)
         check_loops(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -60,8 +62,9 @@ class Safeguard(Hook):
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the model with its data, and restore the random states of the checkpoint."""
+        """Compare model and data, threads and processors, and restore the random states of the checkpoint."""
         warn_of_classes(runner)
+        warn_of_threads(runner)
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:

@@ -96,8 +96,9 @@ class HRFormer(BaseModule):
         compile (bool | dict): Compile the backbone with ``torch.compile`` at the first step and for every new size
             (minutes each time), or its arguments. mmengine's own switch compiles `train_step` with all its logging,
             and nothing in tests. Default: False; of the arguments: dynamic=False.
-        init_cfg (dict, optional): mmengine's initialization. `dict(type='Pretrained', checkpoint=FILE)` loads any
-            layout that `hrformer-mm convert` knows. Default: PyTorch's own, as in the authors' ImageNet training.
+        init_cfg (dict, optional): mmengine's initialization. `dict(type='Pretrained', checkpoint=SOURCE)` loads any
+            layout that `hrformer-mm convert` knows from a file, a URL or a name that `hrformer-mm weights` lists.
+            Default: PyTorch's own, as in the authors' ImageNet training.
 
     Raises:
         TypeError, ValueError: If an argument is invalid; the message names it, its value and what is allowed.

@@ -1,6 +1,7 @@
 """Object-contextual representations (arXiv 1909.11065) in the two forms that the HRFormer authors trained."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ..arguments import check_bool, check_choice, check_config, check_int, check_ints, check_probability
 from ..layers import conv_norm
+from ..messages import filter_warnings
 from ..ops import attention
 from ..registry import MODELS
 from ..weights import accept_layouts
@@ -103,9 +105,11 @@ class OCRHead(BaseDecodeHead):
         check_bool('align_corners', align_corners)
         _check_loss('loss_auxiliary', loss_auxiliary, kwargs.get('out_channels') or num_classes)
         _check_host(kwargs.get('out_channels') or num_classes, **kwargs)
-        super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
-                         input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
-                         align_corners=align_corners, **kwargs)
+        with warnings.catch_warnings():
+            filter_warnings()  # mmseg's head calls its own deprecated build_loss
+            super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
+                             input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
+                             align_corners=align_corners, **kwargs)
         self.version = version
         total = sum(in_channels)
         kernel, groups = (3, 1) if version == 'v2' else (7, math.gcd(total, channels))

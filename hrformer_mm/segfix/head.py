@@ -1,5 +1,6 @@
 """SegFix's head for mmseg's `EncoderDecoder`."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from ..arguments import check_bool, check_int, check_ints
 from ..layers import conv_norm
+from ..messages import filter_warnings
 from ..registry import MODELS
 from .offsets import DIRECTIONS
 
@@ -36,8 +38,10 @@ class SegFixHead(BaseDecodeHead):
         in_channels = list(check_ints('in_channels', in_channels))
         check_int('channels', channels)
         check_bool('align_corners', align_corners)
-        super().__init__(in_channels, channels, num_classes=2 + len(DIRECTIONS), norm_cfg=norm_cfg,
-                         align_corners=align_corners, input_transform='resize_concat', dropout_ratio=0, **kwargs)
+        with warnings.catch_warnings():
+            filter_warnings()  # mmseg's head calls its own deprecated build_loss
+            super().__init__(in_channels, channels, num_classes=2 + len(DIRECTIONS), norm_cfg=norm_cfg,
+                             align_corners=align_corners, input_transform='resize_concat', dropout_ratio=0, **kwargs)
         del self.conv_seg  # each part has a classifier of its own
 
         def classifier(classes: int) -> nn.Module:

@@ -1,5 +1,6 @@
 """One door for weights: `load_state_dict` of the backbone, the heads and whole models takes every known layout."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from ..ops import relative_position_index, resize_bias_table, square_window
 from .check import check_fit
 from .io import read_tensors
 from .layouts import INDEX, TABLE, convert_names, rename
+from .names import locate, unknown_name
 
 _LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
 
@@ -131,11 +133,30 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, pa
 
 
 class Pretrained(PretrainedInit):
-    """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit."""
+    """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit.
+
+    Args:
+        checkpoint (str): A file, a URL, or a name of released weights.
+    """
+
+    def locate(self) -> str:
+        """The local file, downloaded if needed.
+
+        Raises:
+            OSError, ValueError: If there is none, with the option that trains without it.
+        """
+        try:
+            path = locate(self.checkpoint)
+            if '://' not in path and not os.path.exists(path):
+                raise FileNotFoundError(unknown_name(path))
+            return path
+        except (OSError, ValueError) as error:
+            raise type(error)(f'the backbone cannot start from {self.checkpoint}: {error}. To start from random '
+                              'weights: --cfg-options model.backbone.init_cfg=None') from error
 
     def __call__(self, module: nn.Module) -> None:
-        load_weights(module, read_tensors(self.checkpoint), self.checkpoint, 'backbone.')
-        print_log(f'Loaded the backbone from {self.checkpoint}.', logger='current')
+        load_weights(module, read_tensors(self.locate()), self.checkpoint, 'backbone.')
+        print_log(f'The backbone starts from {self.checkpoint}.', logger='current')
 
 
 def check_pretrained(init_cfg: Optional[Union[Mapping, Sequence[Mapping]]]) -> list[Mapping]:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Optional
 from urllib.parse import urldefrag, urlparse
@@ -15,7 +16,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import wrap_file
 
-from .files import TEMPORARY, DamagedFile, sha256, verify
+from .files import TEMPORARY, DamagedFile, find_damage, sha256
 
 _TIMEOUT = 60  # seconds without a byte
 
@@ -23,6 +24,21 @@ _TIMEOUT = 60  # seconds without a byte
 def is_web_address(source: str) -> bool:
     """Whether :func:`fetch` is what reads a source."""
     return source.startswith(('http://', 'https://'))
+
+
+def cache_folder() -> Path:
+    """Where torch.hub, and with it mmengine, keeps downloaded checkpoints."""
+    return Path(torch.hub.get_dir(), 'checkpoints')
+
+
+def cache_path(url: str) -> Path:
+    """The file that :func:`fetch` downloads to: torch.hub's own, if the name has a checksum."""
+    address, _ = urldefrag(url)
+    name = os.path.basename(urlparse(address).path)
+    if _checksum_of_name(address):
+        return cache_folder() / name
+    folder = hashlib.sha256(address.encode()).hexdigest()[:8]  # other addresses may have files of the same name
+    return cache_folder() / 'hrformer_mm' / folder / name
 
 
 def fetch(url: str) -> Path:
@@ -34,30 +50,30 @@ def fetch(url: str) -> Path:
 
     Raises:
         ValueError: If the URL names another checksum, or the file is damaged. It is not kept.
-        OSError: If it cannot be downloaded.
+        OSError: If it cannot be downloaded, with the path to bring it to.
     """
     address, fragment = urldefrag(url)
     expected = _expected(address, fragment)
-    name = os.path.basename(urlparse(address).path)
-    folder = hashlib.sha256(address.encode()).hexdigest()[:8]  # other addresses may have files of the same name
-    path = Path(torch.hub.get_dir(), 'checkpoints', 'hrformer_mm', folder, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
-        with suppress(FileNotFoundError, DamagedFile):
-            _check(path, expected)
-            return path
-        temporary = path.with_name(TEMPORARY + name)
-        try:
-            _download(address, temporary)
-            _check(temporary, expected)
-            os.replace(temporary, path)
-        except DamagedFile as error:
-            raise ValueError(f'{url} was not used: {error}') from None
-        except OSError as error:
-            raise OSError(f'{url} was not fetched ({error}). Check the address, the network and the space in '
-                          f'{path.parent}, or download it by other means and give the file') from error
-        finally:
-            temporary.unlink(missing_ok=True)
+    path = cache_path(url)
+    temporary = path.with_name(TEMPORARY + path.name)
+    try:
+        with suppress(FileNotFoundError, DamagedFile):  # without a lock, which a cache that is read-only cannot have
+            return _check(path, expected)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
+            with suppress(FileNotFoundError, DamagedFile):
+                return _check(path, expected)
+            try:
+                _download(address, temporary)
+                _check(temporary, expected)
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except DamagedFile as error:
+        raise ValueError(f'{address} was not used: {error}') from None
+    except (OSError, HTTPException) as error:
+        raise OSError(f'{address} was not fetched ({error}). Check the address, the network and the space, or download '
+                      f'it by other means and save it as {path}') from error
     return path
 
 
@@ -66,6 +82,10 @@ def _expected(address: str, fragment: str) -> Optional[str]:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
             raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
         return fragment.removeprefix('sha256=')
+    return _checksum_of_name(address)
+
+
+def _checksum_of_name(address: str) -> Optional[str]:
     found = re.search(r'-([0-9a-f]{8})(_20\d{6})?\.\w+$', address)
     return found[1] if found and (found[2] or not found[1].isdigit()) else None
 
@@ -81,10 +101,13 @@ def _download(address: str, path: Path) -> None:
         raise DamagedFile(f'{path.stat().st_size:,} of {int(length):,} bytes came. Download it again')
 
 
-def _check(path: Path, expected: Optional[str]) -> None:
-    verify(path)
+def _check(path: Path, expected: Optional[str]) -> Path:
+    problem = find_damage(path)
+    if problem:
+        raise DamagedFile(f'{problem}. Download it again')
     if expected is not None:
         digest = sha256(path)
         if not digest.startswith(expected):
             raise DamagedFile(f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
                               'where the file comes from if that does not help')
+    return path

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Optional, Union
@@ -10,6 +11,7 @@ from typing import Optional, Union
 _END = b'PK\x05\x06'  # of a zip archive: 22 bytes, the last two the length of a comment
 _MARK = b'sha256:'
 _COMMENT = len(_MARK) + 64
+UNSEALED = b'0' * 64
 TEMPORARY = '.unfinished-'  # what the names of files start with while they are written
 
 
@@ -49,26 +51,31 @@ def seal(content: bytes) -> bytes:
 
 
 def verify(path: Union[str, os.PathLike]) -> None:
-    """Check the checksums of a PyTorch file: its SHA-256 where this package wrote it, otherwise each record's CRC-32.
+    """Check the checksums of a checkpoint: its SHA-256 where this package wrote it, otherwise each record's CRC-32.
 
-    Files of PyTorch before 1.6 are not archives and hold no checksums; they pass.
+    Files of PyTorch before 1.6 and safetensors files of others hold no checksums; they pass.
 
     Raises:
         DamagedFile: If the file is empty, changed, cut short, or would grow when it is read.
     """
-    problem = _find_damage(path)
+    problem = find_damage(path)
     if problem:
         raise DamagedFile(f'{path} is damaged: {problem}. Use another checkpoint, or copy or download this one again')
 
 
-def _find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
+def find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
+    """What is wrong with a file, as :func:`verify` finds it; None if nothing is."""
     size = os.path.getsize(path)
     with open(path, 'rb') as file:
-        start = file.read(4)
+        start = file.read(9)
         file.seek(max(0, size - _COMMENT))
         comment = file.read()
     if size == 0:
         return 'it is empty'
+    if start.lstrip().lower().startswith((b'<!doc', b'<html')):
+        return 'it is a web page, as a proxy or a login page sends in place of a file'
+    if is_safetensors(start):
+        return _find_safetensors_damage(path, size)
     sealed = comment.startswith(_MARK)
     if sealed:
         digest, written = sha256(path, size - _COMMENT), comment[len(_MARK):].decode('ascii', 'replace')
@@ -77,7 +84,7 @@ def _find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
     if comment[-22:-18] == _END and comment[-2:] != b'\0\0':
         return 'it ends before its checksum'
     if not zipfile.is_zipfile(path):
-        return f'its end is missing or changed ({size:,} bytes)' if start == b'PK\x03\x04' else None
+        return f'its end is missing or changed ({size:,} bytes)' if start.startswith(b'PK\x03\x04') else None
     try:
         with zipfile.ZipFile(path) as archive:
             for record in archive.infolist():
@@ -92,6 +99,33 @@ def _find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
             return record and f'the checksum of {record} in it is wrong'
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, OSError) as error:
         return str(error)
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Whether a file that starts with these nine bytes is a safetensors file: a length, and then JSON."""
+    return start[8:9] == b'{'
+
+
+def seal_safetensors(content: bytes) -> bytes:
+    """Enter the SHA-256 of a safetensors file, with zeros in its place, where its metadata has :data:`UNSEALED`."""
+    return content.replace(UNSEALED, hashlib.sha256(content).hexdigest().encode(), 1)
+
+
+def _find_safetensors_damage(path: Union[str, os.PathLike], size: int) -> Optional[str]:
+    """Compare the checksum, if there is one; the library compares the sizes."""
+    with open(path, 'rb') as file:
+        length = file.read(8)
+        header = file.read(min(int.from_bytes(length, 'little'), size))
+        found = re.search(rb'"sha256":"(.{64})"', header)
+        if not found:
+            return None
+        digest = hashlib.sha256(length + header.replace(found[1], UNSEALED, 1))
+        while part := file.read(1 << 22):
+            digest.update(part)
+    written = found[1].decode('ascii', 'replace')
+    if digest.hexdigest() != written:
+        return f'its SHA-256 is {digest.hexdigest()[:16]}…, not the {written[:16]}… that was written'
+    return None
 
 
 def sha256(path: Union[str, os.PathLike], length: Optional[int] = None) -> str:

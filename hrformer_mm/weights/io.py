@@ -5,16 +5,18 @@ import os
 import pickle
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Union
+from types import ModuleType
+from typing import Any, Optional, Union
 
 import torch
 from mmengine.fileio import get_local_path
 from torch import Tensor, nn
 
 from .. import safe_globals  # noqa: F401  (of mmengine's own checkpoints)
-from .download import fetch, is_web_address
-from .files import DamagedFile, seal, verify, write_whole
+from .files import UNSEALED, DamagedFile, is_safetensors, seal, seal_safetensors, verify, write_whole
+from .names import locate, unknown_name
 
 _WRAPPERS = ('state_dict', 'model', 'module')
 
@@ -23,7 +25,8 @@ def read_checkpoint(source: Union[str, os.PathLike], map_location: Any = 'cpu') 
     """Read a checkpoint's content.
 
     Args:
-        source (str | PathLike): A file, a URL (see :func:`fetch`), or what mmengine's file backends read.
+        source (str | PathLike): A file of PyTorch or safetensors, a URL (see :func:`fetch`), a name of released weights
+            (see :func:`find_released`), or what mmengine's file backends read.
         map_location (Any): The device of its tensors, as for torch.load. Default: 'cpu'.
 
     Raises:
@@ -32,28 +35,49 @@ def read_checkpoint(source: Union[str, os.PathLike], map_location: Any = 'cpu') 
         ValueError: If it is not a checkpoint, is damaged, or holds objects that could run code.
     """
     source = str(source)
-    local = str(fetch(source)) if is_web_address(source) else source
+    local = locate(source)
     try:
         with get_local_path(local) as path:
             verify(path)
+            if _is_safetensors(path):
+                return _read_safetensors(path, map_location)
             return torch.load(path, map_location=map_location, weights_only=True)
-    except DamagedFile:
+    except (DamagedFile, ImportError):
         raise
     except FileNotFoundError:
-        raise FileNotFoundError(f'there is no checkpoint at {source}') from None
+        raise FileNotFoundError(unknown_name(source)) from None
     except IsADirectoryError:
         raise ValueError(f'{source} is a folder, not a checkpoint') from None
     except pickle.UnpicklingError as error:
         # PyTorch's message advises to switch its protection off: only the name in it is passed on.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
-            raise ValueError(f'{source} was not read: it is no PyTorch checkpoint. Copy it again') from None
+            raise ValueError(f'{source} was not read: it is not a PyTorch checkpoint. Copy it again') from None
         raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
                          'load it where that does no harm and save its tensors alone') from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: download or copy it '
                          f'again ({reason})') from error
+
+
+def _is_safetensors(path: Union[str, os.PathLike]) -> bool:
+    with open(path, 'rb') as file:
+        return is_safetensors(file.read(9))
+
+
+def _read_safetensors(path: Union[str, os.PathLike], map_location: Any) -> dict[str, Tensor]:
+    state = _safetensors().load_file(path)
+    if isinstance(map_location, (str, torch.device)):
+        return {name: value.to(map_location) for name, value in state.items()}
+    return state
+
+
+def _safetensors() -> ModuleType:
+    try:
+        return import_module('safetensors.torch')
+    except ModuleNotFoundError as error:
+        raise ImportError('files with the suffix .safetensors require safetensors: pip install safetensors') from error
 
 
 def find_tensors(content: Any, source: Union[str, os.PathLike]) -> dict[str, Tensor]:
@@ -81,15 +105,27 @@ def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
     return find_tensors(read_checkpoint(source), source)
 
 
-def write_tensors(state: Mapping[str, Tensor], destination: Union[str, os.PathLike]) -> None:
+def write_tensors(state: Mapping[str, Tensor], destination: Union[str, os.PathLike],
+                  provenance: Optional[Mapping[str, str]] = None) -> None:
     """Write a plain file of tensors, with its checksum: it appears whole under its name, or not at all.
+
+    Args:
+        state (Mapping[str, Tensor]): The tensors.
+        destination (str | PathLike): The file: of safetensors with the suffix `.safetensors`, otherwise of PyTorch.
+        provenance (Mapping[str, str], optional): Where the tensors are from, for the metadata of a safetensors file.
 
     Raises:
         OSError: If the destination's folder does not exist, or the file cannot be written.
+        ImportError: If safetensors is needed and not installed.
     """
     destination = Path(destination)
     if not destination.parent.is_dir():
         raise FileNotFoundError(f'there is no folder {destination.parent} to write {destination.name} into')
+    state = {name: value.clone(memory_format=torch.contiguous_format) for name, value in state.items()}
+    if destination.suffix == '.safetensors':
+        metadata = {'format': 'pt', **(provenance or {}), 'sha256': UNSEALED.decode()}
+        write_whole(destination, seal_safetensors(_safetensors().save(state, metadata)))
+        return
     buffer = io.BytesIO()
-    torch.save({name: value.clone() for name, value in state.items()}, buffer)
+    torch.save(state, buffer)
     write_whole(destination, seal(buffer.getvalue()))

@@ -1,7 +1,8 @@
 """mmengine's loader of checkpoints reads by this package: no file runs code, whichever library loads it.
 
 mmengine 0.10.7 leaves that to torch's default, and later releases and forks pass `weights_only=False`. Importing this
-module registers :func:`read_checkpoint` for every scheme but `pavi://`, through mmengine's own interface.
+module registers :func:`read_checkpoint` for every scheme but `pavi://`, and for `hrformer_mm://NAME` of released
+weights, through mmengine's own interface.
 """
 
 import os
@@ -9,6 +10,7 @@ from typing import Any
 
 from mmengine.runner import checkpoint as host
 
+from ..released import SCHEME
 from .io import read_checkpoint
 
 _CATALOGUES = {'torchvision': host.get_torchvision_models, 'modelzoo': host.get_torchvision_models,
@@ -29,5 +31,5 @@ def _read_named(filename: str, map_location: Any = None) -> Any:
 
 
 host.CheckpointLoader.register_scheme(
-    ['', 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], read_checkpoint, force=True)
+    ['', SCHEME, 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], read_checkpoint, force=True)
 host.CheckpointLoader.register_scheme([f'{scheme}://' for scheme in _CATALOGUES], _read_named, force=True)

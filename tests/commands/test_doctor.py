@@ -38,7 +38,7 @@ def test_all_is_well():
     ('ftfy', 'pip install ftfy', dict(drop=['ftfy'])),
     ('mmdet', 'mmdet>=3.3', dict(drop=['mmdet'])),
     ('openxlab', 'uninstall -y openxlab', dict(change={'openxlab': '0.1'})),
-    ('setuptools', 'setuptools>=77,<82', dict(modules=())),
+    ('setuptools', 'setuptools>=77,<80.9', dict(modules=())),
     ('xtcocotools', '--only-binary :all: --python-version 3.11', dict(drop=['xtcocotools'])),
     ('xtcocotools', 'pip install --upgrade pycocotools', dict(fails='xtcocotools')),
     ('opencv', 'pip install opencv-python', dict(drop=['opencv-python'])),
@@ -63,7 +63,7 @@ def test_mask_functions_are_tried():
 
 def test_report():
     result = CliRunner().invoke(main, ['doctor', '--json'])
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert result.exit_code == bool(report['problems']) and report['versions']['torch']
 
 

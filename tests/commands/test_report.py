@@ -307,7 +307,7 @@ def test_command(tmp_path):
     assert result.exit_code == 0, result.output
     assert result.output.endswith(f'Wrote {output}.\n') and 'a.png' in Page(output).images
     result = CliRunner().invoke(main, [*command, str(tmp_path / 'none/page.html')])
-    assert result.exit_code == 1 and 'choose another with --output' in result.output
+    assert result.exit_code == 1 and 'choose another output' in result.output
     for folder, message in ((tmp_path / 'none', 'there is no folder'), (tmp_path / 'shown', 'contains no run')):
         result = CliRunner().invoke(main, ['report', str(folder)])
         assert result.exit_code == 1 and message in result.output and 'Traceback' not in result.output

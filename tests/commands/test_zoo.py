@@ -1,6 +1,8 @@
 """The table of all models: every config is in it, and what is counted agrees with what is published."""
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,7 @@ def test_index_is_read_by_mim():
 
 @pytest.mark.slow
 def test_counts_agree_with_what_is_published():
-    rows = list(zoo.count_models())
+    rows = zoo.model_rows(count=True)
     assert len(rows) == len(ENTRIES)
     for row, entry in zip(rows, ENTRIES):
         assert row.parameters == entry['Metadata']['Parameters'], row.name
@@ -64,18 +66,33 @@ def test_counts_agree_with_what_is_published():
             printed = float(row.paper_operations.split()[0]) * 1e9
             close = abs(row.paper_convention - printed) <= 0.03 * printed
             assert close != (row.name in MISPRINTS) and (close or row.note), row.name
+    assert rows == zoo.model_rows(), 'count again: hrformer-mm zoo --count'
     assert zoo.markdown(rows) == (ROOT / 'docs/model_zoo.md').read_text(), 'regenerate it: hrformer-mm zoo --markdown'
 
 
 @pytest.mark.slow
 def test_peers_agree_with_what_is_published():
-    rows = list(zoo.count_peers())
+    rows = zoo.peer_rows(count=True)
     assert len(rows) == len(yaml.safe_load(zoo.PEERS.read_text()))
+    assert rows == zoo.peer_rows(), 'count again: hrformer-mm zoo --count'
     for row in rows:
         if row.paper_operations:
             giga = 2**30 if '2^30' in row.note else 1e9
             assert abs(row.everything / giga - float(row.paper_operations.split()[0])) < 0.06, row
             assert digits(row.parameters, row.paper_parameters) == row.paper_parameters or row.note, row
+
+
+def test_stored_figures_agree_with_the_metafile():
+    rows = zoo.model_rows()
+    assert [row.parameters for row in rows] == [entry['Metadata']['Parameters'] for entry in ENTRIES]
+    assert {row.config for row in (*rows, *zoo.peer_rows())} == set(zoo.read_counts())
+
+
+def test_the_table_is_printed_without_torch_and_without_warnings():
+    code = ("import sys; from hrformer_mm.cli import main; main(['zoo', '--peers'], standalone_mode=False); "
+            "sys.exit('torch' in sys.modules or 'mmengine' in sys.modules)")
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, '') and 'HRNet-W48' in done.stdout
 
 
 def test_tables(tmp_path, monkeypatch):

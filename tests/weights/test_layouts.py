@@ -6,8 +6,8 @@ from authors import HEADS, authors_names
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrformer_mm.models.hrformer import HRFormer
 from hrformer_mm.commands.convert import describe_backbone
+from hrformer_mm.models.hrformer import HRFormer
 from hrformer_mm.weights import convert_names
 
 few = settings(max_examples=5, deadline=None, derandomize=True)

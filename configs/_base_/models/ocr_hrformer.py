@@ -1,4 +1,5 @@
-# HRFormer-B + OCR. Another variant: backbone.arch and decode_head.in_channels.
+# HRFormer-B + OCR, from ImageNet weights. Another variant: backbone.arch, backbone.init_cfg and
+# decode_head.in_channels.
 norm_cfg = dict(type='BN')
 model = dict(
     type='hrformer_mm.EncoderDecoder',
@@ -10,7 +11,11 @@ model = dict(
         pad_val=0,
         seg_pad_val=255,
         size=(512, 1024)),
-    backbone=dict(type='hrformer_mm.HRFormer', arch='base', norm_cfg=norm_cfg),
+    backbone=dict(
+        type='hrformer_mm.HRFormer',
+        arch='base',
+        norm_cfg=norm_cfg,
+        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-b_imagenet-backbone')),
     decode_head=dict(
         type='hrformer_mm.OCRHead',
         version='v2',

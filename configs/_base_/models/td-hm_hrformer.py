@@ -1,4 +1,5 @@
-# HRFormer-B and a heatmap head. Another variant: backbone.arch and head.in_channels.
+# HRFormer-B and a heatmap head, from ImageNet weights. Another variant: backbone.arch, backbone.init_cfg and
+# head.in_channels.
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(
@@ -9,7 +10,7 @@ model = dict(
         out_indices=(0, ),
         fuse_upsample='bilinear',
         norm_cfg=dict(type='BN'),
-        init_cfg=dict(type='Normal', std=0.001, layer='Conv2d')),  # the authors', where no checkpoint is named
+        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-b_imagenet-backbone')),
     head=dict(
         type='hrformer_mm.TopdownHeatmapHead',
         in_channels=78,

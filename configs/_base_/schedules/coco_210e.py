@@ -9,7 +9,9 @@ param_scheduler = [
 ]
 train_cfg = dict(by_epoch=True, max_epochs=210, val_interval=10)
 default_hooks = dict(
-    checkpoint=dict(save_best='coco/AP', rule='greater'), safeguard=dict(type='hrformer_mm.Safeguard'),
-    deploy=dict(type='hrformer_mm.DeployHook'))
+    checkpoint=dict(save_best='coco/AP', rule='greater'),
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'),
+    quiet=dict(type='hrformer_mm.QuietHook'))
 auto_scale_lr = dict(enable=False, base_batch_size=256)
 visualizer = dict(backend='matplotlib')  # mmpose's drawing by OpenCV dies with NumPy 2

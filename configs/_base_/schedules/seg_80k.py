@@ -15,11 +15,13 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=80000, val_interval=8000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
+    quiet=dict(type='hrformer_mm.QuietHook'),  # before the hooks whose construction warns
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=8000, save_best='mIoU', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
-    safeguard=dict(type='hrformer_mm.Safeguard'), deploy=dict(type='hrformer_mm.DeployHook'))
+    safeguard=dict(type='hrformer_mm.Safeguard'),
+    deploy=dict(type='hrformer_mm.DeployHook'))
 auto_scale_lr = dict(enable=False, base_batch_size=8)

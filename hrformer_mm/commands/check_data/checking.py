@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
 import numpy as np
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from ...checks import CheckedPipeline, DataError, Problem, describe, head_classes, read_data_set
+from ...checks.classification import folder_problems
 from ...checks.coco import Sizes, coco_problems, read_coco, unlabelled
+from ...checks.config import config_problems
+from ...checks.lists import UNREADABLE, list_problems
+from ...checks.segmentation import LabelCount, ignored_labels
 from ..config import load_config
 from .folders import empty_classes, unread
-from .sources import build_unread, find_datasets
+from .sources import SPLITS, build_unread, find_datasets
 
 Progress = Callable[[Iterable, str], Iterable]
 _AHEAD = 256  # samples that are handed to the threads at a time
@@ -70,18 +75,39 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
         FileNotFoundError, ValueError: If there is no such config, or no such split in it.
     """
     cfg = load_config(config, options)
-    checked = []
+    checked, first, counts = [], {}, {}
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, describe(dataset))
-            _check(dataset, result, head_classes(cfg.get('model') or {}), limit, progress or (lambda items, _: items))
+            count = _check(dataset, result, cfg, limit, progress or (lambda items, _: items))
             checked.append(result)
+            first.update({split: dataset for split in names.split(', ') if split not in first})
+            group = names, tuple(dataset.metainfo.get('classes') or ())
+            counts.setdefault(group, []).append((dataset, result, count))
+    for group in counts.values():
+        _check_classes(*zip(*group))
+    asked = tuple(splits or (split for split in SPLITS if split in first))
+    problems = [*config_problems(cfg, asked), *folder_problems(first, cfg)]
+    if problems:
+        checked.insert(0, Checked('config', cfg.filename, problems=problems))
     return Report(config, checked)
 
 
-def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit: Optional[int],
-           progress: Progress) -> None:
+def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], counts: Sequence[LabelCount]) -> None:
+    """Report classes without a pixel in data sets that are used together."""
+    total, classes = LabelCount.sum(counts), len(datasets[0].metainfo.get('classes') or ())
+    problem = total.problem(datasets[0])
+    if problem and total.read < total.masks:
+        results[0].notes.append(str(problem).removesuffix('.'))
+    elif problem:
+        results[0].problems.append(problem)
+    elif total.ignored(classes) > 0.5:
+        results[0].notes.append(f'{total.ignored(classes):.1%} of the pixels are ignored')
+
+
+def _check(dataset: BaseDataset, result: Checked, cfg: Config, limit: Optional[int], progress: Progress) -> LabelCount:
+    count, classes = LabelCount(), head_classes(cfg.get('model') or {})
     content = read_coco(dataset.ann_file)
     if content:
         result.problems += coco_problems(content, dataset.ann_file)
@@ -91,14 +117,18 @@ def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit:
             result.notes.append(f'{without} of {len(content["annotations"])} annotations say that they have no '
                                 'keypoints: poses are not trained on them')
     result.problems += empty_classes(dataset)
+    listed = list(list_problems(dataset, classes))
+    result.problems += listed
     try:
         read_data_set(dataset)
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
-        result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
-        return
-    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True)
+        if not any(problem.kind in UNREADABLE for problem in listed):  # otherwise they are the reason
+            result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
+        return count
+    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True,
+                                       ignored=ignored_labels(cfg, result.splits.partition(', ')[0]))
     result.samples = len(dataset)
     samples = _choose(dataset, limit)
     paths = {path for sample in samples.values() for path in _files(sample)}
@@ -107,13 +137,17 @@ def _check(dataset: BaseDataset, result: Checked, classes: Optional[int], limit:
         result.notes += filter(None, [unread(dataset, paths)])
     good = None
     description = f'{result.splits}: {type(dataset).__name__}'
-    for index, problem in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
+    for index, (problem, labels) in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
         if problem:
-            result.problems.append(problem)
+            if not (problem.kind == 'label beyond classes' and listed):  # its entry was named
+                result.problems.append(problem)
         elif good is None:
             good = index
+        count.add(labels)
+    count.masks = len(dataset) if limit else count.read
     if good is not None:
         result.problems += _try_pipeline(dataset, good, samples[good])
+    return count
 
 
 def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
@@ -130,17 +164,18 @@ def _files(sample: dict[str, Any]) -> list[str]:
     return [sample[key] for key in ('img_path', 'seg_map_path') if isinstance(sample.get(key), str)]
 
 
-def _load_all(dataset: BaseDataset, samples: list[dict[str, Any]]) -> Iterator[Optional[Problem]]:
-    """The problem of each sample, or None, in their order, by threads: decoders release the interpreter's lock."""
+def _load_all(dataset: BaseDataset,
+              samples: list[dict[str, Any]]) -> Iterator[tuple[Optional[Problem], Optional[np.ndarray]]]:
+    """The problem of each sample, or None, and the pixels of its labels, in their order, by threads: decoders release
+    the interpreter's lock."""
 
-    def load(sample: dict[str, Any]) -> Optional[Problem]:
+    def load(sample: dict[str, Any]) -> tuple[Optional[Problem], Optional[np.ndarray]]:
         try:
-            dataset.pipeline.load(sample)
+            return None, dataset.pipeline.load(sample)
         except DataError as error:
-            return error.problem
+            return error.problem, None
         except Exception as error:  # a library's transform may raise anything, which would end a training
-            return _failure(error, sample)
-        return None
+            return _failure(error, sample), None
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None) as pool:
         for start in range(0, len(samples), _AHEAD):
