@@ -17,7 +17,7 @@ SECTIONS = {
                'hrformer_mm.models.swin.DepthwiseSwinTransformer'],
     'Inference': ['hrformer_mm.config_path', 'hrformer_mm.to_deploy',
                   'hrformer_mm.commands.predict.predict',
-                  'hrformer_mm.commands.export.export'],
+                  'hrformer_mm.commands.export.export', 'hrformer_mm.runtime.load', 'hrformer_mm.runtime.Result'],
     'Training': ['hrformer_mm.hooks.Safeguard', 'hrformer_mm.hooks.DeployHook', 'hrformer_mm.data.synthesize'],
     'Weights': ['hrformer_mm.commands.convert.convert', 'hrformer_mm.weights.adapt_state_dict',
                 'hrformer_mm.weights.read_checkpoint', 'hrformer_mm.weights.read_tensors',

@@ -88,7 +88,6 @@ COVERED = {
     'python benchmarks/gpu_traffic.py': 'tests/test_benchmarks.py::test_traffic_of_a_block',
     'python benchmarks/speed.py': 'tests/test_benchmarks.py::test_speed',
     'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
-    'python examples/run_onnx.py': 'tests/commands/test_export.py::test_example_with_numpy_and_onnxruntime_alone',
     'python benchmarks/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',

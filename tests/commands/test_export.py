@@ -1,8 +1,5 @@
 import json
 import os
-import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,41 +44,6 @@ def test_any_batch_and_size(micro, tmp_path):
     about = json.loads(session.get_modelmeta().custom_metadata_map['hrformer_mm'])
     assert about['task'] == 'segmentation' and about['classes'] == ['background', 'person'] and about['rgb']
     assert about['mean'] == [123.675, 116.28, 103.53] and about['size'] == [64, 96]
-
-
-def test_example_with_numpy_and_onnxruntime_alone(pose, micro, tmp_path):
-    generator = np.random.default_rng(0)
-    coarse = generator.integers(0, 255, (8, 6, 3), dtype=np.uint8)
-    picture = np.ascontiguousarray(np.kron(coarse, np.ones((20, 20, 1), np.uint8)))
-    np.save(tmp_path / 'a.npy', picture)
-    command = [sys.executable, str(ROOT / 'examples/run_onnx.py'), pose.path, str(tmp_path / 'a.npy'), '--output',
-               str(tmp_path / 'out.npy')]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert list(json.loads(done.stdout))[0] == 'nose'
-    assert np.load(tmp_path / 'out.npy').shape == (17, 3)
-
-
-def test_keypoints_of_the_example_are_mmposes():
-    from mmpose.codecs import MSRAHeatmap
-    example = runpy.run_path(str(ROOT / 'examples/run_onnx.py'))
-    generator = np.random.default_rng(0)
-    codec = dict(type='MSRAHeatmap', input_size=[96, 128], heatmap_size=[24, 32], sigma=1.5)
-    about = dict(codec=codec, size=[128, 96], mean=[0] * 3, std=[1] * 3, rgb=True, box_scale=1.25, keypoints=[])
-    heatmaps = generator.random((17, 32, 24), dtype=np.float32)
-    box = [30.0, 40.0, 90.0, 160.0]
-    got, _ = example['find_keypoints'](lambda images: heatmaps[None], np.zeros((200, 150, 3), np.uint8), about, box)
-    points, scores = MSRAHeatmap((96, 128), (24, 32), 1.5).decode(heatmaps)
-    scale, centre = np.array([112.5, 150.0]), np.array([60.0, 100.0])  # 120 * 3 / 4 * 1.25, and 120 * 1.25
-    np.testing.assert_allclose(got[:, :2], points[0] / (96, 128) * scale + centre - scale / 2, rtol=1e-5)
-    np.testing.assert_allclose(got[:, 2], scores[0])
-
-
-def test_resize_of_the_example_is_opencvs():
-    import cv2
-    example = runpy.run_path(str(ROOT / 'examples/run_onnx.py'))
-    image = np.random.default_rng(0).random((13, 17, 3), dtype=np.float32)
-    np.testing.assert_allclose(example['resize'](image, 20, 9), cv2.resize(image, (9, 20)), atol=1e-5)
 
 
 def test_what_differs_is_not_written(pose, micro, tmp_path, monkeypatch):

@@ -14,20 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...runtime.metadata import KEY
 from ..folder import check_file
 from ..model import load_model, read_config
 from .metadata import metadata
-from .network import Network, check_size, default_size, dynamic_shapes
+from .network import Network, check_size, dynamic_shapes
 
 FORMATS = dict(onnx='.onnx', torch='.pt2', aoti='.pt2')
 OPSET = 23
 TOLERANCE = 1e-4
-KEY = 'hrformer_mm'  # of the metadata, as JSON
 
 
 @dataclass
 class Exported:
-    """A file, and for each shape of images (N, 3, H, W) that was tried the largest difference from PyTorch, as a part
+    """A file, and for each shape of images (N, C, H, W) that was tried the largest difference from PyTorch, as a part
     of the largest output, with the milliseconds of both."""
     path: str
     format: str
@@ -48,7 +48,7 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
         config, checkpoint (str): A config or a name in the zoo, and its weights.
         output (str): The file to write; it appears when it has passed the check.
         format (str): 'onnx'; 'torch', a program of torch.export; 'aoti', one that AOTInductor compiled for this CPU.
-        size (Sequence[int], optional): Height and width. Default: what the model is for.
+        size (Sequence[int], optional): Height and width. Default: what the test pipeline gives.
         batch (int): Images at a time.
         dynamic_batch, dynamic_size (bool): Whether the file takes any batch; and any multiples of 32 as size.
         check_sizes (Sequence): More sizes to compare at, if the file takes any.
@@ -64,13 +64,15 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
     cfg = read_config(config, options=options)
-    size = tuple(size) if size is not None else default_size(cfg)
-    for one in (size, *check_sizes):
+    for one in ([size] if size is not None else []) + list(check_sizes):
         check_size(tuple(one), dynamic_size)
-    network = Network(load_model(cfg, checkpoint), cfg.default_scope)
-    about = metadata(cfg, size, dynamic_size)
+    model = load_model(cfg, checkpoint)
+    about = metadata(cfg, model)
+    size = _choose_size(about, size)
+    check_size(size, dynamic_size)
+    network = Network(model, cfg.default_scope)
     # An example with one image would tie the batch to 1.
-    example = torch.randn(max(batch, 2) if dynamic_batch else batch, 3, *size)
+    example = torch.randn(max(batch, 2) if dynamic_batch else batch, about['channels'], *size)
     shapes = dynamic_shapes(dynamic_batch, dynamic_size)
     handle, temporary = tempfile.mkstemp(dir=destination.parent, prefix='.export', suffix=FORMATS[format])
     os.close(handle)
@@ -78,8 +80,9 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of the exporters, about their own parts
             run = _WRITERS[format](network, example, shapes, temporary, about)
-            tried = [(batch, 3, *size)] + ([(batch + 1, 3, *size)] if dynamic_batch else [])
-            tried += [(batch, 3, *one) for one in check_sizes]
+            tried = [(batch, *size)] + ([(batch + 1, *size)] if dynamic_batch else [])
+            tried += [(batch, *one) for one in check_sizes]
+            tried = [(count, about['channels'], *one) for count, *one in tried]
             result = Exported(str(destination), format, [_compare(network, run, shape, repeats) for shape in tried])
         if not result.difference <= TOLERANCE:
             raise ArithmeticError(f'{destination} was not written: its results differ from PyTorch\'s by '
@@ -89,6 +92,21 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
     finally:
         Path(temporary).unlink(missing_ok=True)
     return result
+
+
+def _choose_size(about: dict[str, Any], size: Optional[Sequence[int]]) -> tuple[int, int]:
+    """The size that is given, else the one that the pipeline leads to; for poses the metadata follow it."""
+    own = about['size']
+    if size is None and own is None:
+        raise ValueError('the test pipeline gives each picture another size: choose one with --size HEIGHT WIDTH')
+    size = tuple(size or own)
+    if about['task'] == 'pose' and list(size) != own:
+        codec = about['codec']
+        codec['heatmap_size'] = [heatmap * new // old for heatmap, new, old in
+                                 zip(codec['heatmap_size'], size[::-1], own[::-1])]
+        codec['input_size'] = list(size[::-1])
+    about['size'] = list(size)
+    return size
 
 
 def _check_output(output: str, format: str, inputs: Sequence[str]) -> Path:

@@ -1,38 +1,132 @@
 """What a program needs to know to feed an exported file and to read its output."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Optional
 
+import numpy as np
 from mmengine.config import Config
+from torch import nn
 
+from ...runtime.metadata import VERSION
+from ...runtime.preprocessing import pad, run_steps
 from ..model import TASKS, dataset_meta
+from .pipeline import describe_pipeline, plain
 
-_SCALE = 1.25  # mmpose's default of GetBBoxCenterScale
 
+def metadata(cfg: Config, model: nn.Module) -> dict[str, Any]:
+    """The numbers of pre- and post-processing, all of plain types; `size` is None where it depends on the picture.
 
-def metadata(cfg: Config, size: tuple[int, int], dynamic_size: bool) -> dict[str, Any]:
-    """The numbers of pre- and post-processing, all of plain types.
+    Args:
+        cfg (Config): The model's config.
+        model (nn.Module): The model as its library builds it; `dataset_meta` is what its checkpoint says.
 
     Returns:
-        dict: `task`; `mean`, `std` and `rgb`, whether the channels are in that order; `size`, height and width;
-        `dynamic_size`; `classes` and `palette`, or `keypoints`, `skeleton`, `box_scale` and `codec`.
+        dict: `version`, `task`, `config`; `load`, how pictures are read; `steps` of the test pipeline; `channels`,
+        `mean`, `std`, `pad`, and `rgb`, whether the file takes channels in this order; `size`, height and width;
+        `precision`, in which engines compute; and of each task
+
+        - segmentation: `classes`, `palette`, `align_corners`, `threshold` of a single sigmoid output, `window`;
+        - classification: `classes`, `multi_label`;
+        - pose: `keypoints`, `keypoint_colors`, `skeleton`, `skeleton_colors`, `box_scale`, `udp`, `codec`, `flip`.
+
+    Raises:
+        ValueError: If the runtime cannot perform a part of the pre- or post-processing, naming it.
     """
-    scope = cfg.default_scope
-    preprocessor = cfg.get('data_preprocessor') if scope == 'mmpretrain' else cfg.model.data_preprocessor
-    result = dict(task=TASKS[scope], mean=list(preprocessor['mean']), std=list(preprocessor['std']),
-                  rgb=bool(preprocessor.get('bgr_to_rgb', preprocessor.get('to_rgb', False))), size=list(size),
-                  dynamic_size=dynamic_size, config=str(cfg.filename))
-    about = dataset_meta(cfg)
-    if scope == 'mmpose':
-        steps = [step for step in cfg.test_dataloader.dataset.pipeline if step['type'] == 'GetBBoxCenterScale']
-        names = about.get('keypoint_id2name') or {}
-        result.update(keypoints=[names[i] for i in sorted(names)],
-                      skeleton=[list(map(int, link)) for link in about.get('skeleton_links', ())],
-                      box_scale=steps[0].get('padding', _SCALE) if steps else _SCALE,
-                      codec={key: list(value) if isinstance(value, (list, tuple)) else value
-                             for key, value in cfg.codec.items()})
+    steps, crop, load = describe_pipeline(cfg)
+    channels = cfg.model.backbone.get('in_channels', 3)
+    result = dict(version=VERSION, task=TASKS[cfg.default_scope], config=str(cfg.filename), precision='f32', load=load,
+                  channels=channels, steps=steps, **_preprocessor(model.data_preprocessor, channels))
+    meta = [model.dataset_meta, dataset_meta(cfg)]
+    if cfg.default_scope == 'mmpose':
+        result.update(_pose(model, meta, crop))
+    elif cfg.default_scope == 'mmseg':
+        result.update(_segmentation(model, meta))
+        window = result['window']
+        # Where each picture comes to another size, that of the training's crops is the next best.
+        result['size'] = window['size'] if window else _size(result) or plain(model.data_preprocessor.size)
     else:
-        result.update(classes=list(about.get('classes') or ()), palette=[list(c) for c in about.get('palette') or ()])
-    if scope == 'mmpretrain':
-        edges = [step['scale'] for step in cfg.test_dataloader.dataset.pipeline if step['type'] == 'ResizeEdge']
-        result['resize_edge'] = edges[0] if edges else None
+        result.update(_classification(model, meta), size=_size(result))
     return result
+
+
+def _preprocessor(module: nn.Module, count: int) -> dict[str, Any]:
+    name = type(module).__name__
+    reverse = {'SegDataPreProcessor': 'channel_conversion', 'PoseDataPreprocessor': '_channel_conversion',
+               'ClsDataPreprocessor': 'to_rgb'}.get(name)
+    if reverse is None:
+        raise ValueError(f'data_preprocessor is a {name}, which an exported file cannot state: use that of the library')
+    mean, std = ([value] * count for value in (0.0, 1.0))
+    if module._enable_normalize:
+        mean, std = (plain(values.flatten()) for values in (module.mean, module.std))
+    if name == 'SegDataPreProcessor':
+        test = module.test_cfg or {}
+        size = test.get('size')
+        pad = dict(size=plain(size)[::-1] if size else None, size_divisor=test.get('size_divisor'),
+                   pad_val=module.pad_val)
+    else:
+        pad = dict(size_divisor=module.pad_size_divisor, pad_val=plain(module.pad_value))
+    return dict(mean=mean, std=std, rgb=bool(getattr(module, reverse)), pad=pad)
+
+
+def _size(about: dict[str, Any]) -> Optional[list[int]]:
+    """Height and width after the pipeline, if pictures of any shape come to the same."""
+    sizes = [pad(run_steps(np.zeros((*shape, about['channels']), np.uint8), about['steps']), **about['pad']).shape[:2]
+             for shape in ((600, 800), (810, 590))]
+    return list(sizes[0]) if sizes[0] == sizes[1] else None
+
+
+def _names(metas: Sequence[dict[str, Any]], count: int) -> list[str]:
+    fitting = [meta['classes'] for meta in metas if len(meta.get('classes') or ()) == count]
+    return list(map(str, fitting[0])) if fitting else [f'class {i}' for i in range(count)]
+
+
+def _segmentation(model: nn.Module, metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    single = model.out_channels == 1  # one sigmoid output: background and foreground
+    count = 2 if single else model.num_classes
+    palettes = [meta['palette'] for meta in metas if len(meta.get('palette') or ()) == count]
+    palette = palettes[0] if palettes else np.random.default_rng(0).integers(0, 255, (count, 3))
+    window = None
+    if model.test_cfg.get('mode', 'whole') == 'slide':
+        window = dict(size=plain(model.test_cfg.crop_size), stride=plain(model.test_cfg.stride))
+    return dict(classes=_names(metas, count), palette=plain(palette), align_corners=bool(model.align_corners),
+                threshold=float(model.decode_head.threshold) if single else None, window=window)
+
+
+def _classification(model: nn.Module, metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
+    head = model.head
+    if not isinstance(head, (ClsHead, MultiLabelClsHead)):
+        raise ValueError(f'model.head is a {type(head).__name__}, whose scores an exported file cannot state: use a '
+                         'ClsHead or a MultiLabelClsHead')
+    return dict(classes=_names(metas, head.num_classes), multi_label=isinstance(head, MultiLabelClsHead))
+
+
+def _pose(model: nn.Module, metas: Sequence[dict[str, Any]], crop: dict[str, Any]) -> dict[str, Any]:
+    from mmpose.codecs import MSRAHeatmap, UDPHeatmap
+    codec = model.head.decoder
+    keys = ['input_size', 'heatmap_size', 'blur_kernel_size']
+    if type(codec) is MSRAHeatmap:
+        keys += ['unbiased', 'sigma']
+    elif type(codec) is UDPHeatmap:
+        keys += ['heatmap_type', 'radius_factor', 'sigma']
+    else:
+        raise ValueError(f'model.head.decoder is {type(codec).__name__}, which an exported file cannot state: use '
+                         'MSRAHeatmap or UDPHeatmap')
+    if list(codec.input_size[::-1]) != crop['size']:
+        raise ValueError(f'input_size of model.head.decoder is {tuple(codec.input_size)}, and that of TopdownAffine '
+                         f'{tuple(crop["size"][::-1])}: give both the same')
+    if model.test_cfg.get('output_keypoint_indices'):
+        raise ValueError('model.test_cfg.output_keypoint_indices is set, which an exported file cannot state: leave it '
+                         'out')
+    meta = next((meta for meta in metas if meta.get('keypoint_id2name')), None)
+    if meta is None:
+        raise ValueError('neither the checkpoint nor the data set of the config names the keypoints: give the data set '
+                         'a metainfo')
+    names = meta['keypoint_id2name']
+    test = model.test_cfg
+    return dict(
+        keypoints=[names[i] for i in sorted(names)], keypoint_colors=plain(meta['keypoint_colors']),
+        skeleton=plain(meta['skeleton_links']), skeleton_colors=plain(meta['skeleton_link_colors']),
+        codec=dict(type=type(codec).__name__, **{key: plain(getattr(codec, key)) for key in keys}), **crop,
+        flip=dict(test=bool(test.get('flip_test', False)), mode=test.get('flip_mode', 'heatmap'),
+                  shift=bool(test.get('shift_heatmap', False)), indices=plain(meta['flip_indices'])))

@@ -1,7 +1,6 @@
 """What an exported file computes: from normalized images to logits or heatmaps."""
 
 import torch
-from mmengine.config import Config
 from torch import Tensor, nn
 
 from ...deploy import to_deploy
@@ -23,21 +22,11 @@ class Network(nn.Module):
         self.scope = scope
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalized images (N, 3, H, W) to logits (N, classes, H, W), heatmaps (N, keypoints, H / 4, W / 4), or
+        """Normalized images (N, C, H, W) to logits (N, classes, H, W), heatmaps (N, keypoints, H / 4, W / 4), or
         logits (N, classes)."""
         if self.scope == 'mmseg':
             return self.model.encode_decode(images, [dict(img_shape=images.shape[2:])])
         return self.model(images, None, mode='tensor')
-
-
-def default_size(cfg: Config) -> tuple[int, int]:
-    """Height and width that a config's model is for."""
-    if cfg.default_scope == 'mmpose':
-        width, height = cfg.codec.input_size
-        return height, width
-    if cfg.default_scope == 'mmpretrain':
-        return 224, 224
-    return tuple(cfg.model.data_preprocessor.get('size') or (512, 512))
 
 
 def check_size(size: tuple[int, int], dynamic: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import click
 
 from ..common import bar, cfg_options, errors
+from .exported import is_exported, predict_exported
 
 SIZES = 5  # that are printed
 
@@ -15,7 +16,7 @@ SIZES = 5  # that are printed
 @click.command('predict')
 @click.argument('config')
 @click.argument('checkpoint')
-@click.argument('inputs', nargs=-1, required=True)
+@click.argument('inputs', nargs=-1)
 @click.option('-o', '--output', default='predictions', show_default=True, type=click.Path(),
               help='Folder for the pictures, videos and predictions.json.')
 @click.option('--device', help="For example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
@@ -30,22 +31,38 @@ SIZES = 5  # that are printed
               help='Least score of a keypoint that is drawn; the JSON has all.')
 @click.option('--frames', type=click.IntRange(min=1), help='Of each video or camera, so many at most.')
 @click.option('--deploy/--no-deploy', default=True, show_default=True, help='Run the faster deployment form.')
+@click.option('--flip-test/--no-flip-test', default=None,
+              help='For poses of an exported file. Default: as its config says.')
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print the results, too.')
 def command(config: str, checkpoint: str, inputs: tuple[str, ...], output: str, device: Optional[str], batch: int,
             boxes: Optional[str], detector: Optional[tuple[str, str]], threshold: float, keypoint_threshold: float,
-            frames: Optional[int], deploy: bool, options: tuple[str, ...], as_json: bool) -> None:
+            frames: Optional[int], deploy: bool, flip_test: Optional[bool], options: tuple[str, ...],
+            as_json: bool) -> None:
     """Run the model of CONFIG (a file or a name in the zoo) with CHECKPOINT on INPUTS.
 
     INPUTS are pictures, videos, folders, patterns in quotes, or a camera: camera:0. Segmentation is laid over the
     picture beside a legend; poses are drawn as skeletons, of each box or, without boxes, of the whole picture; a
-    classifier's five best labels are written beside it.
+    classifier's five best labels are written beside it. A file of `hrformer-mm export` (.onnx or .xml) stands for both
+    CONFIG and CHECKPOINT, and runs without torch.
     """
+    exported = is_exported(config)
+    if exported:
+        inputs = (checkpoint, *inputs)
+    if not inputs:
+        raise click.UsageError("Missing argument 'INPUTS...'.")
+    if exported and options or flip_test is not None and not exported:
+        raise click.UsageError('--cfg-options is for configs, and --flip-test for exported files: for a config, give '
+                               '--cfg-options model.test_cfg.flip_test=False')
     with errors():
-        from ..config import parse_options
-        from .predicting import predict
-        done = predict(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar,
-                       deploy, keypoint_threshold, parse_options(options))
+        if exported:
+            done = predict_exported(config, inputs, output, device, batch, boxes, detector, threshold, frames, bar,
+                                    keypoint_threshold, flip_test)
+        else:
+            from ..config import parse_options
+            from .predicting import predict
+            done = predict(config, checkpoint, inputs, output, device, batch, boxes, detector, threshold, frames, bar,
+                           deploy, keypoint_threshold, parse_options(options))
     if as_json:
         click.echo(json.dumps(done.results, indent=2))
     else:

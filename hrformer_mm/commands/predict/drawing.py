@@ -45,14 +45,6 @@ def add_legend(picture: np.ndarray, rows: Sequence[Row], widest: str) -> np.ndar
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 
 
-def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Crop a picture at the right and the bottom, or pad it with white, to a width and height."""
-    fitted = np.full((size[1], size[0], 3), 255, np.uint8)
-    inside = picture[:size[1], :size[0]]
-    fitted[:inside.shape[0], :inside.shape[1]] = inside
-    return fitted
-
-
 @lru_cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')), size)

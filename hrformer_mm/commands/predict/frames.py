@@ -73,3 +73,11 @@ class Frames:
             return None
         return (f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are '
                 'kept. Copy the file again')
+
+
+def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Crop a picture at the right and the bottom, or pad it with white, to a width and height."""
+    fitted = np.full((size[1], size[0], 3), 255, np.uint8)
+    inside = picture[:size[1], :size[0]]
+    fitted[:inside.shape[0], :inside.shape[1]] = inside
+    return fitted

@@ -1,36 +1,16 @@
-"""A model over pictures and videos, file by file, so that what is done is kept whatever comes after."""
+"""A model with its checkpoint over pictures and videos."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from typing import Any, Optional, Union
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
-import cv2
-import numpy as np
 from mmengine.config import Config
 
 from ...deploy import can_deploy, to_deploy
-from ..folder import check_folder
 from ..model import TASKS, find_device, load_model, read_config
 from .boxes import Boxes
-from .drawing import fit
-from .frames import Frames
 from .pipeline import pipeline_differences
-from .predictors import Classifier, Loaded, PoseFinder, Predictor, Result, Segmenter
-from .sources import RESULTS, Source, find_sources
-
-Progress = Callable[[Iterable, str], Iterable]
-
-
-@dataclass
-class Prediction:
-    """What was written, one line about each source that failed, and what a user should know besides."""
-    folder: str
-    results: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+from .predictors import Classifier, PoseFinder, Predictor, Segmenter
+from .running import Prediction, Progress, predict_sources
 
 
 def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, device: Optional[str] = None,
@@ -63,32 +43,14 @@ def predict(config: str, checkpoint: str, inputs: Sequence[str], folder: str, de
     task = TASKS[cfg.default_scope]
     if (boxes or detector) and task != 'pose':
         raise ValueError(f'boxes and detectors are for poses, but {config} is for {task}')
-    sources, notes = find_sources(inputs)
-    outputs = _outputs(sources)
-    given = [cfg.filename, checkpoint, boxes or '', *(detector or ()), *(source.name for source in sources)]
-    target = check_folder(folder, [RESULTS, *outputs.values()], given)
-    if any(Path(name).is_dir() and target.is_dir() and target.samefile(name) for name in inputs):
-        raise ValueError(f'the output folder {folder} is a folder of inputs: choose another with --output')
-    done = Prediction(folder, notes=notes)
-    done.notes += [f'the pipelines differ: {difference}, which is used here' for difference in
-                   pipeline_differences(cfg)]
-    finder = Boxes(boxes, detector, threshold, device)
-    predictor = _predictor(cfg, checkpoint, find_device(device), deploy, finder, batch, keypoint_threshold)
-    target.mkdir(parents=True, exist_ok=True)
-    try:
-        pictures = iter((progress or _plain)([s for s in sources if s.kind == 'image'], 'pictures'))
-        while group := list(islice(pictures, batch)):
-            _pictures(predictor, group, [target / outputs[source] for source in group], done)
-        for source in (s for s in sources if s.kind != 'image'):
-            try:
-                _video(predictor, source, target / outputs[source], done, batch, frames, progress or _plain)
-            except ValueError as error:
-                done.problems.append(str(error))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f'{len(done.results)} results are in {folder}.') from None
-    finally:
-        (target / RESULTS).write_text(json.dumps(done.results, indent=1), encoding='utf-8')
-    return done
+
+    def build() -> Predictor:
+        finder = Boxes(boxes, detector, threshold, device)
+        return _predictor(cfg, checkpoint, find_device(device), deploy, finder, batch, keypoint_threshold)
+
+    notes = [f'the pipelines differ: {difference}, which is used here' for difference in pipeline_differences(cfg)]
+    given = [cfg.filename, checkpoint, boxes or '', *(detector or ())]
+    return predict_sources(build, inputs, folder, given, batch, frames, progress, notes)
 
 
 def _predictor(cfg: Config, checkpoint: str, device: str, deploy: bool, boxes: Boxes, batch: int,
@@ -100,101 +62,3 @@ def _predictor(cfg: Config, checkpoint: str, device: str, deploy: bool, boxes: B
     if cfg.default_scope == 'mmpose':
         return PoseFinder(cfg, model, boxes, batch, keypoint_threshold)
     return (Segmenter if cfg.default_scope == 'mmseg' else Classifier)(cfg, model)
-
-
-def _outputs(sources: Sequence[Source]) -> dict[Source, str]:
-    """The name of each source's picture or video in the output folder, none twice."""
-    names: dict[Source, str] = {}
-    taken: set[str] = set()
-    for source in sources:
-        suffix = '.png' if source.kind == 'image' else '.mp4'
-        name, number = source.stem + suffix, 1
-        while name in taken:
-            number += 1
-            name = f'{source.stem}-{number}{suffix}'
-        taken.add(name)
-        names[source] = name
-    return names
-
-
-def _pictures(predictor: Predictor, group: Sequence[Source], paths: Sequence[Path], done: Prediction) -> None:
-    read = []
-    for source, path in zip(group, paths):
-        try:
-            read.append((source, path, predictor.load(source.name)))
-        except ValueError as error:
-            done.problems.append(str(error))
-    for (source, path, _), result in zip(read, _predict_all(predictor, [loaded for _, _, loaded in read])):
-        if isinstance(result, Exception):
-            done.problems.append(_describe(source, result))
-            continue
-        data, picture = result
-        if not cv2.imwrite(str(path), picture):
-            raise OSError(f'{path} cannot be written: is the disk full?')
-        done.results.append(dict(source=source.name, picture=path.name, **data))
-
-
-def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
-    """Predict those of one size together, and give the error of each that fails in place of its result."""
-    groups: dict[Any, list[int]] = {}
-    for i, one in enumerate(loaded):
-        groups.setdefault(one['img'].shape, []).append(i)
-    results = {i: result for group in groups.values()
-               for i, result in zip(group, _try(predictor, [loaded[i] for i in group]))}
-    return [results[i] for i in range(len(loaded))]
-
-
-def _try(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
-    try:
-        return list(predictor(loaded))
-    except Exception as error:  # a library's transform or the memory of a GPU: it must not end the others
-        if len(loaded) == 1:
-            return [error]
-        return [result for one in loaded for result in _try(predictor, [one])]
-
-
-def _describe(source: Source, error: Exception) -> str:
-    text = str(error).strip().split('\n')[0]
-    text = text if isinstance(error, ValueError) and text else f'{type(error).__name__}: {text}'
-    return text if source.name in text else f'{source.name}: {text}'
-
-
-def _video(predictor: Predictor, source: Source, path: Path, done: Prediction, batch: int, limit: Optional[int],
-           progress: Progress) -> None:
-    frames = Frames(source, limit)
-    writer: Optional[cv2.VideoWriter] = None
-    number, size, failures = 0, (0, 0), []
-    iterator: Iterator[np.ndarray] = iter(progress(frames, source.name))
-    try:
-        while group := list(islice(iterator, batch)):
-            for result in _predict_all(predictor, [predictor.load.frame(source.name, frame) for frame in group]):
-                number += 1
-                if isinstance(result, Exception):
-                    failures.append((number, result))
-                    continue
-                data, picture = result
-                if writer is None:
-                    size = max(2, picture.shape[1] // 2 * 2), max(2, picture.shape[0] // 2 * 2)  # what codecs take
-                    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), frames.rate, size)
-                    if not writer.isOpened():
-                        raise OSError(f'{path} cannot be written: OpenCV has no encoder for MP4, or the disk is full')
-                writer.write(fit(picture, size))
-                done.results.append(dict(source=source.name, frame=number - 1, picture=path.name, **data))
-    except KeyboardInterrupt:
-        if source.kind != 'camera':  # a camera ends so
-            raise
-    finally:
-        if writer is not None:
-            writer.release()
-    if not number:
-        raise ValueError(f'{source.name} has no frame that can be read')
-    if failures:
-        first, error = failures[0]
-        done.problems.append(f'{len(failures)} of {number} frames failed, the first one is frame {first}: '
-                             f'{_describe(source, error)}')
-    if frames.ended_early:
-        done.problems.append(frames.ended_early)
-
-
-def _plain(items: Iterable, description: str) -> Iterable:
-    return items

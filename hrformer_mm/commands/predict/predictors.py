@@ -14,9 +14,8 @@ from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
 from .pipeline import Loader, Pipeline, check_channels, drawable
+from .running import Loaded, Result
 
-Loaded = dict[str, Any]
-Result = tuple[dict[str, Any], np.ndarray]
 TOP = 5
 LINES = 20  # of a legend
 
@@ -66,7 +65,7 @@ class Segmenter(Predictor):
 
     def __init__(self, cfg: Config, model: nn.Module) -> None:
         super().__init__(cfg, model)
-        count = model.num_classes
+        count = 2 if model.out_channels == 1 else model.num_classes  # one sigmoid output for two classes
         classes, palette = (self.meta.get(key) or () for key in ('classes', 'palette'))
         self.classes = list(classes) if len(classes) == count else [f'class {i}' for i in range(count)]
         self.palette = np.array(palette if len(palette) == count else
@@ -77,7 +76,7 @@ class Segmenter(Predictor):
         return [self._one(*each) for each in zip(loaded, inputs, self.predict(inputs))]
 
     def _one(self, loaded: Loaded, sample: dict[str, Any], found: Any) -> Result:
-        labels = found.pred_sem_seg.data[0].cpu().numpy()
+        labels = found.pred_sem_seg.data[0].long().cpu().numpy()
         shares = np.bincount(labels.ravel(), minlength=len(self.classes)) / labels.size
         present = [i for i in np.argsort(-shares, kind='stable') if shares[i]]
         data = dict(sizes(loaded, sample), shares={self.classes[i]: round(float(shares[i]), 6) for i in present})

@@ -1,0 +1,93 @@
+"""Exported files behind the interface of :class:`.predictors.Predictor`: without torch and OpenMMLab."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from ...runtime import Model, load
+from ...runtime.images import drawable, read_image
+from .boxes import Boxes
+from .running import Prediction, Progress, predict_sources
+from .sources import unreadable
+
+SUFFIXES = ('.onnx', '.xml')
+
+
+def is_exported(name: str) -> bool:
+    """Whether a command's CONFIG is an exported file."""
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def predict_exported(path: str, inputs: Sequence[str], folder: str, device: Optional[str] = None, batch: int = 1,
+                     boxes: Optional[str] = None, detector: Optional[tuple[str, str]] = None, threshold: float = 0.3,
+                     frames: Optional[int] = None, progress: Optional[Progress] = None,
+                     keypoint_threshold: float = 0.3, flip_test: Optional[bool] = None) -> Prediction:
+    """As :func:`.predicting.predict`, for an exported file.
+
+    Args:
+        path (str): The file.
+        flip_test (bool, optional): For poses: average the heatmaps with those of the mirror image. Default: as the
+            config says.
+
+    Raises:
+        ImportError: If no engine is installed that runs the file.
+        FileNotFoundError, ValueError: See :func:`...runtime.load` and :func:`.predicting.predict`.
+    """
+
+    def build() -> ExportedPredictor:
+        model = load(path, device=device or 'cpu')
+        pose = model.metadata['task'] == 'pose'
+        if not pose and (boxes or detector or flip_test is not None):
+            raise ValueError(f'boxes, detectors and the flip test are for poses, but {path} is for '
+                             f'{model.metadata["task"]}')
+        if flip_test is not None:
+            model.flip_test = flip_test
+        finder = Boxes(boxes, detector, threshold, device) if pose else None
+        return ExportedPredictor(model, finder, batch, keypoint_threshold)
+
+    return predict_sources(build, inputs, folder, [path, boxes or '', *(detector or ())], batch, frames, progress)
+
+
+class _Reader:
+    """Loads a picture as the step of the test pipeline did that loads images."""
+
+    def __init__(self, color_type: str) -> None:
+        self.color_type = color_type
+
+    def __call__(self, path: str) -> dict[str, Any]:
+        problem = unreadable(path, full=False)
+        if problem:
+            raise ValueError(problem)
+        try:
+            return self.frame(path, read_image(path, self.color_type))
+        except ValueError as error:
+            raise ValueError(unreadable(path) or str(error)) from None
+
+    def frame(self, name: str, image: np.ndarray) -> dict[str, Any]:
+        return dict(img=image, img_path=name)
+
+
+class ExportedPredictor:
+    """An exported model.
+
+    Args:
+        model (Model): The model.
+        boxes (Boxes, optional): For poses, the boxes of each picture.
+        batch (int): For poses, the number of boxes at a time.
+        threshold (float): The least score of a keypoint that is drawn.
+    """
+
+    def __init__(self, model: Model, boxes: Optional[Boxes], batch: int, threshold: float) -> None:
+        self.model, self.boxes, self.batch, self.threshold = model, boxes, batch, threshold
+        self.load = _Reader(model.metadata['load']['color_type'])
+
+    def __call__(self, loaded: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], np.ndarray]]:
+        images = [one['img'] for one in loaded]
+        if self.boxes is None:
+            results = self.model(images)
+            return [(result, self.model.draw(image, result)) for image, result in zip(images, results)]
+        boxes = [self.boxes(one['img_path'], drawable(one['img'])) for one in loaded]
+        results = self.model(images, boxes, batch=self.batch)
+        return [(result, self.model.draw(image, result, self.threshold)) for image, result in zip(images, results)]

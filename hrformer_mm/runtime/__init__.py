@@ -1,0 +1,43 @@
+"""Exported models without OpenMMLab: NumPy, OpenCV, and onnxruntime or OpenVINO.
+
+    from hrformer_mm import runtime
+    model = runtime.load('model.onnx')
+    result = model(cv2.imread('photo.jpg'))
+"""
+
+import os
+from typing import Optional, Union
+
+from .classification import Classification
+from .engines import open_engine
+from .metadata import read_metadata
+from .model import Model, Result
+from .pose import Pose
+from .segmentation import Segmentation
+
+__all__ = ['Model', 'Result', 'load']
+
+_TASKS = dict(segmentation=Segmentation, pose=Pose, classification=Classification)
+
+
+def load(path: Union[str, os.PathLike], engine: Optional[str] = None, device: str = 'cpu',
+         threads: Optional[int] = None) -> Model:
+    """Load a file of `hrformer-mm export`.
+
+    Args:
+        path (str | PathLike): An ONNX file (`.onnx`), or the `.xml` of an OpenVINO IR beside its `.bin`.
+        engine (str, optional): 'onnxruntime' or 'openvino'. Default: OpenVINO for `.xml`; for `.onnx` onnxruntime, or
+            OpenVINO where only that is installed.
+        device (str): 'cpu', 'cuda' or 'cuda:1' (onnxruntime), or a device of OpenVINO. Default: 'cpu'.
+        threads (int, optional): Threads of the CPU. Default: the engine's choice.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If the engine is not installed, with the command that installs it.
+        ValueError: If the file is of another format or damaged, if its metadata are missing or of another version, or
+            if the device cannot be used.
+    """
+    opened = open_engine(str(path), engine, device, threads)
+    metadata = read_metadata(opened.metadata, str(path))
+    opened.compile(metadata['precision'])
+    return _TASKS[metadata['task']](opened, metadata)

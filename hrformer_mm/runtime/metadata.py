@@ -1,0 +1,30 @@
+"""The metadata of exported files: JSON under one key, which `hrformer-mm export` writes and the runtime reads."""
+
+import json
+from typing import Any, Optional
+
+KEY = 'hrformer_mm'
+VERSION = 1
+TASKS = ('segmentation', 'pose', 'classification')
+
+
+def read_metadata(text: Optional[str], path: str) -> dict[str, Any]:
+    """Parse the text that a file holds under `KEY`.
+
+    Raises:
+        ValueError: If there is none, or if it is of another version.
+    """
+    remedy = 'export the model again with hrformer-mm export'
+    if not text:
+        raise ValueError(f'{path} has no metadata of hrformer_mm: {remedy}')
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise ValueError(f'{path} has damaged metadata of hrformer_mm: {remedy}')
+    version = metadata.get('version')
+    if version != VERSION or metadata.get('task') not in TASKS:
+        raise ValueError(f'{path} has metadata of version {version}, but this package reads version {VERSION}: '
+                         f'{remedy}')
+    return metadata
