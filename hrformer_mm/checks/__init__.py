@@ -8,8 +8,8 @@ from .problem import DataError, Problem
 __all__ = ['CheckedPipeline', 'DataError', 'Problem', 'check_start', 'describe', 'explain', 'head_classes',
            'read_data_set']
 
-_MODULES = dict(CheckedPipeline='pipeline', check_start='reading', describe='reading', read_data_set='reading',
-                unreadable='reading', head_classes='samples')
+_MODULES = dict(CheckedPipeline='pipeline', check_start='reading', describe='reading', explain='reading',
+                read_data_set='reading', head_classes='samples')
 
 
 def __getattr__(name: str) -> Any:
