@@ -1,7 +1,8 @@
 """The graph form: the deployment form of a model for images of one size, in few operators that engines fuse."""
 
+import copy
 import math
-from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -13,23 +14,26 @@ from .blocks import DeployBlock
 from .replacing import replace_modules
 
 
-def to_graph_form(model: nn.Module, run: Callable[[], Any], implementation: str = 'plain') -> None:
-    """Replace the blocks of a model in the deployment form by ones for maps of one size.
+def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain') -> nn.Module:
+    """Make a copy of a model whose blocks are for maps of one size. It shares the model's weights.
 
-    Engines reorder memory where a graph permutes dimensions. The graph form has a single copy into windows and a single
-    one out of them, which pad and crop as well.
+    Engines copy memory where a graph permutes dimensions. The graph form has one copy into windows and one out of them,
+    which crops as well, and pads one token, not the map.
 
     Args:
-        model (nn.Module): In the deployment form; it is modified.
-        run (callable): Calls the model with images of the size, which sets those of the maps.
+        model (nn.Module): In the deployment form.
+        *inputs (Tensor | Sequence[Tensor]): Arguments of the model, which set the sizes of the maps.
         implementation (str): Of attention, see :func:`hrformer_mm.ops.attention`. Default: 'plain'.
     """
+    model = copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
     sizes: dict[nn.Module, tuple[int, int]] = {}
-    blocks = [module for module in model.modules() if isinstance(module, DeployBlock)]
-    hooks = [block.register_forward_pre_hook(lambda block, args: sizes.update({block: tuple(args[0].shape[2:])}))
-             for block in blocks]
+
+    def note_size(block: nn.Module, args: tuple[Tensor]) -> None:
+        sizes[block] = tuple(args[0].shape[2:])
+
+    hooks = [block.register_forward_pre_hook(note_size) for block in model.modules() if isinstance(block, DeployBlock)]
     with torch.no_grad():
-        run()
+        model(*inputs)
     for hook in hooks:
         hook.remove()
     indices: dict[Any, tuple[Tensor, Tensor]] = {}  # blocks of one size share them
@@ -43,6 +47,7 @@ def to_graph_form(model: nn.Module, run: Callable[[], Any], implementation: str 
         return GraphBlock(block, sizes[block], *indices[key], implementation)
 
     replace_modules(model, DeployBlock, graph_block)
+    return model
 
 
 def window_rows(size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int],

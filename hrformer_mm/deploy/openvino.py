@@ -1,9 +1,7 @@
 """OpenVINO as the engine of the deployment form."""
 
-import copy
 import warnings
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Union
 
 import torch
@@ -37,11 +35,10 @@ def openvino_model(module: nn.Module, *inputs: Any) -> Any:
         *inputs (Tensor | Sequence[Tensor]): Its arguments.
     """
     ov = import_openvino()
-    tensors = {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())}
-    module = copy.deepcopy(module, tensors)  # other modules of the same tensors
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of the exporters, about their own parts
-        to_graph_form(module, lambda: module(*inputs), 'sdpa')  # OpenVINO fuses this operator, but not its parts
+        # OpenVINO fuses PyTorch's operator of attention, but not its parts.
+        module = to_graph_form(module, *inputs, implementation='sdpa')
         program = torch.export.export(module, inputs, strict=False)
         return ov.convert_model(program, input=[list(x.shape) for x in tree_leaves(inputs)])
 
