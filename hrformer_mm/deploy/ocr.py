@@ -19,9 +19,7 @@ class DeployOCRHead(OCRHead):
     """
 
     def __init__(self, head: OCRHead) -> None:
-        nn.Module.__init__(self)
-        self.__dict__.update(head.__dict__)
-        self._modules = dict(head._modules)
+        _adopt(self, head)
         pixels, auxiliary = self._modules.pop('pixels'), self._modules.pop('auxiliary')
         self.entry = nn.Conv2d(pixels[0].in_channels, 2 * self.channels, 3, padding=1).requires_grad_(False)
         self.entry.weight.data = torch.cat([pixels[0].weight, auxiliary[0].weight]).detach()
@@ -46,13 +44,19 @@ class OpenVINOOCRHead(OCRHead):
     """
 
     def __init__(self, head: OCRHead, dtype: str) -> None:
-        nn.Module.__init__(self)
-        self.__dict__.update(head.__dict__)
+        _adopt(self, head)
         self._modules = dict(loss_decode=head.loss_decode, engine=OpenVINOModule(_BothLogits(head), dtype))
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Compute main and auxiliary logits, see :meth:`OCRHead.forward_both`."""
         return self.engine(tuple(inputs))
+
+
+def _adopt(own: OCRHead, head: OCRHead) -> None:
+    """Initialize a head with the attributes and modules of another one, which is discarded."""
+    nn.Module.__init__(own)
+    hooks = own._load_state_dict_pre_hooks  # those of the other head refer to it
+    own.__dict__.update(head.__dict__, _modules=dict(head._modules), _load_state_dict_pre_hooks=hooks)
 
 
 class _BothLogits(nn.Module):

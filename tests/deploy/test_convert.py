@@ -115,7 +115,7 @@ def test_ocr_head():
                                            backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))).eval()
         deployed, x = to_deploy(model), torch.randn(2, 3, 64, 96)
         with torch.no_grad():
-            both = [m.decode_head.forward_both(m.extract_feat(x)) for m in (deployed, model)]
+            both = [m.decode_head.forward_both(m.extract_feat(x)) for m in (copy.deepcopy(deployed), model)]
         assert error(*both) < 1e-5
         assert hasattr(deployed.decode_head, 'pixels') == (version == 'v3')
 
