@@ -63,7 +63,7 @@ setup(
         'report': ['jinja2', 'matplotlib'],
         'cli': ['hrformer_mm[report]', 'scipy'],
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
-        'openvino': ['openvino>=2025.0'],
+        'openvino': ['openvino>=2025.0', 'nncf>=2.17'],
         'safetensors': ['safetensors'],
         'seg': [*MMENGINE, 'mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg does not declare the last two
         # All that mmpose imports. mmpose itself requires chumpy and xtcocotools, which do not build on every Python:

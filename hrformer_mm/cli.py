@@ -21,6 +21,7 @@ COMMANDS = {
     'report': ('report.command', 'Write an HTML page about a training or a test.'),
     'segfix': ('segfix', 'Refine label maps near boundaries.'),
     'synthesize': ('synthesize', 'Generate small data sets in the layouts of the real ones.'),
+    'test': ('test.command', 'Compute the metrics of exported files beside those of their checkpoint.'),
     'weights': ('weights', 'List released weights, or fetch them by name.'),
     'zoo': ('zoo', 'List all models: counted and published figures.'),
 }

@@ -9,7 +9,7 @@ import os
 from typing import Optional, Union
 
 from .classification import Classification
-from .engines import open_engine
+from .engines import Engine, open_engine
 from .metadata import read_metadata
 from .model import Model, Result
 from .pose import Pose
@@ -37,7 +37,11 @@ def load(path: Union[str, os.PathLike], engine: Optional[str] = None, device: st
         ValueError: If the file is of another format or damaged, if its metadata are missing or of another version, or
             if the device cannot be used.
     """
-    opened = open_engine(str(path), engine, device, threads)
-    metadata = read_metadata(opened.metadata, str(path))
-    opened.compile(metadata['precision'])
-    return _TASKS[metadata['task']](opened, metadata)
+    return make_model(open_engine(str(path), engine, device, threads), str(path))
+
+
+def make_model(engine: Engine, path: str) -> Model:
+    """Make the model of a file that an engine has opened; `path` is its name in errors, those of :func:`load`."""
+    metadata = read_metadata(engine.metadata, path)
+    engine.compile(metadata['precision'])
+    return _TASKS[metadata['task']](engine, metadata)

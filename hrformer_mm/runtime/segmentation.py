@@ -16,7 +16,7 @@ class Segmentation(Model):
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
         prepared = [self.prepare(image) for image in images]
         inputs = [normalize(image, self.metadata) for image in prepared]
-        maps = self._slide(inputs) if self.metadata['window'] else self._whole(inputs)
+        maps = self._slide(inputs) if self.metadata['window'] else self.run_inputs(inputs)
         results = []
         for image, small, logits in zip(images, prepared, maps):
             logits = logits[:, :small.shape[0], :small.shape[1]]  # without the padding
@@ -28,10 +28,10 @@ class Segmentation(Model):
         return drawing.draw_segmentation(image, result.array, result['shares'], self.metadata['classes'],
                                          self.metadata['palette'])
 
-    def _whole(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Logits (classes, H, W), each of the size of its input."""
+    def run_inputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run the file on normalized images (1, C, H, W), for logits (classes, H, W), each of the size of its input."""
         return [resize_maps(logits, x.shape[2:], self.metadata['align_corners'])
-                for x, logits in zip(inputs, self.run_inputs(inputs))]
+                for x, logits in zip(inputs, super().run_inputs(inputs))]
 
     def _slide(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The means of the logits of overlapping windows, as mmseg's `slide` mode."""
@@ -42,7 +42,7 @@ class Segmentation(Model):
                        for left in _starts(x.shape[3], window[1], stride[1])]
             parts = [(slice(top, top + window[0]), slice(left, left + window[1])) for top, left in corners]
             total, count = 0.0, np.zeros(x.shape[2:], np.float32)
-            for (rows, columns), logits in zip(parts, self._whole([x[:, :, r, c] for r, c in parts])):
+            for (rows, columns), logits in zip(parts, self.run_inputs([x[:, :, r, c] for r, c in parts])):
                 if not count.any():
                     total = np.zeros((len(logits), *x.shape[2:]), np.float32)
                 total[:, rows, columns] += logits

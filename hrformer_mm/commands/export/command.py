@@ -25,21 +25,27 @@ from ..common import cfg_options, errors
               metavar='HEIGHT WIDTH', help='One more size to compare at; may be repeated.')
 @click.option('--repeats', type=click.IntRange(min=1), default=1, show_default=True,
               help='Timed runs at each size; the quickest counts.')
+@click.option('--bf16', 'precision', flag_value='bf16', help='Compute in bfloat16 (OpenVINO).')
+@click.option('--int8', 'precision', flag_value='int8', help='Quantize to int8, with NNCF (OpenVINO).')
+@click.option('--calibration', type=click.IntRange(min=1), default=300, show_default=True,
+              help="Images of the config's training data, by which the ranges of int8 are chosen.")
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
 def command(config: str, checkpoint: str, output: str, format_: Optional[str], size: Optional[tuple[int, int]],
             batch: int, dynamic_batch: bool, dynamic_size: bool, check_sizes: tuple[tuple[int, int], ...],
-            repeats: int, options: tuple[str, ...], as_json: bool) -> None:
+            repeats: int, precision: Optional[str], calibration: int, options: tuple[str, ...],
+            as_json: bool) -> None:
     """Export the model of CONFIG (a file or a name in the zoo) with the weights of CHECKPOINT to OUTPUT.
 
-    The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest.
+    The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest; with --bf16
+    and --int8, by more than what docs/export.md states.
     """
     with errors():
         from ..config import parse_options
         from .exporting import export as run
         try:
             done = run(config, checkpoint, output, format_, size, batch, dynamic_batch, dynamic_size, check_sizes,
-                       repeats, parse_options(options))
+                       repeats, parse_options(options), precision or 'f32', calibration)
         except ArithmeticError as error:
             raise click.ClickException(str(error)) from error
     if as_json:

@@ -12,19 +12,25 @@ from typing import Any, Optional
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...deploy.graph import to_graph_form
 from ...runtime.metadata import KEY
 from ..folder import check_file
 from ..model import load_model, read_config
+from .calibration import CalibrationImages
+from .int8 import import_nncf
 from .metadata import metadata
 from .network import Network, check_size, dynamic_shapes
 from .openvino import write_openvino
 
 FORMATS = dict(onnx='.onnx', openvino='.xml', torch='.pt2', aoti='.pt2')
 OPSET = 23
-TOLERANCE = 1e-4
+# The largest difference from PyTorch, as a part of the largest output. Of int8, whose outliers no one bounds, the root of
+# the mean square of the differences, as a part of that of the outputs.
+TOLERANCES = dict(f32=1e-4, bf16=0.1, int8=0.2)
+CHECKED = 8  # images of the calibration data that int8 is compared on
 
 
 @dataclass
@@ -43,7 +49,7 @@ class Exported:
 def export(config: str, checkpoint: str, output: str, format: Optional[str] = None,
            size: Optional[Sequence[int]] = None, batch: int = 1, dynamic_batch: bool = False,
            dynamic_size: bool = False, check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1,
-           options: Optional[Mapping[str, Any]] = None) -> Exported:
+           options: Optional[Mapping[str, Any]] = None, precision: str = 'f32', calibration: int = 300) -> Exported:
     """Export the model of a config, and compare the file's results with PyTorch's.
 
     Args:
@@ -57,23 +63,33 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
         check_sizes (Sequence): More sizes to compare at, if the file takes any.
         repeats (int): How often each of both runs; the quickest counts.
         options (Mapping[str, Any], optional): Changes of the config.
+        precision (str): 'f32'; of OpenVINO's format also 'bf16', in which the engine computes, and 'int8'.
+        calibration (int): Images of the config's training data, by which the ranges of int8 are chosen.
 
     Raises:
         ImportError: If a library is missing.
         FileNotFoundError, ValueError: If an argument cannot be used.
-        ArithmeticError: If the results differ by more than 1e-4; nothing is written.
+        ArithmeticError: If the results differ by more than the precision allows; nothing is written.
     """
     format = format or _format_of(output)
     destination = _check_output(output, format, [config, checkpoint])
+    if precision != 'f32' and format != 'openvino':
+        raise ValueError(f'{precision} is for files of OpenVINO, but the format is {format}: choose an output .xml')
+    if precision == 'int8':
+        import_nncf()
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
     cfg = read_config(config, options=options)
     for one in ([size] if size is not None else []) + list(check_sizes):
         check_size(tuple(one), dynamic_size)
     model = load_model(cfg, checkpoint)
-    about = metadata(cfg, model)
+    about = dict(metadata(cfg, model), precision=precision)
     size = _choose_size(about, size)
     check_size(size, dynamic_size)
+    images = None
+    if precision == 'int8':
+        images = CalibrationImages(cfg, model, about, calibration)
+        about['calibration'] = dict(images=len(images), split=images.split, nncf=import_nncf().__version__)
     network = Network(model, cfg.default_scope)
     # An example with one image would tie the batch to 1.
     example = torch.randn(max(batch, 2) if dynamic_batch else batch, about['channels'], *size)
@@ -84,14 +100,15 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of the exporters, about their own parts
-            run = _WRITERS[format](network, example, shapes, temporary, about)
+            run = _WRITERS[format](network, example, shapes, temporary, about, images)
             tried = [(batch, *size)] + ([(batch + 1, *size)] if dynamic_batch else [])
             tried += [(batch, *one) for one in check_sizes]
             tried = [(count, about['channels'], *one) for count, *one in tried]
-            result = Exported(str(destination), format, [_compare(network, run, shape, repeats) for shape in tried])
-        if not result.difference <= TOLERANCE:
+            result = Exported(str(destination), format,
+                              [_compare(network, run, shape, repeats, images) for shape in tried])
+        if not result.difference <= TOLERANCES[precision]:
             raise ArithmeticError(f'{destination} was not written: its results differ from PyTorch\'s by '
-                                  f'{result.difference:.1e} of the largest, more than {TOLERANCE:.0e}')
+                                  f'{result.difference:.1e}, more than the {TOLERANCES[precision]:.0e} of {precision}')
         for part, target in ((weights, destination.with_suffix('.bin')), (Path(temporary), destination)):
             if part.exists():
                 os.chmod(part, 0o644)
@@ -134,7 +151,7 @@ def _check_output(output: str, format: str, inputs: Sequence[str]) -> Path:
 Run = Callable[[Tensor], Tensor]
 
 
-def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], _: None) -> Run:
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  (torch.onnx requires it)
@@ -164,39 +181,53 @@ def record(network: nn.Module, example: Tensor, shapes: dict) -> torch.export.Ex
                                    prefer_deferred_runtime_asserts_over_guards=True)
 
 
-def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], _: None) -> Run:
     torch.export.save(record(network, example, shapes), path, extra_files={KEY: json.dumps(about)})
     return torch.export.load(path).module()
 
 
-def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
-    torch._inductor.aoti_compile_and_package(record(network, example, shapes), package_path=path)
+def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], _: None) -> Run:
+    shape = [None if i in shapes else side for i, side in enumerate(example.shape)]
+    torch._inductor.aoti_compile_and_package(
+        record(network, example, shapes), package_path=path,
+        inductor_configs={'aot_inductor.metadata': {KEY: json.dumps(about), 'shape': json.dumps(shape)}})
     return torch._inductor.aoti_load_package(path)
 
 
-def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any],
+              images: Optional[Sequence[Tensor]]) -> Run:
     program = record(network, example, shapes) if shapes else None
-    return write_openvino(network, example, program, path, KEY, about)
+    return write_openvino(network, example, program, path, KEY, about, images)
 
 
 _WRITERS = dict(onnx=_onnx, openvino=_openvino, torch=_torch, aoti=_aoti)
 
 
-def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int) -> dict[str, Any]:
-    images = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
-    wanted, own = _time(network, images, repeats)
-    got, theirs = _time(run, images, repeats)
+def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int,
+             images: Optional[Sequence[Tensor]]) -> dict[str, Any]:
+    if images is None:
+        batches = [torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))]
+    else:  # noise lies beyond the ranges of int8
+        indices = np.linspace(0, len(images) - 1, min(CHECKED, len(images))).astype(int)
+        batches = [F.interpolate(images[i], shape[2:]).repeat(shape[0], 1, 1, 1) for i in indices]
+    wanted, own = _time(network, batches, repeats)
+    got, theirs = _time(run, batches, repeats)
     if got.shape != wanted.shape:
         raise ArithmeticError(f'for images {tuple(shape)} the file gives {tuple(got.shape)}, PyTorch '
                               f'{tuple(wanted.shape)}')
-    difference = ((got - wanted).abs().max() / wanted.abs().max()).item()
-    return dict(shape=list(shape), difference=difference, milliseconds=theirs, pytorch_milliseconds=own)
+    if images is None:
+        difference = (got - wanted).abs().max() / wanted.abs().max()
+    else:
+        difference = (got - wanted).norm() / wanted.norm()
+    return dict(shape=list(shape), difference=difference.item(), milliseconds=theirs, pytorch_milliseconds=own)
 
 
-def _time(run: Run, images: Tensor, repeats: int) -> tuple[Tensor, float]:
+def _time(run: Run, batches: Sequence[Tensor], repeats: int) -> tuple[Tensor, float]:
+    """Run each batch; the time is that of the last one, the quickest of some runs."""
+    outputs = [run(images) for images in batches]  # the first one prepares
     best = float('inf')
-    for _ in range(repeats + 1):  # the first one prepares
+    for _ in range(repeats):
         start = time.perf_counter()
-        out = run(images)
+        run(batches[-1])
         best = min(best, (time.perf_counter() - start) * 1e3)
-    return out, best
+    return torch.cat(outputs), best

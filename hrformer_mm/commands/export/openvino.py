@@ -1,17 +1,19 @@
 """Export to OpenVINO's format: an .xml file, and the weights beside it in a .bin file."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 import torch
 from torch import Tensor, nn
 
 from ...deploy.openvino import CompiledModel, import_openvino, openvino_model
+from .int8 import quantize
 
 
 def write_openvino(network: nn.Module, example: Tensor, program: Optional[torch.export.ExportedProgram], path: str,
-                   key: str, about: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+                   key: str, about: dict[str, Any],
+                   calibration: Optional[Sequence[Tensor]] = None) -> Callable[[Tensor], Tensor]:
     """Write `path` and its .bin file.
 
     Args:
@@ -22,15 +24,18 @@ def write_openvino(network: nn.Module, example: Tensor, program: Optional[torch.
         path (str): The file to write, .xml.
         key (str): Where rt_info holds the metadata.
         about (dict): The metadata, which are written as JSON.
+        calibration (Sequence[Tensor], optional): Images (1, C, H, W), to quantize to int8. Default: float32.
 
     Returns:
-        callable: Runs the file in float32.
+        callable: Runs the file in the metadata's `precision`.
     """
     ov = import_openvino()
     model = openvino_model(network, example) if program is None else ov.convert_model(program)
+    if calibration is not None:
+        model = quantize(model, calibration, example.shape[0])
     model.inputs[0].set_names({'images'})
     model.outputs[0].set_names({'output'})
     model.set_rt_info(json.dumps(about), [key])
     ov.save_model(model, path, compress_to_fp16=False)
-    run = CompiledModel(path, 'fp32')
+    run = CompiledModel(path, 'bf16' if about['precision'] == 'bf16' else 'fp32')
     return lambda images: run(images)[0]

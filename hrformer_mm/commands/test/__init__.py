@@ -1,0 +1,5 @@
+"""The metrics of exported files."""
+
+from .testing import Row, test
+
+__all__ = ['Row', 'test']
