@@ -49,7 +49,7 @@ def find_device(name: Optional[str] = None) -> str:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """Build a config's model in evaluation mode, without any checkpoint.
+    """Build a config's model in evaluation mode, without any checkpoint: its attribute `dataset_meta` is {}.
 
     Raises:
         ValueError: If it cannot be built.
@@ -60,9 +60,11 @@ def build_model(cfg: Config) -> nn.Module:
     init_default_scope(cfg.default_scope)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         try:
-            return MODELS.build(model).eval()
+            built = MODELS.build(model).eval()
         except (AssertionError, AttributeError, KeyError) as error:  # the config is wrong
             raise ValueError(f'{cfg.filename}: the model cannot be built: {error}') from error
+    built.dataset_meta = {}
+    return built
 
 
 def load_model(cfg: Config, checkpoint: str) -> nn.Module:
@@ -78,7 +80,8 @@ def load_model(cfg: Config, checkpoint: str) -> nn.Module:
     model = build_model(cfg)
     load_weights(model, state, checkpoint)
     about = content.get('meta')
-    model.dataset_meta = dict(about.get('dataset_meta') or {}) if isinstance(about, Mapping) else {}
+    if isinstance(about, Mapping):
+        model.dataset_meta = dict(about.get('dataset_meta') or {})
     return model
 
 

@@ -1,6 +1,5 @@
 """What the runtime makes of a model, against what `predict` makes of its checkpoint."""
 
-import itertools
 import json
 import sys
 import warnings
@@ -18,7 +17,7 @@ from hrformer_mm.cli import main
 from hrformer_mm.commands.export import export
 from hrformer_mm.commands.export.metadata import metadata
 from hrformer_mm.commands.export.network import Network
-from hrformer_mm.commands.model import build_model, load_model, read_config
+from hrformer_mm.commands.model import load_model, read_config
 from hrformer_mm.commands.predict import predict
 from hrformer_mm.commands.predict.boxes import Boxes
 from hrformer_mm.commands.predict.exported import ExportedPredictor
@@ -26,7 +25,6 @@ from hrformer_mm.commands.predict.running import predict_sources
 from hrformer_mm.runtime.engines import Engine
 
 LOAD = dict(type='LoadImageFromFile')
-LAST = dict(mmseg='decode_head.conv_seg', mmpose='head.final_layer', mmpretrain='head.fc')
 
 
 class TorchEngine(Engine):
@@ -52,34 +50,6 @@ def pictures(tmp_path_factory):
     exif[0x0112] = 6
     Image.fromarray(image[..., ::-1]).save(folder / 'turned.jpg', exif=exif)
     return folder
-
-
-@pytest.fixture
-def variant(micro, tmp_path):
-    """`variant(task, changes, …)` is the config and the checkpoint of a micro model with distinct results."""
-    number = itertools.count()
-
-    def make(task, changes=(), pipeline=None, meta=None):
-        cfg = Config.fromfile(micro[task][0])
-        cfg.merge_from_dict(dict(changes))
-        if pipeline:
-            cfg.test_dataloader.dataset.pipeline = pipeline
-        name = tmp_path / f'{task}{next(number)}'
-        cfg.dump(f'{name}.py')
-        torch.manual_seed(0)
-        model = build_model(cfg)
-        last = model.get_submodule(LAST[cfg.default_scope])
-        torch.nn.init.normal_(last.weight, std=1.0)
-        torch.nn.init.zeros_(last.bias)
-        if task == 'seg':  # no class is everywhere
-            coarse = torch.randn(2, cfg.model.backbone.get('in_channels', 3), 6, 8)
-            images = torch.nn.functional.interpolate(coarse, scale_factor=12, mode='bicubic')
-            with torch.no_grad():
-                last.bias -= Network(model, 'mmseg')(images).mean((0, 2, 3))
-        torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=meta or {})), f'{name}.pth')
-        return f'{name}.py', f'{name}.pth'
-
-    return make
 
 
 def describe(config, checkpoint):

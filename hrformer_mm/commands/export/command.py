@@ -37,8 +37,8 @@ def command(config: str, checkpoint: str, output: str, format_: Optional[str], s
             as_json: bool) -> None:
     """Export the model of CONFIG (a file or a name in the zoo) with the weights of CHECKPOINT to OUTPUT.
 
-    The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest; with --bf16
-    and --int8, by more than what docs/export.md states.
+    The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest, or with
+    --bf16 and --int8 by more than docs/export.md states.
     """
     with errors():
         from ..config import parse_options

@@ -27,8 +27,8 @@ from .openvino import write_openvino
 
 FORMATS = dict(onnx='.onnx', openvino='.xml', torch='.pt2', aoti='.pt2')
 OPSET = 23
-# The largest difference from PyTorch, as a part of the largest output. Of int8, whose outliers no one bounds, the root of
-# the mean square of the differences, as a part of that of the outputs.
+# Of the largest difference from PyTorch, as a part of the largest output; of int8, which has outliers, of the root mean
+# square of the differences, as a part of that of the outputs.
 TOLERANCES = dict(f32=1e-4, bf16=0.1, int8=0.2)
 CHECKED = 8  # images of the calibration data that int8 is compared on
 

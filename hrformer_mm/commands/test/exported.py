@@ -18,11 +18,14 @@ class TorchProgram(Engine):
     """A program of torch.export, or of AOTInductor, on the CPU: `.pt2`."""
 
     def __init__(self, path: str) -> None:
-        if not zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile:
+            names = []
+        if not any(name.endswith('/archive_format') for name in names):  # of a part, if the end is missing
             raise ValueError(f'{path} is not a program of torch.export, or is cut short: export or copy it again')
-        with zipfile.ZipFile(path) as archive:
-            compiled = any('/data/aotinductor/' in name for name in archive.namelist())
-        if compiled:
+        if any('/data/aotinductor/' in name for name in names):
             self.module = torch._inductor.aoti_load_package(path)
             found = self.module.get_metadata()
             self.metadata, self.shape = found.get(KEY), json.loads(found.get('shape', '[]'))
@@ -44,7 +47,10 @@ def open_exported(path: str) -> runtime.Model:
     Raises:
         FileNotFoundError, ImportError, ValueError: If it cannot be used, see :func:`hrformer_mm.runtime.load`.
     """
-    if Path(path).suffix.lower() != '.pt2':
+    suffix = Path(path).suffix.lower()
+    if suffix not in ('.onnx', '.xml', '.pt2'):
+        raise ValueError(f'{path} is not an exported file: it must end in .onnx, .xml or .pt2')
+    if suffix != '.pt2':
         return runtime.load(path, threads=torch.get_num_threads())
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no exported file {path}')

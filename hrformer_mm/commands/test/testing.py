@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
@@ -12,6 +13,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ...checks.evaluators import find_metrics
 from ..export.metadata import metadata
 from ..model import build_model, load_model, read_config
 from .exported import check_fit, open_exported, replace_network
@@ -52,11 +54,11 @@ def test(config: str, files: Sequence[str], checkpoint: Optional[str] = None, ba
         FileNotFoundError, ValueError: If an argument cannot be used, or a file is of another model.
     """
     cfg = read_config(config, options=options)
+    opened = [open_exported(path) for path in files]
     model = load_model(cfg, checkpoint) if checkpoint else build_model(cfg)
-    wanted, opened = metadata(cfg, model), []
-    for path in files:
-        opened.append(open_exported(path))
-        check_fit(opened[-1].metadata, wanted, path, config)
+    wanted = metadata(cfg, model)
+    for path, exported in zip(files, opened):
+        check_fit(exported.metadata, wanted, path, config)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         loader = _build_loader(cfg, batch, limit)
         if checkpoint:
@@ -74,8 +76,14 @@ def _build_loader(cfg: Config, batch: Optional[int], limit: Optional[int]) -> Da
     if batch:
         loader['batch_size'] = batch
     if limit:
+        for metric in find_metrics(cfg.test_evaluator, 'test_evaluator'):
+            raise ValueError(f'--limit is incompatible with the {metric.kind} of {metric.key}, which counts all images '
+                             'of its annotations: leave it out')
         loader['dataset'] = dict(loader['dataset'], indices=limit)
-    return Runner.build_dataloader(loader)
+    try:
+        return Runner.build_dataloader(loader)
+    except AssertionError as error:  # of a data set's class
+        raise ValueError(f'{cfg.filename}: the test data cannot be read: {error}') from error
 
 
 def evaluate(cfg: Config, model: nn.Module, loader: DataLoader,
@@ -91,4 +99,5 @@ def evaluate(cfg: Config, model: nn.Module, loader: DataLoader,
         for data in progress(loader):
             evaluator.process(model.test_step(data), data)
     metrics = evaluator.evaluate(len(loader.dataset))
-    return len(loader.dataset), {name: float(value) for name, value in metrics.items()}
+    # A metric without an average is a list over the classes.
+    return len(loader.dataset), {name: float(value) for name, value in metrics.items() if np.ndim(value) == 0}

@@ -1,0 +1,106 @@
+"""Int8 and bf16 of OpenVINO's files."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from mmengine.config import Config
+
+from hrformer_mm import runtime
+from hrformer_mm.cli import main
+from hrformer_mm.commands.export import export
+from hrformer_mm.commands.export.calibration import CalibrationImages
+from hrformer_mm.commands.export.int8 import last_products
+from hrformer_mm.commands.export.metadata import metadata
+from hrformer_mm.commands.model import build_model, read_config
+from hrformer_mm.commands.test import test as run_test
+
+REASON = "is not installed: pip install 'hrformer_mm[openvino]'"
+
+
+def calibration_images(config, count, changes=()):
+    cfg = read_config(config)
+    cfg.merge_from_dict(dict(changes))
+    model = build_model(cfg)
+    about = metadata(cfg, model)
+    return CalibrationImages(cfg, model, dict(about, size=about['size'] or [64, 64]), count)
+
+
+def test_images_of_the_training_data(trained, data):
+    """They go through the test pipeline, without the augmentation of the training's."""
+    images = calibration_images(trained('seg')[0], 2)
+    assert (len(images), images.split) == (2, 'train')
+    paths = sorted((data / 'custom/images/train').iterdir())
+    for image, path in zip((images[0], images[1]), (paths[0], paths[-1]), strict=True):
+        picture = cv2.resize(cv2.imread(str(path)), (96, 64))[..., ::-1].astype(np.float32)
+        expected = (picture - (123.675, 116.28, 103.53)) / (58.395, 57.12, 57.375)
+        np.testing.assert_allclose(image[0].permute(1, 2, 0), expected, atol=1e-4)
+    assert len(calibration_images(trained('pose')[0], 300)) >= 3
+    assert calibration_images(trained('cls')[0], 1)[0].shape == (1, 3, 64, 64)
+
+
+def test_images_of_the_validation_data(trained, data):
+    cfg = Config.fromfile(trained('seg')[0])
+    cfg.val_dataloader.dataset.data_root = str(data / 'custom')
+    changes = {'train_dataloader': None, 'val_dataloader': cfg.val_dataloader}
+    assert calibration_images(trained('seg')[0], 9, changes).split == 'val'
+    with pytest.raises(ValueError, match='has neither training nor validation data'):
+        calibration_images(trained('seg')[0], 9, {'train_dataloader': None, 'val_dataloader': None})
+
+
+def test_windows_are_cropped(trained):
+    whole = calibration_images(trained('seg')[0], 1)[0]
+    slide = {'model.test_cfg': dict(mode='slide', crop_size=(48, 64), stride=(32, 32))}
+    assert torch.equal(calibration_images(trained('seg')[0], 1, slide)[0], whole[:, :, 8:56, 16:80])
+
+
+def test_last_products():
+    ov = pytest.importorskip('openvino', reason=f'OpenVINO {REASON}')
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 2, 1), torch.nn.Upsample(scale_factor=2))
+    model = ov.convert_model(net, example_input=torch.zeros(1, 3, 8, 8))
+    convolutions = [op.get_friendly_name() for op in model.get_ordered_ops() if op.get_type_name() == 'Convolution']
+    assert len(convolutions) == 2 and last_products(model) == convolutions[1:]
+
+
+@pytest.mark.parametrize('output, option, message', [
+    ('a.onnx', '--int8', 'int8 is for files of OpenVINO, but the format is onnx: choose an output .xml'),
+    ('a.pt2', '--bf16', 'bf16 is for files of OpenVINO, but the format is torch'),
+    ('a.xml', '--int8', "int8 requires NNCF: pip install 'hrformer_mm[openvino]'"),
+])
+def test_bad_input(micro, tmp_path, monkeypatch, output, option, message):
+    monkeypatch.setitem(sys.modules, 'nncf', None)
+    result = CliRunner().invoke(main, ['export', *micro['pose'], str(tmp_path / output), option])
+    assert result.exit_code == 1 and message in result.stderr and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task', ['seg', 'pose', 'cls'])
+def test_int8(trained, tmp_path, task):
+    pytest.importorskip('nncf', reason=f'NNCF {REASON}')
+    ov = pytest.importorskip('openvino', reason=f'OpenVINO {REASON}')
+    config, checkpoint = trained(task)
+    path = str(tmp_path / 'a.xml')
+    result = CliRunner().invoke(main, ['export', config, checkpoint, path, '--int8', '--calibration', '2', '--json'])
+    assert result.exit_code == 0, result.output
+    assert 1e-3 < json.loads(result.stdout)['checks'][0]['difference'] < 0.2
+    about = runtime.load(path).metadata
+    assert about['precision'] == 'int8' and about['calibration']['images'] == 2
+    assert about['calibration']['split'] == 'train' and about['calibration']['nncf']
+    operators = {op.get_friendly_name(): op for op in ov.Core().read_model(path).get_ordered_ops()}
+    products = [op for op in operators.values() if op.get_type_name() in ('Convolution', 'GroupConvolution', 'MatMul')]
+    quantized = [op for op in products if op.input_value(0).get_node().get_type_name() == 'FakeQuantize']
+    last = last_products(ov.Core().read_model(path))
+    assert len(quantized) > len(products) / 2 and not {op.get_friendly_name() for op in quantized} & set(last)
+    first, second = run_test(config, [path], checkpoint)
+    assert second.precision == 'int8' and second.metrics.keys() == first.metrics.keys()
+
+
+@pytest.mark.slow
+def test_bf16(micro, tmp_path):
+    pytest.importorskip('openvino', reason=f'OpenVINO {REASON}')
+    assert export(*micro['pose'], str(tmp_path / 'a.xml'), precision='bf16').difference < 0.1
+    assert runtime.load(tmp_path / 'a.xml').metadata['precision'] == 'bf16'

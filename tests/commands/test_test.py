@@ -1,0 +1,129 @@
+"""The metrics of exported files, against mmengine's test loop."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from hrformer_mm import runtime
+from hrformer_mm.cli import main
+from hrformer_mm.commands.export import export
+from hrformer_mm.commands.export.metadata import metadata
+from hrformer_mm.commands.export.network import Network
+from hrformer_mm.commands.model import build_model, load_model, read_config
+from hrformer_mm.commands.test import test as run_test
+from hrformer_mm.commands.test.exported import check_fit, open_exported, replace_network
+from hrformer_mm.commands.test.testing import _build_loader, evaluate
+from hrformer_mm.runtime.engines import Engine
+
+
+class Program(Engine):
+    """The network of an exported file, without the export."""
+
+    def __init__(self, network):
+        self.network, self.shape = network, [2, 3, None, None]
+
+    def run(self, images):
+        with torch.no_grad():
+            return self.network(torch.from_numpy(images)).numpy()
+
+
+@pytest.mark.parametrize('task', ['seg', 'pose', 'cls'])
+def test_metrics_are_those_of_a_runner(trained, tmp_path, task):
+    config, checkpoint = trained(task)
+    cfg = read_config(config)
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path / 'work'), load_from=checkpoint, resume=False))
+    wanted = Runner.from_cfg(cfg).test()
+    model = load_model(cfg, checkpoint)
+    other = build_model(cfg)  # without the weights, which the file has
+    replace_network(other, runtime._TASKS[metadata(cfg, model)['task']](
+        Program(Network(model, cfg.default_scope)), metadata(cfg, model)))
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        samples, metrics = evaluate(cfg, other, _build_loader(cfg, None, None), lambda batches: batches)
+    assert samples >= 3 and metrics == pytest.approx(wanted, rel=1e-4) and max(metrics.values()) > 0
+
+
+@pytest.fixture(scope='module')
+def pose_file(micro, tmp_path_factory):
+    path = tmp_path_factory.mktemp('exported') / 'pose.pt2'
+    export(*micro['pose'], str(path))
+    return str(path)
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, ['test', *map(str, arguments)])
+
+
+def test_command(trained, micro, pose_file, tmp_path):
+    """A table, and JSON, of a file beside its checkpoint."""
+    config, _ = trained('pose')
+    rows = json.loads(call(config, pose_file, '--checkpoint', micro['pose'][1], '--limit', 2, '--json').stdout)
+    assert [row['file'] for row in rows] == [micro['pose'][1], pose_file]
+    assert all(row['precision'] == 'f32' and row['samples'] == 2 for row in rows)
+    assert rows[0]['metrics']['EPE'] > 0 and rows[1]['metrics'] == pytest.approx(rows[0]['metrics'], rel=1e-4)
+    result = call(config, pose_file, '--limit', 2, '--batch', 1)
+    header, row, last = result.stdout.splitlines()
+    assert header.split() == ['precision', 'EPE'] and row.split()[:2] == [pose_file, 'f32'] and last == '2 samples.'
+    assert float(row.split()[2]) == pytest.approx(rows[0]['metrics']['EPE'], abs=1e-3)
+
+
+def test_what_was_finished_is_printed(trained, micro, pose_file, monkeypatch):
+    from hrformer_mm.commands.test import testing
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(testing, 'replace_network', interrupt)
+    result = call(trained('pose')[0], pose_file, '--checkpoint', micro['pose'][1], '--limit', 1)
+    assert result.exit_code == 130, result.output
+    assert 'Interrupted' in result.stderr and micro['pose'][1] in result.stdout
+
+
+@pytest.mark.parametrize('task, arguments, message', [
+    ('pose', ['none.onnx'], 'there is no exported file none.onnx'),
+    ('pose', ['none.pt2'], 'there is no exported file none.pt2'),
+    ('pose', ['cut.pt2'], 'cut.pt2 is not a program of torch.export, or is cut short'),
+    ('pose', ['text.txt'], 'must end in .onnx, .xml or .pt2'),
+    ('seg', ['{file}'], 'its task is pose, not segmentation'),
+    ('pose', ['{file}', '--cfg-options', 'model.data_preprocessor.bgr_to_rgb=False'], 'its normalization is'),
+    ('pose', ['{file}', '--cfg-options', 'codec.sigma=3', '--cfg-options', 'model.head.decoder.sigma=3'],
+     'its codec is'),
+    ('pose', ['{file}', '--checkpoint', 'none.pth'], 'there is no checkpoint at none.pth'),
+    ('pose', ['{file}', '--cfg-options', 'test_evaluator.ann_file=a.json', '--limit', '1'],
+     '--limit is incompatible with the EPE of test_evaluator'),
+    ('pose', ['{file}', '--cfg-options', 'test_dataloader.dataset.data_root=none'], 'the test data cannot be read'),
+    ('pose', ['{file}', '--cfg-options', 'test_evaluator=[]'], 'no test_evaluator'),
+])
+def test_bad_input(trained, pose_file, tmp_path, monkeypatch, task, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with open(pose_file, 'rb') as file:
+        (tmp_path / 'cut.pt2').write_bytes(file.read()[:-500])
+    (tmp_path / 'text.txt').write_text('text')
+    result = call(trained(task)[0], *(word.format(file=pose_file) for word in arguments))
+    assert result.exit_code == 1 and not result.stdout, result.output
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith('Error: ') and message in last
+
+
+def test_a_file_of_other_classes(pose_file):
+    wanted = dict(open_exported(pose_file).metadata)
+    with pytest.raises(ValueError, match='a.onnx was exported from another model than that of c.py: its number of '
+                                         'classes or keypoints is 5, not 17'):
+        check_fit(dict(wanted, keypoints=['a'] * 5), wanted, 'a.onnx', 'c.py')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task, name, engine', [
+    ('seg', 'a.onnx', 'onnxruntime'), ('seg', 'a.xml', 'openvino'), ('cls', 'a.xml', 'openvino'),
+    ('cls', 'a.pt2', 'torch'),
+])
+def test_files(trained, tmp_path, task, name, engine):
+    pytest.importorskip(engine)
+    config, checkpoint = trained(task)
+    path = str(tmp_path / name)
+    export(config, checkpoint, path, 'aoti' if name == 'a.pt2' else None, size=(64, 64))
+    first, second = run_test(config, [path], checkpoint)
+    assert second.metrics == pytest.approx(first.metrics, rel=1e-3)
