@@ -62,6 +62,9 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     """
     format = format or _format_of(output)
     destination = _check_output(output, format)
+    if format == 'openvino' and (dynamic_batch or dynamic_size):
+        raise ValueError("OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, or "
+                         'export to .onnx, which OpenVINO reads too')
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
     cfg = read_config(config)
@@ -159,8 +162,7 @@ def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dic
 
 
 def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
-    program = record(network, example, shapes) if shapes else None
-    return write_openvino(network, example, program, path, KEY, about)
+    return write_openvino(network, example, path, KEY, about)
 
 
 _WRITERS = dict(onnx=_onnx, openvino=_openvino, torch=_torch, aoti=_aoti)
