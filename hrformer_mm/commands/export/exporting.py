@@ -63,8 +63,8 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     format = format or _format_of(output)
     destination = _check_output(output, format)
     if format == 'openvino' and (dynamic_batch or dynamic_size):
-        raise ValueError("OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, or "
-                         'export to .onnx, which OpenVINO reads too')
+        raise ValueError("OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, "
+                         'or export to .onnx, which OpenVINO reads too')
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
     cfg = read_config(config)
