@@ -25,7 +25,7 @@ ALLOWED = {
     'layers': {'arguments', 'ops'},
     'weights': {'ops', 'safe_globals'},
     'models': {'arguments', 'registry', 'ops', 'layers', 'weights'},
-    'deploy': {'ops', 'layers', 'models'},
+    'deploy': {'arguments', 'ops', 'layers', 'models'},
     'segfix': {'arguments', 'registry', 'layers'},
     'hooks': {'checks', 'registry', 'weights', 'models', 'deploy'},
     'data': set(),

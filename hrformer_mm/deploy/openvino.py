@@ -27,14 +27,29 @@ def import_openvino() -> Any:
     return openvino
 
 
+def check_norms(module: nn.Module) -> None:
+    """Check that all norms of maps are folded.
+
+    Raises:
+        ValueError: If there is a group norm, with which OpenVINO 2026.4 ends the process when it compiles an HRFormer.
+    """
+    if any(isinstance(child, nn.GroupNorm) for child in module.modules()):
+        raise ValueError("norm_cfg is of type 'GN', with which OpenVINO crashes: use engine='torch' or export to .pt2, "
+                         "or train with norm_cfg=dict(type='BN')")
+
+
 def openvino_model(module: nn.Module, *inputs: Any) -> Any:
     """Convert a module to an `openvino.Model` for inputs of one shape.
 
     Args:
         module (nn.Module): In the deployment form, in float32 on the CPU; the result shares its weights.
         *inputs (Tensor | Sequence[Tensor]): Its arguments.
+
+    Raises:
+        ImportError, ValueError: See :func:`import_openvino` and :func:`check_norms`.
     """
     ov = import_openvino()
+    check_norms(module)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of the exporters, about their own parts
         # OpenVINO fuses PyTorch's operator of attention, but not its parts.
@@ -75,11 +90,12 @@ class OpenVINOModule(nn.Module):
         dtype (str): 'fp32' or 'bf16', in which the engine computes. Outputs are in the dtype of the inputs.
 
     Raises:
-        ImportError: If OpenVINO is not installed.
+        ImportError, ValueError: See :func:`import_openvino` and :func:`check_norms`.
     """
 
     def __init__(self, module: nn.Module, dtype: str) -> None:
         import_openvino()
+        check_norms(module)
         super().__init__()
         self.__dict__['source'] = module.float().cpu()  # not a child, whose weights could be moved, cast or trained
         self.dtype = dtype

@@ -50,7 +50,7 @@ def test_other_shapes(pair, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize('options', [
     dict(fuse_upsample='bilinear', out_indices=(0, )), dict(with_rpe=False), dict(with_pad_mask=True),
-    dict(norm_cfg=dict(type='GN', num_groups=2)), dict(with_dwconv=False),
+    dict(with_dwconv=False),
     dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
 ])
 def test_options(options):
@@ -99,6 +99,8 @@ def test_wrong_arguments(pair, monkeypatch):
         to_deploy(model, compile=True, engine='openvino')
     with pytest.raises(ValueError, match='in the deployment form already'):
         to_deploy(pair[1])
+    with pytest.raises(ValueError, match="norm_cfg is of type 'GN', with which OpenVINO crashes"):
+        to_deploy(net(norm_cfg=dict(type='GN', num_groups=2)), engine='openvino')
     monkeypatch.setitem(sys.modules, 'openvino', None)
     with pytest.raises(ImportError, match=r"OpenVINO is not installed: pip install 'hrformer_mm\[openvino\]'"):
         to_deploy(model, engine='openvino')

@@ -73,6 +73,9 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     """
     format = format or _format_of(output)
     destination = _check_output(output, format, [config, checkpoint])
+    if format == 'openvino' and (dynamic_batch or dynamic_size):
+        raise ValueError("OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, "
+                         'or export to .onnx, which OpenVINO reads too')
     if precision != 'f32' and format != 'openvino':
         raise ValueError(f'{precision} is for files of OpenVINO, but the format is {format}: choose an output .xml')
     if precision == 'int8':
@@ -196,8 +199,7 @@ def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dic
 
 def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any],
               images: Optional[Sequence[Tensor]]) -> Run:
-    program = record(network, example, shapes) if shapes else None
-    return write_openvino(network, example, program, path, KEY, about, images)
+    return write_openvino(network, example, path, KEY, about, images)
 
 
 _WRITERS = dict(onnx=_onnx, openvino=_openvino, torch=_torch, aoti=_aoti)

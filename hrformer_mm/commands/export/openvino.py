@@ -4,23 +4,19 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-import torch
 from torch import Tensor, nn
 
 from ...deploy.openvino import CompiledModel, import_openvino, openvino_model
 from .int8 import quantize
 
 
-def write_openvino(network: nn.Module, example: Tensor, program: Optional[torch.export.ExportedProgram], path: str,
-                   key: str, about: dict[str, Any],
+def write_openvino(network: nn.Module, example: Tensor, path: str, key: str, about: dict[str, Any],
                    calibration: Optional[Sequence[Tensor]] = None) -> Callable[[Tensor], Tensor]:
     """Write `path` and its .bin file.
 
     Args:
         network (nn.Module): In the deployment form; it takes images and returns a tensor.
-        example (Tensor): Images (N, 3, H, W).
-        program (torch.export.ExportedProgram, optional): The network for other batches or sizes as well. Default: the
-            file takes images like `example` only.
+        example (Tensor): Images (N, 3, H, W), of the only shape that the file takes.
         path (str): The file to write, .xml.
         key (str): Where rt_info holds the metadata.
         about (dict): The metadata, which are written as JSON.
@@ -30,7 +26,7 @@ def write_openvino(network: nn.Module, example: Tensor, program: Optional[torch.
         callable: Runs the file in the metadata's `precision`.
     """
     ov = import_openvino()
-    model = openvino_model(network, example) if program is None else ov.convert_model(program)
+    model = openvino_model(network, example)
     if calibration is not None:
         model = quantize(model, calibration, example.shape[0])
     model.inputs[0].set_names({'images'})
