@@ -47,7 +47,7 @@ def test_any_batch_and_size(micro, tmp_path):
 
 
 def test_what_differs_is_not_written(pose, micro, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, 'TOLERANCE', 1e-12)
+    monkeypatch.setitem(exporting.TOLERANCES, 'f32', 1e-12)
     monkeypatch.setitem(exporting._WRITERS, 'torch', lambda network, *_: lambda images: network(images) * 1.001)
     result = call(*micro['pose'], tmp_path / 'a.pt2', '--format', 'torch')
     assert result.exit_code == 1 and 'was not written' in result.output
