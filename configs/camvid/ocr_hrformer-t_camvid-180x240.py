@@ -1,6 +1,6 @@
 """HRFormer-T + OCR on CamVid, 11 classes, at half the resolution, from scratch: minutes on two CPU cores.
 
-1 parameters. docs/train_your_data.md says where the data comes from.
+3,273,530 parameters. docs/train_your_data.md says where the data comes from.
 """
 _base_ = [
     '../_base_/models/ocr_hrformer.py', '../_base_/datasets/camvid_180x240.py', '../_base_/schedules/camvid_900.py',

@@ -1,6 +1,6 @@
 """HRFormer-T on Leeds Sports Pose, 14 keypoints, 128x96, from scratch: minutes on two CPU cores.
 
-PARAMS parameters. docs/train_your_data.md says where the data comes from.
+2,518,014 parameters. docs/train_your_data.md says where the data comes from.
 """
 _base_ = [
     '../_base_/models/td-hm_hrformer.py', '../_base_/datasets/lsp_128x96.py', '../_base_/schedules/lsp_8e.py',
