@@ -147,8 +147,8 @@ def tables(lines: list[dict[str, str]]) -> str:
     """Markdown: a table for each metric, a line for each config and learning rate."""
     parts = []
     for metric in dict.fromkeys(line['metric'] for line in lines):
-        parts.append(f'\n**{metric}**\n\n| config | learning rate | parameters | GMAC | seconds per iteration | val, by '
-                     'seed | test, by seed | test, mean | spread |\n|' + ' --- |' * 9)
+        parts += ['', f'**{metric}**', '', '| config | learning rate | parameters | GMAC | seconds per iteration | '
+                  'val, by seed | test, by seed | test, mean | spread |', '|' + ' --- |' * 9]
         groups: dict[tuple, list] = {}
         for line in lines:
             if line['metric'] == metric:
@@ -162,14 +162,14 @@ def tables(lines: list[dict[str, str]]) -> str:
                 f'| `{config}`', lr, f'{int(group[0]["parameters"]):,}', group[0]['gmac'], f'{seconds:.2f}',
                 ', '.join(line['val'] for line in group), ', '.join(map(str, test)), mean, f'{spread} |')))
     machines = dict.fromkeys(f'{line["machine"]}, {line["iterations"]} iterations' for line in lines)
-    return '\n'.join([*parts, '', 'Trained on: ' + '; '.join(machines) + '.'])
+    return '\n'.join([*parts, '', f'Trained on: {"; ".join(machines)}.']) if lines else 'No training has finished yet.'
 
 
 def update_page(page: Path, file: Path) -> None:
     """Write the tables between the two marks of a page."""
     text = page.read_text()
-    made, count = re.subn(r'(<!-- tables -->\n).*(\n<!-- end -->)', lambda match: f'{match[1]}{tables(read(file))}{match[2]}',
-                          text, flags=re.DOTALL)
+    made, count = re.subn(r'(?<=<!-- tables -->\n).*(?=\n<!-- end -->)', lambda _: tables(read(file)), text,
+                          flags=re.DOTALL)
     if not count:
         raise click.ClickException(f'{page} lacks the lines <!-- tables --> and <!-- end -->, between which tables go')
     page.write_text(made)
@@ -177,13 +177,14 @@ def update_page(page: Path, file: Path) -> None:
 
 @click.command()
 @click.argument('configs', nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--seeds', type=click.IntRange(min=1), default=1, show_default=True, help='Seeds 0, 1, ... of each config.')
+@click.option('--seeds', type=click.IntRange(min=1), default=1, show_default=True,
+              help='Number of trainings of each config, with seeds from 0 on.')
 @click.option('--lr', 'lrs', type=float, multiple=True,
-              help='A learning rate to try with seed 0; may be repeated. The best on val is taken. Default: the config\'s.')
+              help="Learning rate to try with seed 0; may be repeated. The best on val is used. Default: the config's.")
 @click.option('--work-dir', type=click.Path(file_okay=False, path_type=Path), default='work_dirs/real_data',
               show_default=True, help='Folder of checkpoints, logs and reports.')
-@click.option('--csv', 'file', type=click.Path(dir_okay=False, path_type=Path), default='results.csv', show_default=True,
-              help='File that gets a line for each score; other lines are kept.')
+@click.option('--csv', 'file', type=click.Path(dir_okay=False, path_type=Path), default='docs/results.csv',
+              show_default=True, help='File that gets a line for each score; other lines are kept.')
 @click.option('--page', type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help='Page whose tables are made from the CSV.')
 def main(configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir: Path, file: Path,

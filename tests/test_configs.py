@@ -22,7 +22,8 @@ OCR_T = 6_310_874
 CAMVID_T, LSP_T = 3_273_530, POSE['t'] - 3 * (18 + 1)  # OCR of 128 channels; 14 keypoints, not 17
 DWCONV_T = sum(2 * modules * 4 * channels * 12 for modules, channels in zip((6, 6, 5, 2), (18, 36, 72, 144)))
 SWIN_T = 28_288_354
-DWCONV_SWIN_T = sum(blocks * channels * (4 * (12 + 2) + 2) for blocks, channels in zip((2, 2, 6, 2), (96, 192, 384, 768)))
+DWCONV_SWIN_T = sum(blocks * channels * (4 * (12 + 2) + 2)
+                    for blocks, channels in zip((2, 2, 6, 2), (96, 192, 384, 768)))
 
 
 def tables(*windows):
@@ -74,7 +75,8 @@ PARAMETERS = {
     'lsp/td-hm_mmpose-hrformer-t_lsp-128x96': LSP_T,
     **{f'lsp/td-hm_hrformer-t_{codec}lsp-128x96': LSP_T for codec in ('', 'udp-', 'dark-')},
     **{name: n - DWCONV_T for kind in ('wo-dwconv', 'shift') for name, n in (
-        (f'camvid/ocr_hrformer-t-{kind}_camvid-180x240', CAMVID_T), (f'lsp/td-hm_hrformer-t-{kind}_lsp-128x96', LSP_T))},
+        (f'camvid/ocr_hrformer-t-{kind}_camvid-180x240', CAMVID_T),
+        (f'lsp/td-hm_hrformer-t-{kind}_lsp-128x96', LSP_T))},
     'camvid/ocr_hrnet-t_camvid-180x240': 4_561_862,
     'camvid/fcn_hrformer-t_camvid-180x240': 2_648_809,
     'lsp/td-hm_hrnet-t_lsp-128x96': 3_616_675 - 3 * (18 + 1),
@@ -118,7 +120,8 @@ def test_demonstration(name):
     """`tasks.py` names the checkpoints that these write last."""
     cfg = load(f'demo/{name}')
     build(cfg)
-    unit, length = ('iter', cfg.train_cfg.max_iters) if 'max_iters' in cfg.train_cfg else ('epoch', cfg.train_cfg.max_epochs)
+    length = cfg.train_cfg
+    unit, length = ('iter', length.max_iters) if 'max_iters' in length else ('epoch', length.max_epochs)
     assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'tasks.py').read_text()
 
 

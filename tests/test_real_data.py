@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -18,14 +19,16 @@ LOADERS = '\n'.join(f'{split}_dataloader = dict(batch_size=2, num_workers=0, per
 # The networks are as small as they get; trainings validate and save after each iteration or epoch.
 SEG = LOADERS + '''
 _base_ = '{root}/configs/camvid/ocr_hrformer-t_camvid-180x240.py'
-arch = dict(num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4), num_blocks=1)
+arch = dict(_delete_=True, num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4),
+            num_blocks=1)
 model = dict(backbone=dict(arch=arch), decode_head=dict(in_channels=[8, 16, 24, 32], channels=8, key_channels=4))
 train_cfg = dict(max_iters={length}, val_interval=1)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
 '''
 POSE = LOADERS + '''
 _base_ = '{root}/configs/lsp/td-hm_hrformer-t_udp-lsp-128x96.py'
-arch = dict(num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4), num_blocks=1)
+arch = dict(_delete_=True, num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4),
+            num_blocks=1)
 model = dict(backbone=dict(arch=arch), head=dict(in_channels=8))
 train_cfg = dict(max_epochs={length})
 default_hooks = dict(logger=dict(interval=1))
@@ -148,3 +151,22 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
     scores = {float(line['lr']): float(line['val']) for line in lines if line['seed'] == '0'}
     assert scores[float(tested[0]['lr'])] == max(scores.values())
     assert (tmp_path / 'work/micro/lr_0.0005/seed_0/iter_1.pth').exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('write, ours, size', [
+    (write_seg, 'camvid/ocr_{}hrformer-t_camvid-180x240', ('--size', '64', '96')),
+    (write_pose, 'lsp/td-hm_{}hrformer-t_lsp-128x96', ())])
+def test_same_losses_as_mmpose(script, tmp_path, write, ours, size):
+    """By the same recipe, from the same weights: losses differ by rounding, and change from batch to batch."""
+    write(tmp_path / 'data')
+    for name in ('', 'mmpose-'):
+        base = f"_base_ = '{ROOT}/configs/{ours.format(name)}.py'\n"
+        (tmp_path / f'{name}ours.py').write_text(base + LOADERS.format(data=tmp_path / 'data'))
+    run = CliRunner().invoke(importlib.import_module('same_losses').main, [
+        str(tmp_path / 'ours.py'), str(tmp_path / 'mmpose-ours.py'), '--iterations', '4', *size])
+    assert run.exit_code == 0, run.output
+    found = re.findall(r'^ +(\d) (\S+) (\S+)  (\S+)$', run.output, re.MULTILINE)
+    assert [line[0] for line in found] == ['1', '2', '3', '4'] and len({line[1] for line in found}) == 4
+    assert all(abs(float(a) / float(b) - 1) <= 1e-4 for _, a, b, _ in found)
+    assert f'largest relative difference: {max(float(line[3]) for line in found):.1e}' in run.output

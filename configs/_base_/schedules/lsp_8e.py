@@ -1,4 +1,5 @@
-# A short training from scratch: AdamW, 60 iterations of warm-up, polynomial decay over 8 epochs. The rest is coco_210e's.
+# A short training from scratch: AdamW, 60 iterations of warm-up, polynomial decay over 8 epochs. The rest is
+# coco_210e's.
 _base_ = './coco_210e.py'
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
