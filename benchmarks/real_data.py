@@ -9,12 +9,14 @@ import re
 import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 import click
 import torch
+from matplotlib.figure import Figure
 from measure import environment
 from mmengine.config import Config
 
@@ -108,8 +110,8 @@ class Training:
                 raise click.ClickException(f'{action} of {self.folder} failed: see {log}')
 
 
-def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, file: Path) -> None:
-    """Choose the learning rate on val with the first seed, train the other seeds with it, and test all of these."""
+def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, file: Path) -> list[Training]:
+    """Choose the learning rate on val with seed 0, and train and test all seeds with it: these are returned."""
     rows = {}
     for lr in lrs or (None, ):
         training = Training(config, lr, 0, work_dir)
@@ -118,12 +120,32 @@ def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, 
         update(file, rows[training.lr])
         click.echo(f'{training.folder}: val {rows[training.lr][0].val}')
     best = max(rows, key=lambda lr: rows[lr][0].val)
-    for seed in range(seeds):
-        training = Training(config, best, seed, work_dir)
+    trainings = [Training(config, best, seed, work_dir) for seed in range(seeds)]
+    for training in trainings:
         training.train()
         tested = training.rows(tested=True)
         update(file, tested)
         click.echo(f'{training.folder}: val {tested[0].val}, test {tested[0].test}')
+    return trainings
+
+
+def draw(trainings: list[Training], picture: Path) -> None:
+    """Draw the scores on val in the course of trainings on the same data, those of a config in one colour."""
+    figure = Figure(figsize=(8, 5), layout='constrained')
+    axes = figure.subplots()
+    colours: dict[str, str] = {}
+    for training in trainings:
+        key = training.cfg.default_hooks.checkpoint.save_best
+        name, scale = METRICS[key]
+        records = [record for run in read_runs(training.folder) for record in run.val if key in record]
+        config = training.config.stem
+        label = None if config in colours else config
+        colour = colours.setdefault(config, f'C{len(colours)}')
+        axes.plot([record['iter'] for record in records], [scale * record[key] for record in records], color=colour,
+                  label=label)
+        axes.set(xlabel='iteration', ylabel=f'{name} on val')
+    axes.legend(fontsize='small')
+    figure.savefig(picture, dpi=120)
 
 
 def read(file: Path) -> list[dict[str, str]]:
@@ -186,7 +208,7 @@ def update_page(page: Path, file: Path) -> None:
 @click.option('--csv', 'file', type=click.Path(dir_okay=False, path_type=Path), default='docs/results.csv',
               show_default=True, help='File that gets a line for each score; other lines are kept.')
 @click.option('--page', type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help='Page whose tables are made from the CSV.')
+              help='Page whose tables are made from the CSV; curves of the folders of CONFIGS are drawn beside it.')
 def main(configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir: Path, file: Path,
          page: Optional[Path]) -> None:
     """Train CONFIGS one after the other, evaluate each on val, and test it once.
@@ -194,15 +216,17 @@ def main(configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir
     The same command continues where it was interrupted: finished trainings and tests are kept, and an interrupted
     training resumes from its last checkpoint. If one fails, the others go on, and the exit code is 1.
     """
-    failed = False
+    failed, finished = False, defaultdict(list)
     for config in configs:
         try:
-            train_all(config, lrs, seeds, work_dir, file)
+            finished[config.parent.name] += train_all(config, lrs, seeds, work_dir, file)
         except click.ClickException as error:
             error.show()
             failed = True
     if page:
         update_page(page, file)
+        for folder, trainings in finished.items():
+            draw(trainings, page.with_name(f'{page.stem}_{folder}.png'))
     sys.exit(failed)
 
 

@@ -112,7 +112,7 @@ def test_one_loss_curve(data, tmp_path):
     learning = 'param_scheduler = []\noptim_wrapper = dict(optimizer=dict(lr=1e-4))\n'
     checkpointing = learning + "model['backbone']['with_cp'] = True\n"
     plain, _ = train('mmseg', data, tmp_path / 'plain', 1, 20, images=4, extra=learning)
-    assert plain[-5:].mean() < 0.9 * plain[:5].mean()
+    assert plain[-1] < 0.95 * plain[0]
     two, _ = train('mmseg', data, tmp_path / 'two', 2, 20, images=4, extra=learning)
     torch.testing.assert_close(two, plain, rtol=1e-4, atol=0)
     accumulated, _ = train('mmseg', data, tmp_path / 'four', 1, 80, 'accumulate', images=1, extra=learning)

@@ -138,12 +138,15 @@ def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, 
 def test_learning_rates_seeds_and_failures(script, tmp_path):
     """Both learning rates are tried with one seed, the better trains two and is tested; a failure stops nothing."""
     write_seg(tmp_path / 'data')
+    page = tmp_path / 'page.md'
+    page.write_text('<!-- tables -->\n\n<!-- end -->\n')
     for name in ('broken', 'micro'):
         text = SEG.format(root=ROOT, data=tmp_path / ('data' if name == 'micro' else 'none'), length=1)
         (tmp_path / f'{name}.py').write_text(text)
     run = CliRunner().invoke(script.main, [
         str(tmp_path / 'broken.py'), str(tmp_path / 'micro.py'), '--lr', '1e-3', '--lr', '5e-4', '--seeds', '2',
-        '--work-dir', str(tmp_path / 'work'), '--csv', str(tmp_path / 'results.csv')])
+        '--work-dir', str(tmp_path / 'work'), '--csv', str(tmp_path / 'results.csv'), '--page', str(page)])
+    assert '| `micro` |' in page.read_text() and cv2.imread(str(tmp_path / f'page_{tmp_path.name}.png')) is not None
     assert run.exit_code == 1 and f'see {tmp_path}/work/broken/seed_0/train.log' in run.output
     lines = script.read(tmp_path / 'results.csv')
     tested = [line for line in lines if line['test']]
