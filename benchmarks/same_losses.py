@@ -40,14 +40,15 @@ def save_initial_weights(config: Path, file: Path) -> None:
     torch.save(model.state_dict(), file)
 
 
-def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[int, int]] = None) -> list[float]:
+def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[int, int]], double: bool) -> list[float]:
     """The losses of the first iterations of a training.
 
     Args:
         config (Path): A config of mmseg or mmpose.
         weights (Path): The initial weights. Logs are written beside them.
         iterations (int): The number of iterations.
-        size (tuple[int, int], optional): Height and width of the crops, for segmentation. Default: the config's.
+        size (tuple[int, int], optional): Height and width of the crops, for segmentation. None: the config's.
+        double (bool): Train in float64.
     """
     cfg = Config.fromfile(config)
     cfg.work_dir, cfg.load_from, cfg.randomness = str(weights.with_name(config.stem)), str(weights), dict(seed=0)
@@ -64,6 +65,9 @@ def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[in
                 step.crop_size = size
     hook = Losses()
     runner = Runner.from_cfg(cfg)
+    if double:
+        runner.model.double()
+        runner.model.backbone.register_forward_pre_hook(lambda module, args: (args[0].double(), ))
     runner.register_hook(hook)
     runner.train()
     return hook.values
@@ -74,15 +78,25 @@ def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[in
 @click.option('--iterations', type=click.IntRange(min=1), default=50, show_default=True)
 @click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
               help='Of the crops, for segmentation. Default: those of the configs.')
-def main(configs: tuple[Path, Path], iterations: int, size: Optional[tuple[int, int]]) -> None:
-    """Print the losses of two CONFIGS, whose weights have the same names, and their largest relative difference."""
+@click.option('--double', is_flag=True, help='Train in float64.')
+@click.option('--perturb', type=float, default=0.0, help='Relative change of each weight that the second starts from.')
+def main(configs: tuple[Path, Path], iterations: int, size: Optional[tuple[int, int]], double: bool,
+         perturb: float) -> None:
+    """Print the losses of two CONFIGS, whose weights have the same names, and their largest relative difference.
+
+    What rounding alone does to a training: the same config twice, with --perturb 1e-7.
+    """
     with TemporaryDirectory() as folder:
-        weights = Path(folder, 'weights.pth')
-        save_initial_weights(configs[0], weights)
-        ours, theirs = (losses(config, weights, iterations, size) for config in configs)
-    for number, (a, b) in enumerate(zip(ours, theirs), 1):
-        click.echo(f'{number:4} {a:.8f} {b:.8f}  {abs(a - b) / abs(b):.1e}')
-    click.echo(f'largest relative difference: {max(abs(a - b) / abs(b) for a, b in zip(ours, theirs)):.1e}')
+        files = Path(folder, 'first.pth'), Path(folder, 'second.pth')
+        save_initial_weights(configs[0], files[0])
+        state = torch.load(files[0])
+        torch.save({name: value * (1 + perturb * torch.randn(value.shape)) if value.is_floating_point() else value
+                    for name, value in state.items()}, files[1])
+        first, second = (losses(*pair, iterations, size, double) for pair in zip(configs, files))
+    differences = [abs(a - b) / abs(b) for a, b in zip(first, second)]
+    for number, values in enumerate(zip(first, second, differences), 1):
+        click.echo('{:4} {:.8f} {:.8f}  {:.1e}'.format(number, *values))
+    click.echo(f'largest relative difference: {max(differences):.1e}')
 
 
 if __name__ == '__main__':
