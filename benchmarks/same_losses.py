@@ -78,7 +78,7 @@ def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[in
 @click.option('--iterations', type=click.IntRange(min=1), default=50, show_default=True)
 @click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
               help='Of the crops, for segmentation. Default: those of the configs.')
-@click.option('--double', is_flag=True, help='Train in float64.')
+@click.option('--double', is_flag=True, help='Train in float64; for segmentation.')
 @click.option('--perturb', type=float, default=0.0, help='Relative change of each weight that the second starts from.')
 def main(configs: tuple[Path, Path], iterations: int, size: Optional[tuple[int, int]], double: bool,
          perturb: float) -> None:
