@@ -157,19 +157,19 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('write, ours, options, tolerance', [
-    (write_seg, 'camvid/ocr_{}hrformer-t_camvid-180x240', ('--size', '64', '96', '--double'), 1e-9),
-    (write_pose, 'lsp/td-hm_{}hrformer-t_lsp-128x96', (), 1e-4)])
-def test_same_losses_as_mmpose(script, tmp_path, write, ours, options, tolerance):
-    """By the same recipe, from the same weights; in float32 rounding grows to 1e-2 within 20 steps."""
+@pytest.mark.parametrize('write, ours, options, count, tolerance', [
+    (write_seg, 'camvid/ocr_{}hrformer-t_camvid-180x240', ('--size', '64', '96', '--double'), 4, 1e-9),
+    (write_pose, 'lsp/td-hm_{}hrformer-t_lsp-128x96', (), 1, 1e-6)])
+def test_same_losses_as_mmpose(script, tmp_path, write, ours, options, count, tolerance):
+    """By the same recipe, from the same weights; in float32, rounding grows to 1e-2 within 20 steps."""
     write(tmp_path / 'data')
     for name in ('', 'mmpose-'):
         base = f"_base_ = '{ROOT}/configs/{ours.format(name)}.py'\n"
         (tmp_path / f'{name}ours.py').write_text(base + LOADERS.format(data=tmp_path / 'data'))
     run = CliRunner().invoke(importlib.import_module('same_losses').main, [
-        str(tmp_path / 'ours.py'), str(tmp_path / 'mmpose-ours.py'), '--iterations', '4', *options])
+        str(tmp_path / 'ours.py'), str(tmp_path / 'mmpose-ours.py'), '--iterations', str(count), *options])
     assert run.exit_code == 0, run.output
     found = re.findall(r'^ +(\d) (\S+) (\S+)  (\S+)$', run.output, re.MULTILINE)
-    assert [line[0] for line in found] == ['1', '2', '3', '4'] and len({line[1] for line in found}) == 4
+    assert len(found) == count == len({line[1] for line in found})
     assert all(float(line[3]) <= tolerance for line in found)
     assert f'largest relative difference: {max(float(line[3]) for line in found):.1e}' in run.output
