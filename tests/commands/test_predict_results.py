@@ -10,7 +10,8 @@ from mmengine.config import Config
 from hrformer_mm.cli import main
 from hrformer_mm.commands.explain.explanation import explain
 from hrformer_mm.commands.predict import predict
-from hrformer_mm.commands.predict.drawing import add_legend, fit
+from hrformer_mm.commands.predict.drawing import add_legend
+from hrformer_mm.commands.predict.frames import fit
 from hrformer_mm.commands.predict.pipeline import drawable, pipeline_differences
 from hrformer_mm.commands.predict.predictors import Predictor
 
