@@ -10,7 +10,8 @@ from mmengine.config import Config
 from hrformer_mm.cli import main
 from hrformer_mm.commands.explain.explanation import explain
 from hrformer_mm.commands.predict import predict
-from hrformer_mm.commands.predict.drawing import add_legend, fit
+from hrformer_mm.commands.predict.drawing import add_legend
+from hrformer_mm.commands.predict.frames import fit
 from hrformer_mm.commands.predict.pipeline import drawable, pipeline_differences
 from hrformer_mm.commands.predict.predictors import Predictor
 
@@ -30,8 +31,8 @@ SMALL = {'test_dataloader.dataset.pipeline.1.scale': (128, 64)}
 @pytest.mark.parametrize('task', ['seg', 'cls', 'pose'])
 def test_batches_of_different_sizes(micro, sizes, tmp_path, task):
     options = SMALL if task == 'seg' else {}
-    done, single = (predict(*micro[task], [str(sizes)], str(tmp_path / str(batch)), 'cpu', batch, options=options)
-                    for batch in (3, 1))
+    done, single = (predict(*micro[task], [str(sizes)], str(tmp_path / str(batch)), 'cpu', batch, options=options,
+                            whole_image=task == 'pose') for batch in (3, 1))
     assert not done.problems and [r['picture'] for r in done.results] == ['a.png', 'b.png', 'c.png', 'd.png']
     for found, expected in zip(done.results, single.results):
         assert found['input_size'] == expected['input_size'] and found['size'] == expected['size']

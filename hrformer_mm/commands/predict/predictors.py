@@ -1,6 +1,7 @@
 """Models of the three tasks, alike: loaded pictures in, plain data and pictures of the result out."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -10,11 +11,13 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
+from ...runtime.pose import describe
 from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
 from .pipeline import Loader, Pipeline, check_channels, drawable
 from .running import Loaded, Result
+from .tracking import Follower
 
 TOP = 5
 LINES = 20  # of a legend
@@ -92,36 +95,39 @@ class PoseFinder(Predictor):
         boxes (Boxes): The boxes of each picture.
         batch (int): The number of boxes at a time.
         threshold (float): The least score of a keypoint that is drawn.
+        smooth (bool): In videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float) -> None:
+    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float,
+                 smooth: bool = True) -> None:
         from mmpose.visualization import PoseLocalVisualizer
         super().__init__(cfg, model)
         self.boxes, self.batch, self.threshold = boxes, batch, threshold
+        self.follow = Follower(smooth)
         self.visualizer = PoseLocalVisualizer(backend='matplotlib')  # its drawing by OpenCV fails with NumPy 2.4
         self.visualizer.set_dataset_meta(self.meta)
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
-        return [self._one(one) for one in loaded]
+        pictures = [drawable(one['img']) for one in loaded]
+        boxes = self.boxes([one['img_path'] for one in loaded], pictures)
+        inputs = [[self.prepare({**one, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
+                   for box in of_picture] for one, of_picture in zip(loaded, boxes)]
+        every, samples = [sample for of_picture in inputs for sample in of_picture], []
+        for first in range(0, len(every), self.batch):
+            samples += self.predict(every[first:first + self.batch])
+        found = iter(samples)  # tracks go on when nothing can fail any more: a batch that fails is repeated
+        return [self._one(*each, list(islice(found, len(each[-1])))) for each in zip(loaded, pictures, boxes, inputs)]
 
-    def _one(self, loaded: Loaded) -> Result:
+    def _one(self, loaded: Loaded, picture: np.ndarray, boxes: np.ndarray, inputs: Sequence[Loaded],
+             samples: Sequence[Any]) -> Result:
         from mmpose.structures import merge_data_samples
-        picture = drawable(loaded['img'])
-        boxes = self.boxes(loaded['img_path'], picture)
         if not len(boxes):
             return dict(people=[]), picture
-        inputs = [self.prepare({**loaded, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
-                  for box in boxes]
-        samples: list[Any] = []
-        for first in range(0, len(inputs), self.batch):
-            samples += self.predict(inputs[first:first + self.batch])
         merged = merge_data_samples(samples)
         found = merged.pred_instances
-        names = self.meta['keypoint_id2name']
-        people = [dict(box=[round(float(v), 2) for v in box], keypoints={
-            names[i]: [round(float(v), 3) for v in (*point, score)]
-            for i, (point, score) in enumerate(zip(points, scores))})
-            for box, points, scores in zip(boxes, found.keypoints, found.keypoint_scores)]
+        tracks, boxes, found.keypoints = self.follow(loaded, boxes, found.keypoints)
+        names = [self.meta['keypoint_id2name'][i] for i in range(found.keypoints.shape[1])]
+        people = describe(boxes, np.dstack([found.keypoints, found.keypoint_scores]), names, tracks)
         return dict(sizes(loaded, inputs[0]), people=people), self._draw(picture, merged, boxes)
 
     def _draw(self, picture: np.ndarray, merged: Any, boxes: np.ndarray) -> np.ndarray:
