@@ -126,7 +126,8 @@ def same(a, b):
     assert len(a.get('labels', ())) == len(b.get('labels', ()))
     assert len(a.get('people', ())) == len(b.get('people', ()))
     for x, y in zip(a.get('people', ()), b.get('people', ())):
-        assert all(x.get(key) == y.get(key) for key in ('box', 'score', 'track')) and list(x['keypoints']) == list(y['keypoints'])
+        assert all(x.get(key) == y.get(key) for key in ('box', 'score', 'track'))
+        assert list(x['keypoints']) == list(y['keypoints'])
         points, expected = (np.array(list(person['keypoints'].values())) for person in (x, y))
         np.testing.assert_allclose(points[:, :2], expected[:, :2], rtol=0, atol=0.1)
         np.testing.assert_allclose(points[:, 2], expected[:, 2], rtol=0, atol=1e-3)  # printed with three digits

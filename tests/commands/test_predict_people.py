@@ -1,6 +1,8 @@
 """Where predict finds people: torchvision's detectors, files, whole pictures; and who is who in videos."""
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import URLError
 
 import cv2
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from mmengine.structures import InstanceData
 from PIL import Image
 from torchvision import models
 
@@ -22,7 +25,7 @@ NAMES = models.list_models(module=models.detection)
 
 
 class Detector(torch.nn.Module):
-    """Two people, one of them unlikely, and a car; the first person moves by 8 pixels in each call's image."""
+    """Two people, one of them unlikely, and a car; the first person moves by 2 pixels in each image."""
     sizes = ()
 
     def forward(self, images):
@@ -133,7 +136,7 @@ def test_without_network(micro, photo, tmp_path, monkeypatch, broken):
 
 
 @pytest.mark.parametrize('options, message', [
-    (['--detector', 'yolo'], f'torchvision has no detector yolo: choose one of {", ".join(NAMES)}, or give one of mmdet'),
+    (['--detector', 'yolo'], f'torchvision has no detector yolo: choose one of {", ".join(NAMES)}, or give one'),
     (['--mmdet', 'a.py', 'b.pth'], 'there is no file a.py: --mmdet takes a config and weights'),
     (['--mmdet', 'a.py', 'b.pth', '--detector', 'a'], '--detector and --mmdet are two detectors'),
     (['--whole-image', '--boxes', 'a.json'], 'people are found in one way'),
@@ -152,16 +155,13 @@ def test_other_tasks_find_no_people(micro, photo, tmp_path, options):
 
 
 def test_no_torchvision(micro, photo, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'hrformer_mm.commands.predict.detectors', None)
+    monkeypatch.setitem(sys.modules, 'hrformer_mm.commands.predict.detectors', None)
     with pytest.raises(ImportError, match='requires PyTorch, torchvision and mmengine.* --whole-image takes'):
         predict(*micro['pose'], [photo], str(tmp_path / 'out'), 'cpu')
 
 
 def test_mmdet(micro, photo, tmp_path, monkeypatch):
     """Its boxes of class 0, without duplicates."""
-    from types import SimpleNamespace
-
-    from mmengine.structures import InstanceData
     apis = pytest.importorskip('mmdet.apis')
 
     def inferencer(*files, device, show_progress):
@@ -212,7 +212,18 @@ def test_a_frame_that_fails_leaves_the_tracks_of_others(micro, video, tmp_path, 
                                                 'RuntimeError: out of memory']
     assert [r['people'][0]['track'] for r in done.results] == [1, 1, 1, 1]
     for found, wanted in zip(done.results[:2], expected):
-        assert found['people'][0]['keypoints']['nose'] == pytest.approx(wanted['people'][0]['keypoints']['nose'], abs=.01)
+        found, wanted = (result['people'][0]['keypoints']['nose'] for result in (found, wanted))
+        assert found == pytest.approx(wanted, abs=0.01)
+
+
+def test_people_cut_by_the_border(micro, photo, tmp_path):
+    """Keypoints outside of a picture leave it where it is."""
+    (tmp_path / 'boxes.json').write_text('{"photo.jpg": [[-200, -100, 20, 40]]}')
+    done = predict(*micro['pose'], [photo], str(tmp_path / 'out'), 'cpu', boxes=str(tmp_path / 'boxes.json'),
+                   keypoint_threshold=0)
+    assert any(x < 0 or y < 0 for x, y, _ in done.results[0]['people'][0]['keypoints'].values())
+    drawn, original = cv2.imread(str(tmp_path / 'out/photo.png')), cv2.imread(photo)
+    assert drawn.shape == original.shape and (drawn == original)[50:, 50:].all()
 
 
 @pytest.mark.parametrize('words, checkpoint', [

@@ -176,8 +176,9 @@ def test_a_cascade_of_heads(micro, sizes, tmp_path):
     from mmengine.registry import MODELS, DefaultScope
 
     from hrformer_mm import config_path
+    arch = Config.fromfile(micro['seg'][0]).model.backbone.arch
     cfg = Config.fromfile(config_path('ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024'))
-    cfg.model.backbone.update(arch=Config.fromfile(micro['seg'][0]).model.backbone.arch, drop_path_rate=0.0, init_cfg=None)
+    cfg.model.backbone.update(arch=arch, drop_path_rate=0.0, init_cfg=None)
     for head in cfg.model.decode_head:
         head.update(in_channels=[18, 36, 64, 78], channels=32)
     cfg.model.decode_head[1].ocr_channels = 16

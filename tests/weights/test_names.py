@@ -87,13 +87,15 @@ def test_predict_fetches_what_fits_its_config(server, tmp_path):
     assert server.asked == 1 and results[0] == results[1] and len(results[0][0]['people']) == 1
     server.mode, (path, ) = 'error', [path for path in kept(tmp_path) if path.suffix == '.pth']
     path.unlink()
-    result = CliRunner().invoke(main, ['predict', str(config), str(photo), '-o', str(tmp_path / 'new'), '--whole-image'])
+    arguments = ['predict', str(config), str(photo), '-o', str(tmp_path / 'new'), '--whole-image']
+    result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1 and str(path) in result.stderr and len(result.stderr.splitlines()) == 1
     assert not (tmp_path / 'new').exists()
 
 
 @pytest.mark.parametrize('command, arguments', [
-    ('explain', ['photo.png', '--max-side', '64']), ('export', ['a.onnx', '--size', '64', '64'])])
+    ('explain', ['photo.png', '--max-side', '64']),
+    pytest.param('export', ['a.onnx', '--size', '64', '64'], marks=pytest.mark.slow)])
 def test_other_commands_take_a_name(server, tmp_path, monkeypatch, command, arguments):
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('photo.png', np.random.default_rng(0).integers(0, 255, (48, 64, 3)))

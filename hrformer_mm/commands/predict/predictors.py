@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
+from ...runtime.drawing import draw_people
 from ...runtime.pose import describe
 from ..model import dataset_meta
 from .boxes import Boxes
@@ -100,12 +100,12 @@ class PoseFinder(Predictor):
 
     def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float,
                  smooth: bool = True) -> None:
-        from mmpose.visualization import PoseLocalVisualizer
         super().__init__(cfg, model)
         self.boxes, self.batch, self.threshold = boxes, batch, threshold
         self.follow = Follower(smooth)
-        self.visualizer = PoseLocalVisualizer(backend='matplotlib')  # its drawing by OpenCV fails with NumPy 2.4
-        self.visualizer.set_dataset_meta(self.meta)
+        self.style = dict(skeleton=self.meta['skeleton_links'],
+                          skeleton_colors=np.asarray(self.meta['skeleton_link_colors']).tolist(),
+                          keypoint_colors=np.asarray(self.meta['keypoint_colors']).tolist())
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
         pictures = [drawable(one['img']) for one in loaded]
@@ -123,22 +123,13 @@ class PoseFinder(Predictor):
         from mmpose.structures import merge_data_samples
         if not len(boxes):
             return dict(people=[]), picture
-        merged = merge_data_samples(samples)
-        found = merged.pred_instances
-        tracks, boxes, found.keypoints = self.follow(loaded, boxes, found.keypoints)
-        names = [self.meta['keypoint_id2name'][i] for i in range(found.keypoints.shape[1])]
-        people = describe(boxes, np.dstack([found.keypoints, found.keypoint_scores]), names, tracks)
-        return dict(sizes(loaded, inputs[0]), people=people), self._draw(picture, merged, boxes)
-
-    def _draw(self, picture: np.ndarray, merged: Any, boxes: np.ndarray) -> np.ndarray:
-        self.visualizer.radius = max(2, round(min(picture.shape[:2]) / 150))
-        self.visualizer.line_width = thickness = max(1, self.visualizer.radius // 2)
-        drawn = self.visualizer.add_datasample('', picture[..., ::-1], merged, draw_gt=False, draw_bbox=False,
-                                               kpt_thr=self.threshold)
-        drawn = np.ascontiguousarray(drawn[..., ::-1])
-        for box in boxes.round().astype(int):  # mmpose's own boxes shrink the picture where they touch its border
-            cv2.rectangle(drawn, box[:2].tolist(), box[2:4].tolist(), (0, 160, 0), thickness)
-        return drawn
+        found = merge_data_samples(samples).pred_instances
+        tracks, boxes, points = self.follow(loaded, boxes, found.keypoints)
+        keypoints = np.dstack([points, found.keypoint_scores])
+        names = [self.meta['keypoint_id2name'][i] for i in range(keypoints.shape[1])]
+        data = dict(sizes(loaded, inputs[0]), people=describe(boxes, keypoints, names, tracks))
+        # mmpose's visualizer draws by matplotlib, which shrinks pictures that a keypoint or a box lies outside of.
+        return data, draw_people(picture, boxes[:, :4], keypoints, self.style, self.threshold)
 
 
 class Classifier(Predictor):
