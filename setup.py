@@ -63,6 +63,7 @@ setup(
         'report': ['jinja2', 'matplotlib'],
         'cli': ['hrformer_mm[report]', 'scipy'],
         'export': ['onnx>=1.19', 'onnxscript>=0.5', 'onnxruntime>=1.23'],
+        'openvino': ['openvino>=2025.0'],
         'safetensors': ['safetensors'],
         'seg': [*MMENGINE, 'mmsegmentation>=1.2.2', 'scipy', 'ftfy', 'regex'],  # mmseg does not declare the last two
         # All that mmpose imports. mmpose itself requires chumpy and xtcocotools, which do not build on every Python:
@@ -70,7 +71,7 @@ setup(
         'pose': [*MMENGINE, 'mmdet>=3.3', 'json-tricks', 'munkres', 'pycocotools', 'scipy', 'torchvision'],
         'cls': [*MMENGINE, 'mmpretrain>=1.2'],
         'det': [*MMENGINE, 'mmdet>=3.3'],
-        'all': ['hrformer_mm[cli,export,safetensors,seg,pose,cls,det]'],
+        'all': ['hrformer_mm[cli,export,openvino,safetensors,seg,pose,cls,det]'],
         'test': ['pytest', 'pytest-xdist', 'hypothesis', 'markdown-it-py', 'torchao'],
     },
     cmdclass={'build_py': BuildWithMim},

@@ -88,23 +88,35 @@ class DeployAttention(nn.Module):
             qkv = _project(self.qkv, padding.pad(x))
         else:
             qkv = _pad(_project(self.qkv, x), padding, self.qkv.bias)
-        shifted = any(self.shift) and all(own > window for own, window in zip(size, self.window_size))
+        shifted = self.is_shifted(size)
         if shifted:
             qkv = qkv.roll((-self.shift[0], -self.shift[1]), (1, 2))
         q, k, v = partition_windows(qkv, self.window_size, 3, self.num_heads).unbind(0)
-        out = self._attend(q, k, v, self._masked_bias(qkv, size, padding, shifted))
+        out = self._attend(q, k, v, self.masked_bias(qkv, size, padding))
         out = merge_windows(out, self.window_size, qkv.shape[1:3])
         out = out.roll(self.shift, (1, 2)) if shifted else out
         return _project(self.proj, padding.crop(out))
 
-    def _masked_bias(self, qkv: Tensor, size: tuple[int, int], padding: Padding, shifted: bool) -> Optional[Tensor]:
-        if not (self.with_pad_mask or shifted):
-            return self.bias
-        if shifted:
-            mask = shift_mask(qkv.shape[1:3], self.window_size, self.shift, qkv.device)
+    def is_shifted(self, size: tuple[int, int]) -> bool:
+        """Return whether the windows of a map of this size are shifted: they stay where one spans a side."""
+        return any(self.shift) and all(own > window for own, window in zip(size, self.window_size))
+
+    def masked_bias(self, like: Tensor, size: tuple[int, int], padding: Padding) -> Optional[Tensor]:
+        """Compute the bias of attention within the windows of N maps of one size, (1 or N * windows, heads, L, L).
+
+        Args:
+            like (Tensor): (N, ...), which provides the dtype and device.
+            size (tuple[int, int]): Height and width of the map without its padding.
+            padding (Padding): Its padding to whole windows.
+        """
+        if self.is_shifted(size):
+            padded = size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right
+            mask = shift_mask(padded, self.window_size, self.shift, like.device)
+        elif self.with_pad_mask:
+            mask = padding_mask(size, self.window_size, padding, like.device)
         else:
-            mask = padding_mask(size, self.window_size, padding, qkv.device)
-        return mask_bias(self.bias, mask, qkv.shape[0], qkv)
+            return self.bias
+        return mask_bias(self.bias, mask, like.shape[0], like)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
         if q.device.type != 'cpu' or self.implementation == 'sdpa':

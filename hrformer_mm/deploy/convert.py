@@ -2,23 +2,27 @@
 
 import copy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar, Union
 
 import torch
 from torch import nn
 
+from ..arguments import check_choice
 from ..layers import HRFormerBlock, PointwiseConv
-from ..models import HRFormer
+from ..models import ClassificationNeck, HRFormer
 from .blocks import DeployBlock
 from .compiling import compile_frozen
 from .fold import fold_batch_norms
+from .openvino import PRECISIONS, OpenVINOModule, import_openvino
 from .packed_conv import PackedConv
+from .replacing import replace_modules
 
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Model:
+def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, engine: str = 'torch',
+              dtype: str = 'fp32') -> Model:
     """Make a copy of a model for inference, with the same inputs and outputs.
 
     Batch norms are folded into convolutions; the weights of convolutions and projections are laid out for the CPU's
@@ -29,16 +33,30 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
         model (nn.Module): The backbone, or any model that contains it; it is unchanged.
         compile (bool | dict): Compile the backbone at its first call for every new size, or the arguments of
             torch.compile. Default: False; of the arguments: dynamic=False.
+        engine (str): 'torch', or 'openvino': OpenVINO runs the backbone, the OCR head and the classification neck on
+            the CPU. It compiles them at the first call for every new shape. Default: 'torch'.
+        dtype (str): 'fp32' or 'bf16', in which OpenVINO computes; its inputs and outputs keep their own. 'torch'
+            computes in the dtype of the model. Default: 'fp32'.
 
     Returns:
-        nn.Module: In evaluation mode, without gradients, on the device and in the dtype of the model.
+        nn.Module: In evaluation mode, without gradients, on the device and in the dtype of the model. What OpenVINO
+        runs has no parameters, and nothing in `state_dict`.
 
     Raises:
+        ImportError: If the engine is not installed.
         TypeError, ValueError: If the model contains no HRFormer or is in the deployment form already, or if `compile`
             is neither a bool nor a dict.
     """
     if not isinstance(compile, (bool, Mapping)):
         raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
+    check_choice('engine', engine, ('torch', 'openvino'))
+    check_choice('dtype', dtype, tuple(PRECISIONS))
+    if engine == 'torch' and dtype != 'fp32':
+        raise ValueError(f"dtype is {dtype!r}, but is for engine='openvino': use to_deploy(model).to(torch.bfloat16)")
+    if engine == 'openvino':
+        import_openvino()
+        if compile is not False:
+            raise ValueError("compile is incompatible with engine='openvino', which compiles by itself: leave it out")
     if is_deployed(model):
         raise ValueError(f'{type(model).__name__} is in the deployment form already: use it as it is, or convert the '
                          'model that it was made from')
@@ -47,33 +65,36 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False) -> Mod
     with torch.inference_mode(False):  # tensors of that mode have no version, by which packed weights are kept current
         model = copy.deepcopy(model).eval().requires_grad_(False)
         fold_batch_norms(model)
-        _replace(model, HRFormerBlock, DeployBlock)
+        replace_modules(model, HRFormerBlock, DeployBlock)
         if 'hrformer_mm.models.ocr_head' in sys.modules:  # it needs mmseg
             from .ocr import DeployOCRHead, OCRHead
-            _replace(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
-        _replace(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
+            replace_modules(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
+        replace_modules(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
     if compile is not False:
         for backbone in model.modules():
             if isinstance(backbone, HRFormer):
                 compile_frozen(backbone, dict(dynamic=False) if compile is True else compile)
-    return model.eval()
+    return (_run_in_openvino(model, dtype) if engine == 'openvino' else model).eval()
+
+
+def _run_in_openvino(model: nn.Module, dtype: str) -> nn.Module:
+    if isinstance(model, HRFormer):
+        return OpenVINOModule(model, dtype)
+    replace_modules(model, (HRFormer, ClassificationNeck), lambda module: OpenVINOModule(module, dtype))
+    if 'hrformer_mm.models.ocr_head' in sys.modules:
+        from .ocr import OCRHead, OpenVINOOCRHead
+        replace_modules(model, OCRHead, lambda head: OpenVINOOCRHead(head, dtype))
+    return model
 
 
 def is_deployed(model: nn.Module) -> bool:
     """Return whether a model is in the deployment form."""
-    return any(isinstance(module, DeployBlock) for module in model.modules())
+    return any(isinstance(module, (DeployBlock, OpenVINOModule)) for module in model.modules())
 
 
 def can_deploy(model: nn.Module) -> bool:
     """Return whether a model contains an HRFormer that is not in the deployment form."""
     return not is_deployed(model) and any(isinstance(module, HRFormer) for module in model.modules())
-
-
-def _replace(model: nn.Module, kind: type, replacement: Callable[[Any], nn.Module]) -> None:
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, kind):
-                module._modules[name] = replacement(child)
 
 
 def _can_pack(conv: nn.Conv2d) -> bool:

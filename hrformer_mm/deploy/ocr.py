@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..models.inputs import check_maps
 from ..models.ocr_head import OCRHead
+from .openvino import OpenVINOModule
 from .upsampled_conv import upsampled_conv
 
 
@@ -18,9 +19,7 @@ class DeployOCRHead(OCRHead):
     """
 
     def __init__(self, head: OCRHead) -> None:
-        nn.Module.__init__(self)
-        self.__dict__.update(head.__dict__)
-        self._modules = dict(head._modules)
+        _adopt(self, head)
         pixels, auxiliary = self._modules.pop('pixels'), self._modules.pop('auxiliary')
         self.entry = nn.Conv2d(pixels[0].in_channels, 2 * self.channels, 3, padding=1).requires_grad_(False)
         self.entry.weight.data = torch.cat([pixels[0].weight, auxiliary[0].weight]).detach()
@@ -34,3 +33,37 @@ class DeployOCRHead(OCRHead):
         x = upsampled_conv(maps, self.entry.weight, self.entry.bias, self.align_corners)
         pixels, auxiliary = x.split(self.channels, dim=1)
         return self.attend(self.pixels_rest(pixels), self.auxiliary_rest(auxiliary))
+
+
+class OpenVINOOCRHead(OCRHead):
+    """An :class:`OCRHead` whose logits OpenVINO computes.
+
+    Args:
+        head (OCRHead): In the deployment form.
+        dtype (str): See :class:`OpenVINOModule`.
+    """
+
+    def __init__(self, head: OCRHead, dtype: str) -> None:
+        _adopt(self, head)
+        self._modules = dict(loss_decode=head.loss_decode, engine=OpenVINOModule(_BothLogits(head), dtype))
+
+    def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Compute main and auxiliary logits, see :meth:`OCRHead.forward_both`."""
+        return self.engine(tuple(inputs))
+
+
+def _adopt(own: OCRHead, head: OCRHead) -> None:
+    """Initialize a head with the attributes and modules of another one, which is discarded."""
+    nn.Module.__init__(own)
+    hooks = own._load_state_dict_pre_hooks  # those of the other head refer to it
+    own.__dict__.update(head.__dict__, _modules=dict(head._modules), _load_state_dict_pre_hooks=hooks)
+
+
+class _BothLogits(nn.Module):
+
+    def __init__(self, head: OCRHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return self.head.forward_both(inputs)

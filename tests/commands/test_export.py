@@ -73,7 +73,7 @@ def test_classification(micro, tmp_path):
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(output='a.pt'), 'must end in .onnx'),
+    (dict(output='a.pt', format='onnx'), 'must end in .onnx'),
     (dict(output='none/a.onnx'), 'there is no folder'),
     (dict(config='none.py'), 'no config file none.py'),
     (dict(checkpoint='none.pth'), 'there is no checkpoint'),

@@ -13,8 +13,9 @@ from ..common import cfg_options, errors
 @click.argument('config')
 @click.argument('checkpoint')
 @click.argument('output', type=click.Path())
-@click.option('--format', 'format_', type=click.Choice(['onnx', 'torch', 'aoti']), default='onnx', show_default=True,
-              help='ONNX; a program of torch.export; or one that AOTInductor has compiled for this CPU.')
+@click.option('--format', 'format_', type=click.Choice(['onnx', 'openvino', 'torch', 'aoti']),
+              help='ONNX (.onnx); OpenVINO (.xml, .bin); a program of torch.export (.pt2); or one that AOTInductor '
+              'compiled for this CPU (.pt2). Default: by the suffix of OUTPUT, torch for .pt2.')
 @click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
               help='Of the images. Default: what the model is for.')
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images at a time.')
@@ -26,9 +27,9 @@ from ..common import cfg_options, errors
               help='Timed runs at each size; the quickest counts.')
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-def command(config: str, checkpoint: str, output: str, format_: str, size: Optional[tuple[int, int]], batch: int,
-           dynamic_batch: bool, dynamic_size: bool, check_sizes: tuple[tuple[int, int], ...], repeats: int,
-           options: tuple[str, ...], as_json: bool) -> None:
+def command(config: str, checkpoint: str, output: str, format_: Optional[str], size: Optional[tuple[int, int]],
+            batch: int, dynamic_batch: bool, dynamic_size: bool, check_sizes: tuple[tuple[int, int], ...],
+            repeats: int, options: tuple[str, ...], as_json: bool) -> None:
     """Export the model of CONFIG (a file or a name in the zoo) with the weights of CHECKPOINT to OUTPUT.
 
     The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest.

@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...deploy.graph import to_graph_form
 from ...runtime.metadata import KEY
 from ..folder import check_file
 from ..model import load_model, read_config
 from .metadata import metadata
 from .network import Network, check_size, dynamic_shapes
+from .openvino import write_openvino
 
-FORMATS = dict(onnx='.onnx', torch='.pt2', aoti='.pt2')
+FORMATS = dict(onnx='.onnx', openvino='.xml', torch='.pt2', aoti='.pt2')
 OPSET = 23
 TOLERANCE = 1e-4
 
@@ -38,16 +40,17 @@ class Exported:
         return max(check['difference'] for check in self.checks)
 
 
-def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size: Optional[Sequence[int]] = None,
-           batch: int = 1, dynamic_batch: bool = False, dynamic_size: bool = False,
-           check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1,
+def export(config: str, checkpoint: str, output: str, format: Optional[str] = None,
+           size: Optional[Sequence[int]] = None, batch: int = 1, dynamic_batch: bool = False,
+           dynamic_size: bool = False, check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1,
            options: Optional[Mapping[str, Any]] = None) -> Exported:
     """Export the model of a config, and compare the file's results with PyTorch's.
 
     Args:
         config, checkpoint (str): A config or a name in the zoo, and its weights.
         output (str): The file to write; it appears when it has passed the check.
-        format (str): 'onnx'; 'torch', a program of torch.export; 'aoti', one that AOTInductor compiled for this CPU.
+        format (str, optional): 'onnx'; 'openvino'; 'torch', a program of torch.export; 'aoti', one that AOTInductor
+            compiled for this CPU. Default: by the suffix of `output`, .onnx, .xml or .pt2 (torch).
         size (Sequence[int], optional): Height and width. Default: what the test pipeline gives.
         batch (int): Images at a time.
         dynamic_batch, dynamic_size (bool): Whether the file takes any batch; and any multiples of 32 as size.
@@ -60,6 +63,7 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
         FileNotFoundError, ValueError: If an argument cannot be used.
         ArithmeticError: If the results differ by more than 1e-4; nothing is written.
     """
+    format = format or _format_of(output)
     destination = _check_output(output, format, [config, checkpoint])
     if check_sizes and not dynamic_size:
         raise ValueError('sizes to check at are given, but the file takes one size alone: add --dynamic-size')
@@ -76,6 +80,7 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
     shapes = dynamic_shapes(dynamic_batch, dynamic_size)
     handle, temporary = tempfile.mkstemp(dir=destination.parent, prefix='.export', suffix=FORMATS[format])
     os.close(handle)
+    weights = Path(temporary).with_suffix('.bin')  # of OpenVINO's format, which consists of two files
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of the exporters, about their own parts
@@ -87,10 +92,13 @@ def export(config: str, checkpoint: str, output: str, format: str = 'onnx', size
         if not result.difference <= TOLERANCE:
             raise ArithmeticError(f'{destination} was not written: its results differ from PyTorch\'s by '
                                   f'{result.difference:.1e} of the largest, more than {TOLERANCE:.0e}')
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, destination)
+        for part, target in ((weights, destination.with_suffix('.bin')), (Path(temporary), destination)):
+            if part.exists():
+                os.chmod(part, 0o644)
+                os.replace(part, target)
     finally:
         Path(temporary).unlink(missing_ok=True)
+        weights.unlink(missing_ok=True)
     return result
 
 
@@ -109,6 +117,14 @@ def _choose_size(about: dict[str, Any], size: Optional[Sequence[int]]) -> tuple[
     return size
 
 
+def _format_of(output: str) -> str:
+    for format, suffix in FORMATS.items():
+        if Path(output).suffix == suffix:
+            return format
+    raise ValueError(f"the output is {output}, but must end in one of {', '.join(dict.fromkeys(FORMATS.values()))}, "
+                     'which chooses the format')
+
+
 def _check_output(output: str, format: str, inputs: Sequence[str]) -> Path:
     if Path(output).suffix != FORMATS[format]:
         raise ValueError(f'the output is {output}, but a file of format {format} must end in {FORMATS[format]}')
@@ -124,6 +140,8 @@ def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dic
         import onnxscript  # noqa: F401  (torch.onnx requires it)
     except ImportError as error:
         raise ImportError(f"ONNX needs {error.name}: pip install 'hrformer_mm[export]'") from error
+    if 2 not in shapes:
+        network = to_graph_form(network, example)
     program = torch.onnx.export(network, (example, ), dynamo=True, dynamic_shapes={'images': shapes}, verbose=False,
                                 opset_version=OPSET, input_names=['images'], output_names=['output'])
     program.model.metadata_props[KEY] = json.dumps(about)
@@ -137,6 +155,7 @@ def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dic
 def record(network: nn.Module, example: Tensor, shapes: dict) -> torch.export.ExportedProgram:
     """The program of torch.export for images like `example`, of any batch and size that `shapes` leaves open."""
     if 2 not in shapes:
+        network = to_graph_form(network, example)
         return torch.export.export(network, (example, ), dynamic_shapes=(shapes, ), strict=False)
     from torch.fx.experimental import _config
     # A map that is one window high or wide in the example would have to be so in all other images.
@@ -155,7 +174,12 @@ def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dic
     return torch._inductor.aoti_load_package(path)
 
 
-_WRITERS = dict(onnx=_onnx, torch=_torch, aoti=_aoti)
+def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any]) -> Run:
+    program = record(network, example, shapes) if shapes else None
+    return write_openvino(network, example, program, path, KEY, about)
+
+
+_WRITERS = dict(onnx=_onnx, openvino=_openvino, torch=_torch, aoti=_aoti)
 
 
 def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int) -> dict[str, Any]:

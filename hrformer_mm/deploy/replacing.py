@@ -1,0 +1,15 @@
+"""Replacing modules within a model."""
+
+from collections.abc import Callable
+from typing import Any, Union
+
+from torch import nn
+
+
+def replace_modules(model: nn.Module, kind: Union[type, tuple[type, ...]],
+                    replacement: Callable[[Any], nn.Module]) -> None:
+    """Replace every module of a kind that is within a model."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, kind):
+                module._modules[name] = replacement(child)

@@ -1,0 +1,22 @@
+"""Small networks for the tests of the deployment form."""
+
+from hrformer_mm import HRFormer
+
+MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 16, 26), num_heads=(1, 2, 2, 2), num_blocks=1)
+
+
+def net(**kwargs):
+    """A network whose norms do something, in evaluation mode."""
+    model = HRFormer(**{'arch': MICRO, 'window_sizes': (7, (5, 3), 4, 3), **kwargs}).eval()
+    for name, value in model.state_dict().items():
+        if name.endswith('running_var'):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith(('running_mean', 'bias', 'bias_table')):
+            value.normal_(0, 0.2)
+        elif value.dim() == 1:
+            value.uniform_(0.6, 1.4)
+    return model
+
+
+def error(out, expected):
+    return max(((a.float() - b).norm() / b.norm()).item() for a, b in zip(out, expected))
