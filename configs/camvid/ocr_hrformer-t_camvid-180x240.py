@@ -8,5 +8,5 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(arch='tiny', drop_path_rate=0.0),
+    backbone=dict(arch='tiny', drop_path_rate=0.0, init_cfg=None),
     decode_head=dict(in_channels=[18, 36, 72, 144], channels=128, key_channels=64, num_classes=11))

@@ -7,6 +7,8 @@ _base_ = [
     '../_base_/hrformer_mm.py'
 ]
 model = dict(
-    backbone=dict(arch='tiny', window_sizes=(9, 7, 5, 3), drop_path_rate=0.0),
+    backbone=dict(
+        arch='tiny', window_sizes=(9, 7, 5, 3), drop_path_rate=0.0,
+        init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')),
     head=dict(in_channels=18, out_channels=14, decoder=_base_.codec),
     test_cfg=dict(shift_heatmap=False))
