@@ -29,7 +29,7 @@ ALLOWED = {
     'layers': {'arguments', 'ops'},
     'weights': {'ops', 'safe_globals', 'released'},
     'models': {'arguments', 'messages', 'registry', 'ops', 'layers', 'weights'},
-    'deploy': {'ops', 'layers', 'models'},
+    'deploy': {'arguments', 'ops', 'layers', 'models'},
     'segfix': {'arguments', 'messages', 'registry', 'layers'},
     'hooks': {'arguments', 'messages', 'threads', 'checks', 'registry', 'weights', 'models', 'deploy'},
     'data': set(),

@@ -67,7 +67,7 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
         'torch', 'numpy', 'click', 'filelock', 'pillow', 'pyyaml', 'rich'}
     assert not any(r.name.startswith('mmcv') for r in requirements)
     assert set(content.get_all('Provides-Extra')) == {
-        'all', 'cli', 'cls', 'det', 'export', 'pose', 'report', 'safetensors', 'seg', 'test'}
+        'all', 'cli', 'cls', 'det', 'export', 'openvino', 'pose', 'report', 'safetensors', 'seg', 'test'}
 
 
 # Modules whose distribution has another name.
@@ -75,7 +75,7 @@ DISTRIBUTIONS = dict(PIL='pillow', yaml='pyyaml', mmseg='mmsegmentation')
 # Each of these has several distributions, which the doctor checks; mmpose is installed without what it requires.
 NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
 # What an extra brings, and the one part of the package that may import it.
-OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'),
+OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'), 'openvino': ('commands', 'deploy', 'runtime'),
             'onnxscript': 'commands', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
 
 
