@@ -74,9 +74,10 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
 DISTRIBUTIONS = dict(PIL='pillow', yaml='pyyaml', mmseg='mmsegmentation')
 # Each of these has several distributions, which the doctor checks; mmpose is installed without what it requires.
 NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
-# What an extra brings, and the one part of the package that may import it.
-OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'), 'openvino': ('commands', 'deploy', 'runtime'),
-            'onnxscript': 'commands', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
+# What an extra brings, and the parts of the package that may import it.
+OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'),
+            'onnxscript': 'commands', 'openvino': ('commands', 'deploy', 'runtime'), 'torchvision': 'commands',
+            'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
 
 
 def third_party_imports(path):
