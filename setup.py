@@ -54,8 +54,7 @@ setup(
     packages=find_packages(include=['hrformer_mm*']),
     package_data={'': ['*.json', '*.yml', '*.yaml', '*.html', '*.css']},
     python_requires='>=3.11',
-    classifiers=['License :: OSI Approved :: Apache Software License',
-                 *(f'Programming Language :: Python :: 3.{minor}' for minor in (11, 12, 13, 14))],
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in (11, 12, 13, 14)],
     # Not mmengine, mmcv and OpenCV, which each have several distributions under one module name: requiring one would
     # overwrite another. The hosts require them, and `hrformer-mm doctor` checks.
     install_requires=['torch>=2.4', 'numpy', 'click', 'filelock', 'pillow', 'pyyaml', 'rich'],

@@ -69,12 +69,12 @@ def data(tmp_path_factory):
     return folder
 
 
-def start(package, data, work, processes, iters, overlay=None, base=None):
-    """Two images in an iteration, however many processes there are."""
+def start(package, data, work, processes, iters, overlay=None, base=None, images=2, extra=''):
+    """Train with `images` in an iteration, however many processes there are; `extra` ends the config."""
     own_base, text = TASKS[package]
     base = base or own_base
     work.mkdir()
-    text = COMMON + text.format(batch=2 // processes, data=data, iters=iters)
+    text = COMMON + text.format(batch=images // processes, data=data, iters=iters) + extra
     (work / 'config.py').write_text(f"_base_ = '{ROOT}/configs/{base}.py'\n" + text.replace('{{{{', '{{').replace('}}}}', '}}'))
     config = ROOT / f'configs/overlays/{overlay}.py' if overlay else work / 'config.py'
     train = Path(find_spec(package).origin).parent / '.mim/tools/train.py'
@@ -86,9 +86,9 @@ def start(package, data, work, processes, iters, overlay=None, base=None):
     return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env)
 
 
-def train(package, data, work, processes, iters, overlay=None, base=None):
-    """The losses of all iterations, averaged over the processes, and the weights."""
-    code = start(package, data, work, processes, iters, overlay, base).wait(timeout=600)
+def train(package, data, work, processes, iters, *args, **kwargs):
+    """The losses of all iterations, averaged over the processes, and the weights; arguments as those of `start`."""
+    code = start(package, data, work, processes, iters, *args, **kwargs).wait(timeout=600)
     assert code == 0, (work / 'out.log').read_text()[-4000:]
     losses = torch.tensor([json.loads((work / f'losses_{rank}.json').read_text()) for rank in range(processes)])
     assert losses.shape == (processes, iters)
@@ -105,6 +105,21 @@ def test_two_processes_train_as_one(data, tmp_path, package):
     assert list(others) == list(weights)
     for name, weight in weights.items():
         torch.testing.assert_close(others[name], weight, rtol=1e-5, atol=2e-6, msg=name)
+
+
+@pytest.mark.slow
+def test_one_loss_curve(data, tmp_path):
+    """Two processes, gradients of four iterations for a step, and activation checkpointing learn as one big batch."""
+    learning = 'param_scheduler = []\noptim_wrapper = dict(optimizer=dict(lr=1e-4))\n'
+    checkpointing = learning + "model['backbone']['with_cp'] = True\n"
+    plain, _ = train('mmseg', data, tmp_path / 'plain', 1, 20, images=4, extra=learning)
+    assert plain[-1] < 0.95 * plain[0]
+    two, _ = train('mmseg', data, tmp_path / 'two', 2, 20, images=4, extra=learning)
+    torch.testing.assert_close(two, plain, rtol=1e-4, atol=0)
+    accumulated, _ = train('mmseg', data, tmp_path / 'four', 1, 80, 'accumulate', images=1, extra=learning)
+    torch.testing.assert_close(accumulated.view(20, 4).mean(1), plain, rtol=1e-4, atol=0)
+    recomputed, _ = train('mmseg', data, tmp_path / 'cp', 1, 20, images=4, extra=checkpointing)
+    torch.testing.assert_close(recomputed, plain, rtol=1e-6, atol=0)
 
 
 @pytest.mark.slow

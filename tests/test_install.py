@@ -67,17 +67,17 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
         'torch', 'numpy', 'click', 'filelock', 'pillow', 'pyyaml', 'rich'}
     assert not any(r.name.startswith('mmcv') for r in requirements)
     assert set(content.get_all('Provides-Extra')) == {
-        'all', 'cli', 'cls', 'det', 'export', 'openvino', 'pose', 'report', 'seg', 'test'}
+        'all', 'cli', 'cls', 'det', 'export', 'openvino', 'pose', 'report', 'safetensors', 'seg', 'test'}
 
 
 # Modules whose distribution has another name.
 DISTRIBUTIONS = dict(PIL='pillow', yaml='pyyaml', mmseg='mmsegmentation')
 # Each of these has several distributions, which the doctor checks; mmpose is installed without what it requires.
 NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
-# What an extra brings, and the one part of the package that may import it.
-OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': 'commands',
-            'onnxscript': 'commands', 'openvino': 'deploy', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '',
-            'mmsegmentation': ''}
+# What an extra brings, and the parts of the package that may import it.
+OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'),
+            'onnxscript': 'commands', 'openvino': ('commands', 'deploy', 'runtime'), 'torchvision': 'commands',
+            'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
 
 
 def third_party_imports(path):

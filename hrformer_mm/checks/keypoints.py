@@ -54,9 +54,10 @@ def metainfo_problems(dataset: BaseDataset) -> Iterator[Problem]:
     if not names:
         return
     count, where = len(names), f'metainfo of {type(dataset).__name__}'
-    if list(names) != list(range(count)):
+    if list(names) != list(range(count)):  # mmpose flips images by the order of the dict
         yield Problem('keypoint ids', where, f'has the keypoint_info ids {show(list(names))}',
-                      f'Number the {count} keypoints from 0 to {count - 1}, in order')
+                      f'Number the {count} keypoints from 0 to {count - 1}, in order. A config that is dumped sorts 10 '
+                      "before 2: keep the metainfo in a file of its own, metainfo=dict(from_file='my_keypoints.py')")
         return
     if len(meta['keypoint_name2id']) != count:
         twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
@@ -135,7 +136,7 @@ def count_problems(content: Mapping[str, Any], dataset: BaseDataset) -> Iterator
                           f'but the metainfo of {type(dataset).__name__} has {expected}',
                           "Describe the keypoints that there are: metainfo=dict(from_file='my_keypoints.py')")
     for category in entries(content, 'categories'):
-        listed, wanted = category.get('keypoints'), list(names.values())
+        listed, wanted = category.get('keypoints'), [names[i] for i in sorted(names)]
         if isinstance(listed, list) and listed != wanted and sorted(map(str, listed)) == sorted(wanted):
             at = next(i for i, name in names.items() if listed[i] != name)
             yield Problem('keypoint order', str(dataset.ann_file), f'has keypoint {at} {listed[at]!r}, but the '

@@ -84,7 +84,7 @@ def _check_key(cfg: Config, key: str) -> None:
         if parent and depth == len(parents) and isinstance(value, Mapping):
             click.echo(f'Note: {parent} has no {last} in the config: --cfg-options adds it.', err=True)
             return
-        close = get_close_matches(part, names) or [path for path in _paths(value) if path.endswith(f'.{part}')]
+        close = [path for path in _paths(value) if path.endswith(f'.{part}')] or get_close_matches(part, names)
         raise ValueError(f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
                          + (', '.join(close or map(str, names)) or f'the value {value!r}'))
 

@@ -67,7 +67,8 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
         FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete, or is the destination.
         OSError: If the destination cannot be written to. Nothing is written.
     """
-    check_file(destination, [source])
+    path = _path(destination)
+    check_file(path, [source])
     state, unchanged = weights.read_tensors(source), False
     try:
         authors = any('.attn.attn.q_proj.' in name for name in state)
@@ -89,7 +90,7 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
                              'config that it was trained with. Compared with a whole file of a released model: '
                              f'{difference}') from error
         raise ValueError(f'{source}: {error}') from error
-    weights.write_tensors(converted, _path(destination), _provenance(source))
+    weights.write_tensors(converted, path, _provenance(source))
     parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
     return Conversion(Layout(task, authors), arguments, len(converted), parameters, unchanged)
 

@@ -1,7 +1,7 @@
 """Top-down pose estimation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from .model import Model, Result
 
 
 class Pose(Model):
-    """Results hold `people`: for each box `box` and `keypoints`, by name x, y and score; `array` holds all of them.
+    """Results hold `people`: for each its `box`, `score`, and `keypoints`, by name x, y and score; `array` holds these.
 
     Attributes:
         flip_test (bool): Average the heatmaps of each crop and of its mirror image. Default: as the config's test_cfg.
@@ -58,10 +58,7 @@ class Pose(Model):
                 points = points / (width, height) * scale + center - 0.5 * scale
                 found.append(np.concatenate([points, scores[:, None]], 1))
         array = np.stack(found).astype(np.float32)
-        people = [dict(box=[round(float(v), 2) for v in box], keypoints={
-            name: [round(float(v), 3) for v in point] for name, point in zip(names, points)
-        }) for box, points in zip(boxes, array)]
-        return Result(dict(self.sizes(image, crops[0]), people=people), array)
+        return Result(dict(self.sizes(image, crops[0]), people=describe(boxes, array, names)), array)
 
     def _regions(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Centers and sizes (boxes, 2), x and y, of the regions: with a margin, and in the proportions of the input."""
@@ -91,6 +88,22 @@ class Pose(Model):
         flip = self.metadata['flip']
         return [(own + _unflip(mirrored, **flip)) * np.float32(0.5)
                 for own, mirrored in zip(heatmaps, self.run([crop[:, ::-1] for crop in crops]))]
+
+
+def describe(boxes: np.ndarray, keypoints: np.ndarray, names: Sequence[str],
+             tracks: Optional[Sequence[int]] = None) -> list[dict[str, Any]]:
+    """People as plain data.
+
+    Args:
+        boxes (np.ndarray): (people, 5), x0, y0, x1, y1 and score.
+        keypoints (np.ndarray): (people, K, 3), x, y and score.
+        names (Sequence[str]): Of the K keypoints.
+        tracks (Sequence[int], optional): In a video, the number of each person.
+    """
+    people = [dict(box=[round(float(v), 2) for v in box], score=round(float(box[4]), 4), keypoints={
+        name: [round(float(v), 3) for v in point] for name, point in zip(names, points)
+    }) for box, points in zip(boxes, keypoints)]
+    return people if tracks is None else [dict(track=track, **person) for track, person in zip(tracks, people)]
 
 
 def _unflip(heatmaps: np.ndarray, test: bool, mode: str, shift: bool, indices: Sequence[int]) -> np.ndarray:

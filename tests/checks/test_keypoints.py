@@ -33,6 +33,11 @@ def renumber(info):
     info['keypoint_info'][5] = info['keypoint_info'].pop(2)
 
 
+def reverse(info):
+    """A dumped config sorts the ids as text, and mmpose would swap other keypoints in flipped images."""
+    info['keypoint_info'] = dict(reversed(info['keypoint_info'].items()))
+
+
 @pytest.mark.parametrize('change', [
     lambda info: None, points(0, swap='nose'), lambda info: info.update(sigmas=[]),
     lambda info: info.update(joint_weights=[0.0, 1.0, 2.0])], ids=['plain', 'self swap', 'no sigmas', 'weights'])
@@ -43,7 +48,7 @@ def test_good_metainfo(change):
 @pytest.mark.parametrize('change, kind, said', [
     (points(2, swap=''), 'keypoint swap', "swaps 'left' with 'right', but 'right' with 'right'"),
     (points(0, swap='left'), 'keypoint swap', "swaps 'nose' with 'left', but 'left' with 'right'"),
-    (renumber, 'keypoint ids', '[0, 1, 5]'),
+    (renumber, 'keypoint ids', '[0, 1, 5]'), (reverse, 'keypoint ids', '[2, 1, 0]'),
     (lambda info: info.update(sigmas=[0.1] * 2), 'sigmas', '2 sigmas, but 3 keypoints in keypoint_info'),
     (lambda info: info.update(sigmas=[0.1, 0.0, 0.1]), 'sigmas', '0 in sigmas[1]'),
     (lambda info: info.update(sigmas=[0.1, 0.2, -1]), 'sigmas', '-1 in sigmas[2]'),

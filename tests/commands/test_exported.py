@@ -66,7 +66,7 @@ def exported(config, checkpoint, size=(None, None)):
     return runtime._TASKS[about['task']](engine, about)
 
 
-def compare(paths, pictures, folder, boxes=None, size=None):
+def compare(paths, pictures, folder, boxes=None, size=None, frames=1):
     """Run both on pictures, and compare all results."""
     inputs = list(map(str, pictures))
     wanted = predict(*paths, inputs, str(folder / 'a'), 'cpu', batch=2, boxes=boxes)
@@ -80,7 +80,7 @@ def compare(paths, pictures, folder, boxes=None, size=None):
 
     found = predict_sources(build, inputs, str(folder / 'b'), [], 2, None, None)
     assert not wanted.problems and not found.problems
-    assert len(found.results) == len(wanted.results) == len(inputs)
+    assert len(found.results) == len(wanted.results) == len(inputs) * frames
     for a, b in zip(found.results, wanted.results):
         same(a, b)
     return found.results
@@ -96,7 +96,8 @@ def same(a, b):
     assert len(a.get('labels', ())) == len(b.get('labels', ()))
     assert len(a.get('people', ())) == len(b.get('people', ()))
     for x, y in zip(a.get('people', ()), b.get('people', ())):
-        assert x['box'] == y['box'] and list(x['keypoints']) == list(y['keypoints'])
+        assert all(x.get(key) == y.get(key) for key in ('box', 'score', 'track'))
+        assert list(x['keypoints']) == list(y['keypoints'])
         points, expected = (np.array(list(person['keypoints'].values())) for person in (x, y))
         np.testing.assert_allclose(points[:, :2], expected[:, :2], rtol=0, atol=0.1)
         np.testing.assert_allclose(points[:, 2], expected[:, 2], rtol=0, atol=1e-3)  # printed with three digits
@@ -207,6 +208,16 @@ def test_poses(variant, pictures, tmp_path, name):
     assert [len(result['people']) for result in results] == [3, 0, 1]
 
 
+def test_people_in_videos(micro, tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / 'v.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (96, 64))
+    for frame in np.random.default_rng(0).integers(0, 255, (3, 4, 6, 3), dtype=np.uint8):
+        writer.write(np.kron(frame, np.ones((16, 16, 1), np.uint8)))
+    writer.release()
+    (tmp_path / 'boxes.json').write_text('{"v.mp4": [[50, 5, 90, 60], [5, 5, 40, 60]]}')
+    results = compare(micro['pose'], [tmp_path / 'v.mp4'], tmp_path, str(tmp_path / 'boxes.json'), frames=3)
+    assert [[person['track'] for person in result['people']] for result in results] == [[1, 2]] * 3
+
+
 def test_flip_test_is_an_option(variant, pictures):
     paths = pose_variant(variant, 'MSRA')
     model, image = exported(*paths), cv2.imread(str(pictures / 'wide.png'))
@@ -274,13 +285,14 @@ def call(*arguments):
 def test_command(micro, onnx_file, pictures, tmp_path):
     arguments = [str(pictures / 'turned.jpg'), str(pictures / 'wide.png')]
     (tmp_path / 'broken.png').write_text('text')
-    result = call(onnx_file, *arguments, tmp_path / 'broken.png', '-o', tmp_path / 'out', '--batch', 2)
+    result = call(onnx_file, *arguments, tmp_path / 'broken.png', '-o', tmp_path / 'out', '--batch', 2, '--whole-image')
     assert result.exit_code == 1 and 'broken.png cannot be read as a picture' in result.output
     found = json.loads((tmp_path / 'out/predictions.json').read_text())
-    for a, b in zip(found, predict(*micro['pose'], arguments, str(tmp_path / 'b'), 'cpu').results, strict=True):
+    expected = predict(*micro['pose'], arguments, str(tmp_path / 'b'), 'cpu', whole_image=True).results
+    for a, b in zip(found, expected, strict=True):
         same(a, b)
     assert cv2.imread(str(tmp_path / 'out/turned.png')).shape == (160, 120, 3)
-    assert call(onnx_file, arguments[0], '--no-flip-test', '-o', tmp_path / 'c').exit_code == 0
+    assert call(onnx_file, arguments[0], '--no-flip-test', '-o', tmp_path / 'c', '--whole-image').exit_code == 0
     assert json.loads((tmp_path / 'c/predictions.json').read_text())[0] != found[0]
 
 
@@ -298,7 +310,7 @@ import hrformer_mm  # whose import asks whether torch is imported
 blocked = ('torch', 'mmengine', 'mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'matplotlib')
 sys.modules.update(dict.fromkeys(blocked))  # an import of them raises
 from hrformer_mm.cli import main
-main(['predict', sys.argv[1], sys.argv[2], '-o', sys.argv[3]], standalone_mode=False)
+main(['predict', sys.argv[1], sys.argv[2], '-o', sys.argv[3], '--whole-image'], standalone_mode=False)
 '''
     run_python(code, onnx_file, pictures / 'wide.png', tmp_path / 'out')
     assert len(json.loads((tmp_path / 'out/predictions.json').read_text())) == 1
@@ -311,7 +323,7 @@ main(['predict', sys.argv[1], sys.argv[2], '-o', sys.argv[3]], standalone_mode=F
     (['{file}', '{picture}', '--boxes', 'none.json'], 'there is no file of boxes'),
     (['{file}', '{picture}', '--cfg-options', 'a=1'], '--cfg-options is for configs'),
     (['{file}', '{picture}', '--device', 'cuda:99'], 'the device cuda:99 cannot be used'),
-    (['{file}'], "Missing argument 'CHECKPOINT'"),
+    (['{file}'], "Missing argument '[CHECKPOINT] INPUTS...'"),
 ])
 def test_bad_input(onnx_file, pictures, tmp_path, monkeypatch, arguments, message):
     import onnx

@@ -116,8 +116,8 @@ def test_boxes_of_another_form(tmp_path, text):
 def test_the_deployment_form_predicts_the_same(micro, pictures, tmp_path, monkeypatch, task):
     made, inputs = [], [str(pictures / 'a.png')]
     monkeypatch.setattr(predicting, 'to_deploy', lambda model: made.append(to_deploy(model)) or made[-1])
-    found, expected = (predict(*micro[task], inputs, str(tmp_path / str(deploy)), 'cpu', deploy=deploy).results[0]
-                       for deploy in (True, False))
+    found, expected = (predict(*micro[task], inputs, str(tmp_path / str(deploy)), 'cpu', deploy=deploy,
+                               whole_image=task == 'pose').results[0] for deploy in (True, False))
     assert len(made) == 1 and is_deployed(made[0])
     if task == 'seg':
         assert found['shares'] == pytest.approx(expected['shares'], abs=1e-3)

@@ -10,7 +10,8 @@ from mmengine.config import Config
 from hrformer_mm.cli import main
 from hrformer_mm.commands.explain.explanation import explain
 from hrformer_mm.commands.predict import predict
-from hrformer_mm.commands.predict.drawing import add_legend, fit
+from hrformer_mm.commands.predict.drawing import add_legend
+from hrformer_mm.commands.predict.frames import fit
 from hrformer_mm.commands.predict.pipeline import drawable, pipeline_differences
 from hrformer_mm.commands.predict.predictors import Predictor
 
@@ -30,8 +31,8 @@ SMALL = {'test_dataloader.dataset.pipeline.1.scale': (128, 64)}
 @pytest.mark.parametrize('task', ['seg', 'cls', 'pose'])
 def test_batches_of_different_sizes(micro, sizes, tmp_path, task):
     options = SMALL if task == 'seg' else {}
-    done, single = (predict(*micro[task], [str(sizes)], str(tmp_path / str(batch)), 'cpu', batch, options=options)
-                    for batch in (3, 1))
+    done, single = (predict(*micro[task], [str(sizes)], str(tmp_path / str(batch)), 'cpu', batch, options=options,
+                            whole_image=task == 'pose') for batch in (3, 1))
     assert not done.problems and [r['picture'] for r in done.results] == ['a.png', 'b.png', 'c.png', 'd.png']
     for found, expected in zip(done.results, single.results):
         assert found['input_size'] == expected['input_size'] and found['size'] == expected['size']
@@ -139,7 +140,7 @@ def test_channels(of_channels, tmp_path, task, channels, color_type):
     cv2.imwrite(str(tmp_path / 'a.png'), picture)
     cv2.imwrite(str(tmp_path / 'rgb.png'), picture[..., :3])
     model, inputs = of_channels(task, channels, color_type), [str(tmp_path / name) for name in ('a.png', 'rgb.png')]
-    done = predict(*model, inputs, str(tmp_path / 'out'), 'cpu')
+    done = predict(*model, inputs, str(tmp_path / 'out'), 'cpu', whole_image=task == 'pose')
     if channels == 1:
         assert len(done.results) == 2 and not done.problems
     else:
@@ -166,6 +167,34 @@ def test_a_checkpoint_of_another_task_is_one_line(micro, sizes, tmp_path, comman
     rest = [str(tmp_path / 'a.onnx')] if command == 'export' else [str(sizes / 'a.png'), '-o', str(tmp_path / 'out')]
     result = CliRunner().invoke(main, [command, micro['seg'][0], micro['cls'][1], *rest])
     assert result.exit_code == 1 and len(result.output.splitlines()) == 1 and 'is of another task' in result.output
+
+
+@pytest.mark.slow
+def test_a_cascade_of_heads(micro, sizes, tmp_path):
+    """mmseg's CascadeEncoderDecoder, whose decode_head is a list, through all commands."""
+    import torch
+    from mmengine.registry import MODELS, DefaultScope
+
+    from hrformer_mm import config_path
+    arch = Config.fromfile(micro['seg'][0]).model.backbone.arch
+    cfg = Config.fromfile(config_path('ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024'))
+    cfg.model.backbone.update(arch=arch, drop_path_rate=0.0, init_cfg=None)
+    for head in cfg.model.decode_head:
+        head.update(in_channels=[18, 36, 64, 78], channels=32)
+    cfg.model.decode_head[1].ocr_channels = 16
+    cfg.test_dataloader.dataset.pipeline[1].scale = (96, 64)
+    cfg.dump(tmp_path / 'a.py')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        torch.save(MODELS.build(cfg.model).state_dict(), tmp_path / 'a.pth')
+    model, picture = [str(tmp_path / 'a.py'), str(tmp_path / 'a.pth')], str(sizes / 'a.png')
+    for arguments in (['predict', *model, picture, '-o', str(tmp_path / 'a')],
+                      ['explain', *model, picture, '-o', str(tmp_path / 'explained'), '--max-side', '64'],
+                      ['export', *model, str(tmp_path / 'a.onnx'), '--size', '64', '96'],
+                      ['predict', str(tmp_path / 'a.onnx'), picture, '-o', str(tmp_path / 'b')]):
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+    found, exported = (json.loads((tmp_path / name / 'predictions.json').read_text())[0]['shares'] for name in 'ab')
+    assert found == pytest.approx(exported, abs=1e-3) and 'class 0' not in found
 
 
 def test_keypoints_below_the_threshold_are_not_drawn(micro, tmp_path):

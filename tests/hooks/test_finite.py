@@ -19,7 +19,7 @@ def test_loss(training, tmp_path, value):
     with pytest.raises(FloatingPointError, match=message):
         training.runner(tmp_path, 6, model=dict(broken_at=3, value=value)).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['iter_1.pth', 'iter_2.pth']
-    assert (tmp_path / 'last_checkpoint').read_text() == 'iter_2.pth'
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_2.pth')
 
 
 def test_gradient(training, tmp_path):

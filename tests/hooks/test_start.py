@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hrformer_mm.models import HRFormer
-from hrformer_mm.weights import names, write_tensors
+from hrformer_mm import released
+from hrformer_mm.weights import write_tensors
 
 RANDOM = 'The backbone starts from random weights: its init_cfg names no checkpoint.'
 
@@ -54,7 +55,7 @@ def test_no_weights(start, training, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     (tmp_path / 'a.yml').write_text('[{name: a, publisher: p, licence: l, configs: [], sha256: 0123abcd, '
                                     'address: "http://127.0.0.1:9/a-0123abcd_20220226.pth"}]')
-    monkeypatch.setattr(names, 'TABLE', tmp_path / 'a.yml')
+    monkeypatch.setattr(released, 'TABLE', tmp_path / 'a.yml')
     with pytest.raises(OSError, match='cannot start from hrformer_mm://a: http://127.0.0.1:9/a-0123abcd_20220226.pth '
                                       f'was not fetched .*save it as {tmp_path}/hub/checkpoints/a-0123abcd_20220226.pth'
                                       '.*model.backbone.init_cfg=None') as error:

@@ -21,7 +21,7 @@ def states():
     """The backbone as OpenMMLab's pretrain_models have it, and a whole pose model as mmpose 0.x saved it."""
     torch.manual_seed(1)
     backbone = HRFormer(ARCH, out_indices=(0, )).state_dict()
-    backbone = {name: torch.randn_like(value) if value.is_floating_point() else value
+    backbone = {name: torch.randn_like(value) if value.is_floating_point() and 'running_var' not in name else value
                 for name, value in backbone.items()}
     pose = {f'backbone.{name}': value for name, value in backbone.items()}
     pose.update({'keypoint_head.final_layer.weight': torch.randn(17, 18, 1, 1),

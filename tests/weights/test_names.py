@@ -1,19 +1,24 @@
 """Weights by name, through every reader, from a server that keeps or breaks what it promises."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import serving
 import torch
+from click.testing import CliRunner
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from serving import BACKBONE, LINK, POSE, kept
 
 import hrformer_mm.registry  # noqa: F401  (registers the loaders)
 from hrformer_mm import config_path
+from hrformer_mm.cli import main
 from hrformer_mm.commands.convert import convert
 from hrformer_mm.models import HRFormer
 from hrformer_mm.released import released, weights_of
@@ -65,6 +70,38 @@ def test_mmposes_inferencer(server, tmp_path):
                              device='cpu').inferencer.model
     assert torch.equal(model.head.final_layer.bias, STATES[POSE]['keypoint_head.final_layer.bias'])
     assert server.asked == 1
+
+
+def test_predict_fetches_what_fits_its_config(server, tmp_path):
+    """Without a checkpoint, the weights of the config's name; the note names them."""
+    config, photo = tmp_path / f'{POSE}.py', tmp_path / 'photo.png'
+    pose_config().dump(config)
+    cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 255, (96, 128, 3)))
+    results = {}
+    for given in ([], [POSE]):
+        arguments = ['predict', config, *given, photo, '-o', tmp_path / 'out', '--whole-image', '--device', 'cpu']
+        result = CliRunner().invoke(main, list(map(str, arguments)))
+        assert result.exit_code == 0, result.output
+        assert (f'Note: no checkpoint is given: the weights are {POSE} of p.' in result.stderr) == (not given)
+        results[len(given)] = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert server.asked == 1 and results[0] == results[1] and len(results[0][0]['people']) == 1
+    server.mode, (path, ) = 'error', [path for path in kept(tmp_path) if path.suffix == '.pth']
+    path.unlink()
+    arguments = ['predict', str(config), str(photo), '-o', str(tmp_path / 'new'), '--whole-image']
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and str(path) in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('command, arguments', [
+    ('explain', ['photo.png', '--max-side', '64']),
+    pytest.param('export', ['a.onnx', '--size', '64', '64'], marks=pytest.mark.slow)])
+def test_other_commands_take_a_name(server, tmp_path, monkeypatch, command, arguments):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('photo.png', np.random.default_rng(0).integers(0, 255, (48, 64, 3)))
+    pose_config().dump('a.py')
+    result = CliRunner().invoke(main, [command, 'a.py', POSE, *arguments])
+    assert result.exit_code == 0 and server.asked == 1, result.output
 
 
 def test_weights_that_only_a_browser_fetches(server, tmp_path):

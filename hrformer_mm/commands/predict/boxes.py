@@ -1,10 +1,15 @@
 """The boxes of people in pictures, for top-down poses."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional, Union
 
 import numpy as np
+
+Detector = Union[str, tuple[str, str]]
+DETECTOR = 'fasterrcnn_mobilenet_v3_large_320_fpn'
+WITHOUT = 'Without a detector: --boxes FILE gives the boxes of people, --whole-image takes one around each picture'
 
 
 def read_boxes(path: str) -> dict[str, np.ndarray]:
@@ -37,40 +42,59 @@ def read_boxes(path: str) -> dict[str, np.ndarray]:
     return result
 
 
+def files_of(path: Optional[str], detector: Optional[Detector]) -> list[str]:
+    """The files that the arguments of :class:`Boxes` name."""
+    return [*([path] if path else ()), *(detector if isinstance(detector, (list, tuple)) else ())]
+
+
 class Boxes:
-    """The boxes (N, 5) of a picture: from a file, from an mmdet detector, or one around the whole picture.
+    """The boxes of people in pictures: from a file, one around each whole picture, or from a detector.
 
     Args:
         path (str, optional): A JSON file, see :func:`read_boxes`.
-        detector (Sequence[str], optional): An mmdet config and its weights; persons are its category 0.
+        detector (str | tuple[str, str], optional): The name of a detector of torchvision, or a config and weights of
+            mmdet, persons its class 0. Default: :data:`DETECTOR`.
         threshold (float): Least score of a detection.
-        device (str, optional): The detector's.
+        device (str): The detector's.
+        whole_image (bool): One box around each whole picture. Default: False.
+
+    Raises:
+        FileNotFoundError, ValueError: If more than one source is given, or one that is wrong.
+        ImportError, OSError, ValueError: If the detector or its weights are missing, with what works without.
     """
 
-    def __init__(self, path: Optional[str], detector: Optional[tuple[str, str]], threshold: float,
-                 device: Optional[str]) -> None:
+    def __init__(self, path: Optional[str], detector: Optional[Detector], threshold: float, device: str,
+                 whole_image: bool = False) -> None:
+        if bool(path) + bool(detector) + whole_image > 1:
+            raise ValueError('people are found in one way: give --boxes, --whole-image or a detector, not several')
         self.boxes = read_boxes(path) if path else None
         self.threshold = threshold
-        self.detector: Any = None
-        if detector:
-            for file in detector:
-                if not Path(file).is_file():
-                    raise FileNotFoundError(f"there is no file {file}: --detector takes an mmdet config and weights")
-            from mmdet.apis import DetInferencer
-            self.detector = DetInferencer(*detector, device=device, show_progress=False)
+        self.detect = None if path or whole_image else _build_detector(detector or DETECTOR, device)
 
-    def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
+    def __call__(self, names: Sequence[str], images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Find the people in images (H, W, 3), BGR, uint8: (people, 5), x0, y0, x1, y1 and score, of each image."""
         if self.boxes is not None:
-            if Path(name).name not in self.boxes:
-                raise ValueError(f'{name} has no boxes in the file: add "{Path(name).name}": [[x0, y0, x1, y1], …]')
-            return self.boxes[Path(name).name]
-        if self.detector is not None:
-            from mmengine.registry import DefaultScope
-            from mmpose.evaluation.functional import nms
-            with DefaultScope.overwrite_default_scope('mmdet'):
-                found = self.detector(image, return_datasamples=True)['predictions'][0].pred_instances.cpu().numpy()
-            keep = (found.labels == 0) & (found.scores > self.threshold)
-            boxes = np.concatenate([found.bboxes, found.scores[:, None]], axis=1)[keep]
-            return boxes[nms(boxes, 0.3)]
-        height, width = image.shape[:2]
-        return np.array([[0, 0, width, height, 1]], np.float32)
+            return [self._of_file(Path(name).name, name) for name in names]
+        if self.detect is None:
+            return [np.array([[0, 0, image.shape[1], image.shape[0], 1]], np.float32) for image in images]
+        return [boxes[boxes[:, 4] >= self.threshold] for boxes in self.detect(images)]
+
+    def _of_file(self, key: str, name: str) -> np.ndarray:
+        if key not in self.boxes:
+            raise ValueError(f'{name} has no boxes in the file: add "{key}": [[x0, y0, x1, y1], …]')
+        return self.boxes[key]
+
+
+def _build_detector(detector: Detector, device: str) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    if not isinstance(detector, str):
+        for file in detector:
+            if not Path(file).is_file():
+                raise FileNotFoundError(f'there is no file {file}: --mmdet takes a config and weights of mmdet')
+    try:
+        from .detectors import MMDetDetector, TorchvisionDetector
+        if isinstance(detector, str):
+            return TorchvisionDetector(detector, device)
+        return MMDetDetector(*detector, device)
+    except ImportError as error:
+        raise ImportError(f'a detector requires PyTorch, torchvision and mmengine, or mmdet ({error}). '
+                          f'{WITHOUT}') from error

@@ -8,9 +8,11 @@ import numpy as np
 
 from ...runtime import Model, load
 from ...runtime.images import drawable, read_image
-from .boxes import Boxes
+from ...runtime.pose import describe
+from .boxes import Boxes, Detector, files_of
 from .running import Prediction, Progress, predict_sources
 from .sources import unreadable
+from .tracking import Follower
 
 SUFFIXES = ('.onnx', '.xml')
 
@@ -21,9 +23,10 @@ def is_exported(name: str) -> bool:
 
 
 def predict_exported(path: str, inputs: Sequence[str], folder: str, device: Optional[str] = None, batch: int = 1,
-                     boxes: Optional[str] = None, detector: Optional[tuple[str, str]] = None, threshold: float = 0.3,
+                     boxes: Optional[str] = None, detector: Optional[Detector] = None, threshold: float = 0.3,
                      frames: Optional[int] = None, progress: Optional[Progress] = None,
-                     keypoint_threshold: float = 0.3, flip_test: Optional[bool] = None) -> Prediction:
+                     keypoint_threshold: float = 0.3, flip_test: Optional[bool] = None, whole_image: bool = False,
+                     smooth: bool = True) -> Prediction:
     """As :func:`.predicting.predict`, for an exported file.
 
     Args:
@@ -39,15 +42,18 @@ def predict_exported(path: str, inputs: Sequence[str], folder: str, device: Opti
     def build() -> ExportedPredictor:
         model = load(path, device=device or 'cpu')
         pose = model.metadata['task'] == 'pose'
-        if not pose and (boxes or detector or flip_test is not None):
-            raise ValueError(f'boxes, detectors and the flip test are for poses, but {path} is for '
+        if not pose and (boxes or detector or whole_image or flip_test is not None):
+            raise ValueError(f'boxes, detectors, the whole image and the flip test are for poses, but {path} is for '
                              f'{model.metadata["task"]}')
         if flip_test is not None:
             model.flip_test = flip_test
-        finder = Boxes(boxes, detector, threshold, device) if pose else None
-        return ExportedPredictor(model, finder, batch, keypoint_threshold)
+        if not pose:
+            return ExportedPredictor(model, None, batch, keypoint_threshold)
+        detects_on = device if device and device.startswith('cuda') else 'cpu'  # not an engine's own device
+        finder = Boxes(boxes, detector, threshold, detects_on, whole_image)
+        return ExportedPredictor(model, finder, batch, keypoint_threshold, smooth)
 
-    return predict_sources(build, inputs, folder, [path, boxes or '', *(detector or ())], batch, frames, progress)
+    return predict_sources(build, inputs, folder, [path, *files_of(boxes, detector)], batch, frames, progress)
 
 
 class _Reader:
@@ -77,10 +83,13 @@ class ExportedPredictor:
         boxes (Boxes, optional): For poses, the boxes of each picture.
         batch (int): For poses, the number of boxes at a time.
         threshold (float): The least score of a keypoint that is drawn.
+        smooth (bool): For poses in videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, model: Model, boxes: Optional[Boxes], batch: int, threshold: float) -> None:
+    def __init__(self, model: Model, boxes: Optional[Boxes], batch: int, threshold: float,
+                 smooth: bool = True) -> None:
         self.model, self.boxes, self.batch, self.threshold = model, boxes, batch, threshold
+        self.follow = Follower(smooth)
         self.load = _Reader(model.metadata['load']['color_type'])
 
     def __call__(self, loaded: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], np.ndarray]]:
@@ -88,6 +97,9 @@ class ExportedPredictor:
         if self.boxes is None:
             results = self.model(images)
             return [(result, self.model.draw(image, result)) for image, result in zip(images, results)]
-        boxes = [self.boxes(one['img_path'], drawable(one['img'])) for one in loaded]
+        boxes = self.boxes([one['img_path'] for one in loaded], [drawable(image) for image in images])
         results = self.model(images, boxes, batch=self.batch)
+        for one, of_picture, result in zip(loaded, boxes, results):
+            tracks, of_picture, result.array[..., :2] = self.follow(one, of_picture, result.array[..., :2])
+            result['people'] = describe(of_picture, result.array, self.model.metadata['keypoints'], tracks)
         return [(result, self.model.draw(image, result, self.threshold)) for image, result in zip(images, results)]

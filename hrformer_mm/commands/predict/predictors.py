@@ -1,20 +1,23 @@
 """Models of the three tasks, alike: loaded pictures in, plain data and pictures of the result out."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
+from ...runtime.drawing import draw_people
+from ...runtime.pose import describe
 from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
 from .pipeline import Loader, Pipeline, check_channels, drawable
 from .running import Loaded, Result
+from .tracking import Follower
 
 TOP = 5
 LINES = 20  # of a legend
@@ -92,47 +95,41 @@ class PoseFinder(Predictor):
         boxes (Boxes): The boxes of each picture.
         batch (int): The number of boxes at a time.
         threshold (float): The least score of a keypoint that is drawn.
+        smooth (bool): In videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float) -> None:
-        from mmpose.visualization import PoseLocalVisualizer
+    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float,
+                 smooth: bool = True) -> None:
         super().__init__(cfg, model)
         self.boxes, self.batch, self.threshold = boxes, batch, threshold
-        self.visualizer = PoseLocalVisualizer(backend='matplotlib')  # its drawing by OpenCV fails with NumPy 2.4
-        self.visualizer.set_dataset_meta(self.meta)
+        self.follow = Follower(smooth)
+        self.style = dict(skeleton=self.meta['skeleton_links'],
+                          skeleton_colors=np.asarray(self.meta['skeleton_link_colors']).tolist(),
+                          keypoint_colors=np.asarray(self.meta['keypoint_colors']).tolist())
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
-        return [self._one(one) for one in loaded]
+        pictures = [drawable(one['img']) for one in loaded]
+        boxes = self.boxes([one['img_path'] for one in loaded], pictures)
+        inputs = [[self.prepare({**one, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
+                   for box in of_picture] for one, of_picture in zip(loaded, boxes)]
+        every, samples = [sample for of_picture in inputs for sample in of_picture], []
+        for first in range(0, len(every), self.batch):
+            samples += self.predict(every[first:first + self.batch])
+        found = iter(samples)  # tracks go on when nothing can fail any more: a batch that fails is repeated
+        return [self._one(*each, list(islice(found, len(each[-1])))) for each in zip(loaded, pictures, boxes, inputs)]
 
-    def _one(self, loaded: Loaded) -> Result:
+    def _one(self, loaded: Loaded, picture: np.ndarray, boxes: np.ndarray, inputs: Sequence[Loaded],
+             samples: Sequence[Any]) -> Result:
         from mmpose.structures import merge_data_samples
-        picture = drawable(loaded['img'])
-        boxes = self.boxes(loaded['img_path'], picture)
         if not len(boxes):
             return dict(people=[]), picture
-        inputs = [self.prepare({**loaded, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
-                  for box in boxes]
-        samples: list[Any] = []
-        for first in range(0, len(inputs), self.batch):
-            samples += self.predict(inputs[first:first + self.batch])
-        merged = merge_data_samples(samples)
-        found = merged.pred_instances
-        names = self.meta['keypoint_id2name']
-        people = [dict(box=[round(float(v), 2) for v in box], keypoints={
-            names[i]: [round(float(v), 3) for v in (*point, score)]
-            for i, (point, score) in enumerate(zip(points, scores))})
-            for box, points, scores in zip(boxes, found.keypoints, found.keypoint_scores)]
-        return dict(sizes(loaded, inputs[0]), people=people), self._draw(picture, merged, boxes)
-
-    def _draw(self, picture: np.ndarray, merged: Any, boxes: np.ndarray) -> np.ndarray:
-        self.visualizer.radius = max(2, round(min(picture.shape[:2]) / 150))
-        self.visualizer.line_width = thickness = max(1, self.visualizer.radius // 2)
-        drawn = self.visualizer.add_datasample('', picture[..., ::-1], merged, draw_gt=False, draw_bbox=False,
-                                               kpt_thr=self.threshold)
-        drawn = np.ascontiguousarray(drawn[..., ::-1])
-        for box in boxes.round().astype(int):  # mmpose's own boxes shrink the picture where they touch its border
-            cv2.rectangle(drawn, box[:2].tolist(), box[2:4].tolist(), (0, 160, 0), thickness)
-        return drawn
+        found = merge_data_samples(samples).pred_instances
+        tracks, boxes, points = self.follow(loaded, boxes, found.keypoints)
+        keypoints = np.dstack([points, found.keypoint_scores])
+        names = [self.meta['keypoint_id2name'][i] for i in range(keypoints.shape[1])]
+        data = dict(sizes(loaded, inputs[0]), people=describe(boxes, keypoints, names, tracks))
+        # mmpose's visualizer draws by matplotlib, which shrinks pictures that a keypoint or a box lies outside of.
+        return data, draw_people(picture, boxes[:, :4], keypoints, self.style, self.threshold)
 
 
 class Classifier(Predictor):

@@ -15,7 +15,7 @@ from .frames import Frames, fit
 from .sources import RESULTS, Source, find_sources
 
 Progress = Callable[[Iterable, str], Iterable]
-Loaded = dict[str, Any]  # an image under 'img', and its name under 'img_path'
+Loaded = dict[str, Any]  # an image under 'img', its name under 'img_path', and the seconds of a frame under 'time'
 Result = tuple[dict[str, Any], np.ndarray]  # for predictions.json, and as a picture
 
 
@@ -137,7 +137,9 @@ def _video(predictor: Predictor, source: Source, path: Path, done: Prediction, b
     iterator: Iterator[np.ndarray] = iter(progress(frames, source.name))
     try:
         while group := list(islice(iterator, batch)):
-            for result in _predict_all(predictor, [predictor.load.frame(source.name, frame) for frame in group]):
+            loaded = [dict(predictor.load.frame(source.name, frame), time=(number + i) / frames.rate)
+                      for i, frame in enumerate(group)]
+            for result in _predict_all(predictor, loaded):
                 number += 1
                 if isinstance(result, Exception):
                     failures.append((number, result))

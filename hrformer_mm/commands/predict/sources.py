@@ -34,6 +34,14 @@ class Source:
         return self.name.replace(':', '') if self.kind == 'camera' else Path(self.name).stem
 
 
+def is_input(word: str) -> bool:
+    """Whether a word is for :func:`find_sources`: a camera, a folder, a pattern, or the name of a picture or video."""
+    if '://' in word:
+        return False
+    path = Path(word)
+    return word.startswith(CAMERA) or path.is_dir() or bool(_kind(path)) or glob.has_magic(word) and not path.is_file()
+
+
 def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
     """What each of the user's words stands for. Results of earlier runs are left out.
 

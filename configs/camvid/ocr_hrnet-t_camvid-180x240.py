@@ -1,0 +1,6 @@
+"""HRNet-T + OCR on CamVid: HRFormer-T with HRNet's basic blocks and fusions (paper, table 11).
+
+4,561,862 parameters. The backbone is mmseg's.
+"""
+_base_ = ['./ocr_hrformer-t_camvid-180x240.py', '../_base_/models/hrnet-t.py']
+model = dict(backbone=dict(_delete_=True, type='HRNet', norm_cfg=_base_.norm_cfg, extra=_base_.hrnet))
