@@ -77,7 +77,7 @@ NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
 # What an extra brings, and the parts of the package that may import it.
 OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'),
             'onnxscript': 'commands', 'openvino': ('commands', 'deploy', 'runtime'), 'torchvision': 'commands',
-            'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
+            'nncf': 'commands', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
 
 
 def third_party_imports(path):
