@@ -63,7 +63,7 @@ def test_pure_python_configs_predict(micro, pure, picture, tmp_path, task):
     """A pure config, and what mmengine dumps of it into the work folder of a training, which has long names."""
     config = pure(task)
     Config.fromfile(config).dump(tmp_path / 'dumped.py')
-    made = [predict(path, micro[task][1], [picture], str(tmp_path / 'out'), 'cpu', deploy=False)
+    made = [predict(path, micro[task][1], [picture], str(tmp_path / 'out'), 'cpu', deploy=False, whole_image=task == 'pose')
             for path in (config, str(tmp_path / 'dumped.py'))]
     assert not made[0].problems and len(made[0].results) == 1 and made[0].results == made[1].results
 
