@@ -104,12 +104,14 @@ def test_int8(trained, tmp_path, task):
     assert about['precision'] == 'int8' and about['calibration']['images'] == 2
     assert about['calibration']['split'] == 'train' and about['calibration']['nncf']
     model = ov.Core().read_model(path)
-    kinds = {}
-    for op in model.get_ordered_ops():
-        quantized = 'FakeQuantize' in [value.get_source_output().get_node().get_type_name() for value in op.inputs()]
-        kinds.setdefault(op.get_type_name(), []).append(quantized)
-    assert not any(kinds.get('Interpolate', ())) and not any(kinds['MVN'])
-    assert sum(kinds['Convolution']) > 0.9 * len(kinds['Convolution'])
+    operators = model.get_ordered_ops()
+    sources = [(op.get_type_name(), [value.get_source_output().get_node().get_type_name() for value in op.inputs()])
+               for op in operators]
+    assert not any(kind in ('Interpolate', 'MVN') and 'FakeQuantize' in inputs for kind, inputs in sources)
+    # Integers are converted to float by three operators in the file, which the engine fuses.
+    floating = [kind for kind, inputs in sources if kind in ('Convolution', 'MatMul') and inputs[1] == 'Constant']
+    assert floating == ['MatMul' if task == 'cls' else 'Convolution']
+    assert len([kind for kind, _ in sources if kind == 'Convolution']) > 50
     first, second = run_test(config, [path], checkpoint)
     assert second.precision == 'int8' and second.metrics.keys() == first.metrics.keys()
 

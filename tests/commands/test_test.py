@@ -106,7 +106,8 @@ def test_bad_input(trained, pose_file, tmp_path, monkeypatch, task, arguments, m
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(keypoints=['a'] * 5), 'its number of classes or keypoints is 5, not 17'), (dict(rgb=False), 'its normalization'),
+    (dict(keypoints=['a'] * 5), 'its number of classes or keypoints is 5, not 17'),
+    (dict(rgb=False), 'its normalization'),
     (dict(codec=None), 'its codec is None, not {'), (dict(task='segmentation'), 'its task is segmentation, not pose'),
 ])
 def test_files_of_other_models(pose_file, change, message):
@@ -125,6 +126,6 @@ def test_files(trained, tmp_path, task, name, engine):
     pytest.importorskip(engine)
     config, checkpoint = trained(task)
     path = str(tmp_path / name)
-    export(config, checkpoint, path, 'aoti' if name == 'a.pt2' else None, size=(64, 64))
+    export(config, checkpoint, path, 'aoti' if name == 'a.pt2' else None)
     first, second = run_test(config, [path], checkpoint)
     assert second.metrics == pytest.approx(first.metrics, rel=1e-3)
