@@ -47,6 +47,17 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str, float, float], None
     return check
 
 
+OPENVINO = ('test_openvino.py', 'test_export_openvino.py', 'test_exported.py', 'test_int8.py', 'test_test.py')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that compute with OpenVINO, and run them last: see `openvino` in pytest.ini."""
+    for item in items:
+        if item.path.name in OPENVINO:
+            item.add_marker('openvino')
+    items.sort(key=lambda item: item.path.name in OPENVINO)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     figures = config.stash.get(_FIGURES, {})
     if figures:
