@@ -15,7 +15,7 @@ WARNINGS = (
     'When align_corners=True, the output would more aligned',  # the released weights require align_corners
     r"Failed to add <class 'mmengine\.visualization\.vis_backend\.LocalVisBackend'>",  # an inferencer writes no log
     'The draw is False, it means that the hook for visualization',  # the default: draw nothing without --show-dir
-    r'Warning: The \w+ is out of bounds, the drawn \w+ may not be in the image',  # part of a person lies outside of the image
+    r'Warning: The \w+ is out of bounds, the drawn \w+ may not be in the image',  # as parts of people may be
 )
 # Parts of records of mmengine's logger.
 RECORDS = re.compile('|'.join((

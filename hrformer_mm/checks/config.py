@@ -1,7 +1,7 @@
 """Faults of a config that show without its data."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from .classification import classifier_problems
 from .problem import Problem
 from .segmentation import ignore_problems
+from .settings import walk
 
 _READ = tuple(inspect.signature(Runner.__init__).parameters)  # the keys that a runner reads
 
@@ -54,14 +55,7 @@ def _other_values(cfg: Config, name: str) -> dict[str, Any]:
 def _values(cfg: Config) -> Iterator[tuple[str, Any]]:
     for name in _READ:
         if name in cfg:
-            yield from _inside(cfg[name], name)
-
-
-def _inside(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    yield key, value
-    children = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for name, child in children:
-        yield from _inside(child, f'{key}.{name}')
+            yield from walk(cfg[name], name)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -12,6 +12,7 @@ from .fields import are_numbers, is_number, lacking, show, where
 from .files import is_local
 from .keypoints import keypoints_in_file
 from .problem import Problem
+from .settings import type_name
 
 _LARGEST, _SMALLEST = 2.0, 1e-3  # of an area, in areas of the box: COCO's are those of the person in it
 _SHOWN = 3
@@ -41,8 +42,7 @@ def find_metrics(evaluator: Any, key: str) -> Iterator[Metric]:
             yield from find_metrics(metric, f'{key}[{index}]' if len(evaluator) > 1 else key)
         return
     settings = evaluator if isinstance(evaluator, Mapping) else getattr(evaluator, '__dict__', {})
-    kind = settings.get('type', '') if isinstance(evaluator, Mapping) else type(evaluator)
-    kind = (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+    kind = type_name(evaluator) if isinstance(evaluator, Mapping) else type(evaluator).__name__
     inside = settings.get('metrics') or settings.get('metric')
     if isinstance(inside, Mapping) and 'type' not in inside:  # of KeypointPartitionMetric, by partition
         inside = list(inside.values())[:1]

@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset
 from .coco import entries
 from .fields import show
 from .problem import Problem
+from .settings import type_name
 
 _HEAD_KEYS = ('out_channels', 'num_joints', 'num_keypoints')
 # Their channels are no keypoints.
@@ -102,7 +103,7 @@ def head_problems(model: Mapping[str, Any], dataset: BaseDataset) -> Iterator[Pr
     codecs = head.get('decoder')
     codecs = [codec for codec in (codecs if isinstance(codecs, (list, tuple)) else [codecs]) if codec]
     channels = count * (3 if any(codec.get('heatmap_type') == 'combined' for codec in codecs) else 1)  # UDP's offsets
-    found = [] if _name(head) in _OTHER_HEADS else [(f'{key}.{name}', head[name], channels) for name in _HEAD_KEYS
+    found = [] if type_name(head) in _OTHER_HEADS else [(f'{key}.{name}', head[name], channels) for name in _HEAD_KEYS
                                                     if isinstance(head.get(name), int)]
     for codec in codecs:
         if isinstance(codec.get('num_keypoints'), int):
@@ -142,8 +143,3 @@ def count_problems(content: Mapping[str, Any], dataset: BaseDataset) -> Iterator
             yield Problem('keypoint order', str(dataset.ann_file), f'has keypoint {at} {listed[at]!r}, but the '
                           f'metainfo of {type(dataset).__name__} has {names[at]!r} there',
                           'List the keypoints of the metainfo in the order of the annotations')
-
-
-def _name(head: Mapping[str, Any]) -> str:
-    kind = head.get('type')
-    return (kind if isinstance(kind, str) else getattr(kind, '__name__', '')).rpartition('.')[2]

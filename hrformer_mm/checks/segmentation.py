@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 
 from .classification import metrics
 from .problem import Problem
+from .settings import type_name
 
 _BYTE = 255  # the label that mmseg's reduce_zero_label, padding and metrics ignore by default
 _MASKS, _PIXELS = 1000, 3 * 10**8  # read at most of a split before a training, in search of the classes
@@ -157,8 +158,7 @@ def _heads(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _named(settings: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
     """The keys of an object's config that hold an ignored label."""
-    kind = settings.get('type')
-    default = _DEFAULTS.get(str(getattr(kind, '__name__', kind)).rpartition('.')[2])
+    default = _DEFAULTS.get(type_name(settings))
     for name in ('ignore_index', 'seg_pad_val'):
         if name in settings or name == default:
             yield f'{key}.{name}', settings.get(name, _BYTE)

@@ -1,12 +1,13 @@
 """Configs as the commands read them: by path or name, with changes, and with the names of classes for classes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Optional
 
 import click
 from mmengine.config import Config, DictAction
 
+from ..checks.settings import walk
 from ..messages import filter_log
 from ..model_index import config_path
 
@@ -55,12 +56,6 @@ def parse_options(options: Sequence[str]) -> dict[str, Any]:
     return parsed
 
 
-def type_name(step: Mapping[str, Any]) -> str:
-    """The name of the class of a config: 'Resize' for 'Resize', 'mmseg.Resize' and mmseg.datasets.transforms.Resize."""
-    kind = step['type']
-    return getattr(kind, '__name__', str(kind)).split('.')[-1]
-
-
 def _name_types(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: f'{entry.__module__}.{entry.__qualname__}' if key == 'type' and callable(entry)
@@ -70,13 +65,13 @@ def _name_types(value: Any) -> Any:
 
 def _check_key(cfg: Config, key: str) -> None:
     """Raise ValueError if the parent of a key does not exist; a key that is new in its parent is only noted."""
-    value: Any = cfg
+    value: Any = cfg._cfg_dict
     *parents, last = key.split('.')
     for depth, part in enumerate([*parents, last]):
         if isinstance(value, (list, tuple)):
             names = [str(i) for i in range(len(value))]
         else:
-            names = list(value.keys()) if isinstance(value, (Config, Mapping)) else []
+            names = list(value.keys()) if isinstance(value, Mapping) else []
         if part in names:
             value = value[int(part)] if isinstance(value, (list, tuple)) else value[part]
             continue
@@ -84,14 +79,7 @@ def _check_key(cfg: Config, key: str) -> None:
         if parent and depth == len(parents) and isinstance(value, Mapping):
             click.echo(f'Note: {parent} has no {last} in the config: --cfg-options adds it.', err=True)
             return
-        close = [path for path in _paths(value) if path.endswith(f'.{part}')] or get_close_matches(part, names)
+        close = [path[1:] for path, _ in walk(value, '') if path.endswith(f'.{part}')]
+        close = close or get_close_matches(part, names)
         raise ValueError(f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
                          + (', '.join(close or map(str, names)) or f'the value {value!r}'))
-
-
-def _paths(value: Any) -> Iterator[str]:
-    """The dotted paths of all keys below a config."""
-    if isinstance(value, (Config, Mapping)):
-        for name, entry in value.items():
-            yield name
-            yield from (f'{name}.{path}' for path in _paths(entry))

@@ -4,7 +4,6 @@ This module imports no library of the stack: imports are tried in another proces
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,8 +16,6 @@ from typing import Optional
 
 import click
 
-from ..threads import crowded
-
 REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
@@ -30,6 +27,7 @@ TO_SITE = ('pip install --no-deps --only-binary :all: --python-version 3.11 --up
            f"{sysconfig.get_path('purelib')} ")
 MASKS = ('import hrformer_mm, numpy; from xtcocotools.mask import area, encode; '
          'area(encode(numpy.zeros((2, 2), "u1", "F")))')
+THREADS = 'import sys, torch; from hrformer_mm.threads import crowded; sys.exit(crowded(torch.get_num_threads()))'
 
 
 @dataclass(frozen=True)
@@ -181,8 +179,7 @@ def command(as_json: bool) -> None:
             click.echo(f'{name:18}{version}')
         for trap in traps:
             click.echo(f'\n{trap.what}\n    {trap.cure}')
-        threads = int(os.environ.get('OMP_NUM_THREADS', 0)) or os.cpu_count() or 1
-        if advice := crowded(threads):
+        if 'torch' not in {trap.name for trap in traps} and (advice := stack.probe(THREADS)):
             click.echo(f'\nNote: {advice}.')
         click.echo(f'\n{len(traps)} problems.' if traps else '\nAll is well.')
     sys.exit(1 if traps else 0)

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 from ..model_index import config_path
+from .common import INTERRUPTED
 
 USAGE = '''usage: {script} CONFIG [arguments]
 
@@ -48,7 +49,7 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         runpy.run_path(str(path), run_name='__main__')
     except KeyboardInterrupt:
         print('Interrupted: --resume continues from the last checkpoint.', file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         explained = explain(error)
         if explained is None:

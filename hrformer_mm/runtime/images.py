@@ -54,7 +54,7 @@ def channels_last(image: np.ndarray) -> np.ndarray:
 
 
 def drawable(image: np.ndarray) -> np.ndarray:
-    """A copy as (H, W, 3), uint8."""
+    """A copy of an image of any type and number of channels, as (H, W, 3), BGR, uint8."""
     image = channels_last(image)
     if image.dtype != np.uint8:
         image = (image * (255 / max(255, float(image.max())))).clip(0, 255).astype(np.uint8)

@@ -5,11 +5,12 @@ import pytest
 from click.testing import CliRunner
 from mmengine.config import Config
 
+from hrformer_mm.checks.settings import type_name
 from hrformer_mm.cli import main
 from hrformer_mm.commands.check_data.checking import check_data
 from hrformer_mm.commands.common import errors
 from hrformer_mm.commands.complexity import complexity
-from hrformer_mm.commands.config import load_config, parse_options, type_name
+from hrformer_mm.commands.config import load_config, parse_options
 from hrformer_mm.commands.explain.explanation import explain
 from hrformer_mm.commands.export import export
 from hrformer_mm.commands.predict import predict

@@ -12,8 +12,9 @@ from hrformer_mm.commands.explain.explanation import explain
 from hrformer_mm.commands.predict import predict
 from hrformer_mm.commands.predict.drawing import add_legend
 from hrformer_mm.commands.predict.frames import fit
-from hrformer_mm.commands.predict.pipeline import drawable, pipeline_differences
+from hrformer_mm.commands.predict.pipeline import pipeline_differences
 from hrformer_mm.commands.predict.predictors import Predictor
+from hrformer_mm.runtime.images import drawable
 
 
 @pytest.fixture(scope='module')

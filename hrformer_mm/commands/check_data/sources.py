@@ -8,7 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, DefaultScope
 
 from ...checks import explain
-from ..config import type_name
+from ...checks.settings import type_name
 
 SPLITS = ('train', 'val', 'test')
 

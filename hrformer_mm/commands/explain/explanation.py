@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...runtime.images import drawable
 from ..folder import check_folder
 from ..model import ALL_TASKS, read_config
-from ..predict.pipeline import drawable
 from .attention import attention_of
 from .network import check_number, find_blocks, load_network, preprocess, run
 from .picture import read_picture

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from ..config import type_name
+from ...checks.settings import type_name
 from ..model import find_dataset
 from .sources import read_image, unreadable
 
@@ -86,15 +86,6 @@ def check_channels(loaded: Mapping[str, Any], cfg: Config) -> None:
         raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
                          f'model.backbone.in_channels is {expected}: change color_type of the step of '
                          'test_dataloader.dataset.pipeline that loads images, or the picture')
-
-
-def drawable(image: np.ndarray) -> np.ndarray:
-    """A picture of any type and number of channels, (H, W) or (H, W, C), as (H, W, 3), BGR, uint8."""
-    image = image if image.ndim == 3 else image[..., None]
-    if image.dtype != np.uint8:
-        top = max(255, float(image.max()))
-        image = (image * (255 / top)).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(image[..., :3] if image.shape[2] > 2 else image[..., [0, 0, 0]])
 
 
 def pipeline_differences(cfg: Config) -> list[str]:

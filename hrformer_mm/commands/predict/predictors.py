@@ -11,11 +11,12 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from ...runtime.drawing import draw_people
+from ...runtime.images import drawable
 from ...runtime.pose import describe
 from ..model import dataset_meta
 from .boxes import Boxes
 from .drawing import add_legend
-from .pipeline import Loader, Pipeline, check_channels, drawable
+from .pipeline import Loader, Pipeline, check_channels
 from .running import Loaded, Result
 from .tracking import Follower
 
