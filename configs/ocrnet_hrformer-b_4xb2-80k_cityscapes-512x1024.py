@@ -6,22 +6,9 @@ Published (OpenMMLab's port, pull request 1382 of mmsegmentation, never merged; 
 --cfg-options model.backbone.init_cfg=None
 """
 _base_ = './ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024.py'
-norm_cfg = dict(type='BN')
-head = dict(
-    in_channels=[78, 156, 312, 624],
-    in_index=(0, 1, 2, 3),
-    input_transform='resize_concat',
-    channels=512,
-    dropout_ratio=-1,
-    num_classes=19,
-    norm_cfg=norm_cfg,
-    align_corners=False,
-    sampler=dict(type='OHEMPixelSampler', thresh=0.9, min_kept=100000))
-decode_head = [
-    dict(type='FCNHead', kernel_size=3, num_convs=1, concat_input=False, **head,
-         loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
-    dict(type='OCRHead', ocr_channels=256, **head, loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)),
-]
+decode_head = _base_.model.decode_head
+for head in decode_head:
+    head.in_channels = [78, 156, 312, 624]
 model = dict(
     backbone=dict(
         arch='base', drop_path_rate=0.4, init_cfg=dict(checkpoint='hrformer_mm://hrformer-b_imagenet-backbone')),

@@ -1,13 +1,10 @@
-"""HRFormer-T on Leeds Sports Pose with DARK.
+"""HRFormer-T on Leeds Sports Pose with distribution-aware coordinates (DARK, arXiv 1910.06278).
 
 2,518,014 parameters.
 """
-_base_ = [
-    '../_base_/models/td-hm_hrformer.py', '../_base_/datasets/lsp-dark_128x96.py', '../_base_/schedules/lsp_8e.py',
-    '../_base_/hrformer_mm.py'
-]
-model = dict(
-    backbone=dict(
-        arch='tiny', window_sizes=(9, 7, 5, 3), drop_path_rate=0.0,
-        init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')),
-    head=dict(in_channels=18, out_channels=14, decoder=_base_.codec))
+_base_ = './td-hm_hrformer-t_lsp-128x96.py'
+codec = dict(_base_.codec, unbiased=True, blur_kernel_size=7)
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2].encoder = codec
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+model = dict(head=dict(decoder=codec))

@@ -1,14 +1,13 @@
-"""HRFormer-T on Leeds Sports Pose with UDP.
+"""HRFormer-T on Leeds Sports Pose with unbiased data processing (UDP, arXiv 1911.07524).
 
 2,518,014 parameters.
 """
-_base_ = [
-    '../_base_/models/td-hm_hrformer.py', '../_base_/datasets/lsp-udp_128x96.py', '../_base_/schedules/lsp_8e.py',
-    '../_base_/hrformer_mm.py'
-]
-model = dict(
-    backbone=dict(
-        arch='tiny', window_sizes=(9, 7, 5, 3), drop_path_rate=0.0,
-        init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')),
-    head=dict(in_channels=18, out_channels=14, decoder=_base_.codec),
-    test_cfg=dict(shift_heatmap=False))
+_base_ = './td-hm_hrformer-t_lsp-128x96.py'
+codec = dict(_base_.codec, type='UDPHeatmap')
+train_pipeline, val_pipeline = _base_.train_pipeline, _base_.val_pipeline
+train_pipeline[-3].use_udp = val_pipeline[-2].use_udp = True
+train_pipeline[-2].encoder = codec
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+model = dict(head=dict(decoder=codec), test_cfg=dict(shift_heatmap=False))
