@@ -1,4 +1,5 @@
 """How hrformer_mm is installed; requirements.txt pins the whole stack that the tests run on."""
+
 import re
 import shutil
 from pathlib import Path

@@ -9,6 +9,7 @@
 Options, before the task: --cpu installs PyTorch's build for the CPU, --venv DIR uses another folder than .venv/.
 uv installs the packages where it is installed, pip otherwise.
 """
+
 import argparse
 import hashlib
 import importlib.util
@@ -21,8 +22,8 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 ROOT = Path(__file__).resolve().parent
 UNFINISHED = 'unfinished'
@@ -47,7 +48,7 @@ DEMO_DATA = ('hrformer-mm', 'synthesize', DEMO / 'data', '--only')
 DEMO_SEG = 'configs/demo/ocr_hrformer-t_synthetic.py'
 DEMO_POSE = 'configs/demo/td-hm_hrformer-t_synthetic.py'
 # The networks as training starts with them, for comparison: pairs of a config and the checkpoint to write.
-DEMO_UNTRAINED = '''
+DEMO_UNTRAINED = """
 import sys
 import torch
 from mmengine.config import Config
@@ -59,7 +60,7 @@ for source, destination in zip(sys.argv[1::2], sys.argv[2::2]):
     model = MODELS.build(config.model)
     model.init_weights()
     torch.save(dict(state_dict=model.state_dict()), destination)
-'''
+"""
 
 
 def demo_test(library: str, config: str, checkpoint: str, folder: str, *options: object) -> Sequence[object]:
@@ -69,17 +70,25 @@ def demo_test(library: str, config: str, checkpoint: str, folder: str, *options:
 DEMO_STEPS = (
     ('make street scenes', (*DEMO_DATA, 'cityscapes', '--train', 96, '--size', 512, 256)),
     ('make pictures of people', (*DEMO_DATA, 'coco', '--train', 128)),
-    ('keep the untrained networks', ('python', '-W', 'ignore', '-c', DEMO_UNTRAINED, DEMO_SEG, DEMO / 'seg.pth',
-                                     DEMO_POSE, DEMO / 'pose.pth')),
+    (
+        'keep the untrained networks',
+        ('python', '-W', 'ignore', '-c', DEMO_UNTRAINED, DEMO_SEG, DEMO / 'seg.pth', DEMO_POSE, DEMO / 'pose.pth'),
+    ),
     ('train HRFormer-T + OCR', ('mim', 'train', 'mmseg', DEMO_SEG, '--gpus', 0, '--work-dir', DEMO / 'seg')),
     ('train HRFormer-T for poses', ('mim', 'train', 'mmpose', DEMO_POSE, '--gpus', 0, '--work-dir', DEMO / 'pose')),
     ('test the untrained segmentation', demo_test('mmseg', DEMO_SEG, 'seg.pth', 'seg_untrained')),
     ('test the untrained poses', demo_test('mmpose', DEMO_POSE, 'pose.pth', 'pose_untrained')),
-    ('test the segmentation', demo_test('mmseg', DEMO_SEG, 'seg/iter_520.pth', 'seg_test',
-                                        '--show-dir', DEMO / 'pictures' / 'seg')),
+    (
+        'test the segmentation',
+        demo_test('mmseg', DEMO_SEG, 'seg/iter_520.pth', 'seg_test', '--show-dir', DEMO / 'pictures' / 'seg'),
+    ),
     # mmpose puts a relative folder for pictures below the work folder, for each batch again.
-    ('test the poses', demo_test('mmpose', DEMO_POSE, 'pose/epoch_6.pth', 'pose_test',
-                                 '--show-dir', ROOT / DEMO / 'pictures' / 'pose')),
+    (
+        'test the poses',
+        demo_test(
+            'mmpose', DEMO_POSE, 'pose/epoch_6.pth', 'pose_test', '--show-dir', ROOT / DEMO / 'pictures' / 'pose'
+        ),
+    ),
 )
 # name in the summary: (prefix of the folders above, score in the test's report, what it is divided by)
 DEMO_SCORES = dict(mIoU=('seg', 'mIoU', 100), AP=('pose', 'coco/AP', 1))
@@ -110,8 +119,14 @@ def run(command: Sequence[str], log: Path, show: Callable[[str], bool]) -> None:
     with log.open('a', encoding='utf-8') as file:
         file.write(f'$ {shlex.join(map(str, command))}\n')
         with subprocess.Popen(
-                list(map(str, command)), cwd=ROOT, env=environment(), text=True, errors='replace',
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            list(map(str, command)),
+            cwd=ROOT,
+            env=environment(),
+            text=True,
+            errors='replace',
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
             for line in process.stdout:
                 file.write(line)
                 tail.append(line)
@@ -120,10 +135,12 @@ def run(command: Sequence[str], log: Path, show: Callable[[str], bool]) -> None:
     if process.returncode != 0:
         raise Failure(
             f'exit status {process.returncode} of: {shlex.join(map(str, command))}\nIts last lines, all are in {log}:\n'
-            f'{"".join(tail)}', process.returncode if process.returncode > 0 else 128 - process.returncode)
+            f'{"".join(tail)}',
+            process.returncode if process.returncode > 0 else 128 - process.returncode,
+        )
 
 
-def environment() -> Dict[str, str]:
+def environment() -> dict[str, str]:
     env = dict(os.environ)
     env['PATH'] = os.pathsep.join([str(PYTHON.parent), env.get('PATH', os.defpath)])
     env['VIRTUAL_ENV'] = str(VENV)
@@ -134,6 +151,7 @@ def environment() -> Dict[str, str]:
 
 # ---- set-up
 
+
 def use_venv(folder: Path) -> None:
     global VENV, PYTHON, STAMP
     VENV = folder
@@ -142,10 +160,12 @@ def use_venv(folder: Path) -> None:
 
 
 def check_machine() -> None:
-    for module in ('venv', ) if UV else ('venv', 'ensurepip'):
+    for module in ('venv',) if UV else ('venv', 'ensurepip'):
         if importlib.util.find_spec(module) is None:
-            raise Failure(f'{sys.executable} lacks the module {module}. On Debian or Ubuntu: '
-                          f'apt install python3.{sys.version_info[1]}-venv')
+            raise Failure(
+                f'{sys.executable} lacks the module {module}. On Debian or Ubuntu: '
+                f'apt install python3.{sys.version_info[1]}-venv'
+            )
 
 
 def fingerprint(cpu: bool) -> str:
@@ -161,8 +181,9 @@ def venv_works() -> bool:
         return False  # killed while packages were written
     try:
         made_in = re.search('^command = .* (.*)$', (VENV / 'pyvenv.cfg').read_text(), re.MULTILINE)
-        result = subprocess.run([PYTHON, '-c', 'import sys; print(*sys.version_info[:2])'], capture_output=True,
-                                text=True)
+        result = subprocess.run(
+            [PYTHON, '-c', 'import sys; print(*sys.version_info[:2])'], capture_output=True, text=True
+        )
     except OSError:
         return False
     return bool(made_in) and made_in[1] == str(VENV) and result.stdout.split() == [str(n) for n in sys.version_info[:2]]
@@ -200,10 +221,13 @@ def install(*args: object) -> None:
 
 def install_requirements(cpu: bool) -> None:
     lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').splitlines()
-    options: List[str] = []
+    options: list[str] = []
     if cpu:  # without what only the build for CUDA requires
-        lines = [re.sub(r'^(torch|torchvision)==(\S+)', r'\1==\2+cpu', line) for line in lines
-                 if not re.match('nvidia-|cuda-|triton=', line)]
+        lines = [
+            re.sub(r'^(torch|torchvision)==(\S+)', r'\1==\2+cpu', line)
+            for line in lines
+            if not re.match('nvidia-|cuda-|triton=', line)
+        ]
         if not index_for_cpu():
             options = ['--extra-index-url', CPU_INDEX]
         if UV:
@@ -216,8 +240,9 @@ def install_requirements(cpu: bool) -> None:
 def install_xtcocotools() -> None:
     where = ['--python-version', '3.11', '--only-binary', ':all:']
     if not UV:
-        site = subprocess.check_output([PYTHON, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'],
-                                       text=True)
+        site = subprocess.check_output(
+            [PYTHON, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], text=True
+        )
         where += ['--upgrade', '--target', site.strip()]
     install(*where, XTCOCOTOOLS)
 
@@ -229,8 +254,11 @@ def index_for_cpu() -> bool:
 
 def check_stack() -> None:
     result = subprocess.run([PYTHON, '-m', 'pip', 'check'], capture_output=True, text=True)
-    problems = [line for line in (result.stdout + result.stderr).splitlines()
-                if not EXPECTED.match(line) and not line.startswith('No broken requirements')]
+    problems = [
+        line
+        for line in (result.stdout + result.stderr).splitlines()
+        if not EXPECTED.match(line) and not line.startswith('No broken requirements')
+    ]
     if problems:
         raise Failure('pip check: ' + '\n'.join(problems))
     run([PYTHON, '-W', 'ignore', '-c', CHECK_IMPORTS], SETUP_LOG, lambda line: False)
@@ -242,13 +270,15 @@ def setup(cpu: bool) -> None:
     if STAMP.exists() and STAMP.read_text() in finished and venv_works():
         say(f'set-up: {VENV.name} is finished and up to date')
         return
-    kind = f'for the CPU, from {"your index" if index_for_cpu() else CPU_INDEX}' if cpu else (
-        'for CUDA, about 5 GB; --cpu installs the one for the CPU, 1 GB')
+    kind = (
+        f'for the CPU, from {"your index" if index_for_cpu() else CPU_INDEX}'
+        if cpu
+        else ('for CUDA, about 5 GB; --cpu installs the one for the CPU, 1 GB')
+    )
     steps = (
         ('check Python', check_machine),
         (f'make {VENV.name}', make_venv),
-        (f'install requirements.txt with {"uv" if UV else "pip"}; PyTorch {kind}',
-         lambda: install_requirements(cpu)),
+        (f'install requirements.txt with {"uv" if UV else "pip"}; PyTorch {kind}', lambda: install_requirements(cpu)),
         ('install xtcocotools, without its compiled part', install_xtcocotools),
         ('install hrformer_mm, editable', lambda: install('-e', ROOT)),
         ('check the stack', check_stack),
@@ -262,6 +292,7 @@ def setup(cpu: bool) -> None:
 
 
 # ---- test and demonstration
+
 
 def test(args: Sequence[str]) -> None:
     sys.stdout.flush()
@@ -286,7 +317,7 @@ def demo() -> None:
         try:
             run(command, log, lambda line: all_lines or bool(DEMO_SHOW.search(line)))
         except Failure as error:
-            raise Failure(f'demo step {number}, {name}: {error}', error.status)
+            raise Failure(f'demo step {number}, {name}: {error}', error.status) from error
     scores = {name: (demo_score(name, 'test'), demo_score(name, 'untrained')) for name in DEMO_SCORES}
     say(f'demo: done; pictures are in {DEMO / "pictures"}, logs in {DEMO_LOGS.relative_to(ROOT)}')
     say('   '.join(f'{name} {trained:.3f} (untrained {before:.3f})' for name, (trained, before) in scores.items()))
@@ -297,14 +328,16 @@ def demo() -> None:
 
 def demo_score(name: str, run_of: str) -> float:
     prefix, key, divisor = DEMO_SCORES[name]
-    report, = (ROOT / DEMO / f'{prefix}_{run_of}').glob('*/*.json')  # mmengine names both after the time
+    (report,) = (ROOT / DEMO / f'{prefix}_{run_of}').glob('*/*.json')  # mmengine names both after the time
     return json.loads(report.read_text())[key] / divisor
 
 
 def main(args: Sequence[str]) -> None:
     if sys.version_info[:2] not in PYTHONS:
-        raise Failure(f'the stack is pinned for Python 3.11 to 3.14, and this is {sys.version.split()[0]} '
-                      f'({sys.executable}). Run this with one of those')
+        raise Failure(
+            f'the stack is pinned for Python 3.11 to 3.14, and this is {sys.version.split()[0]} '
+            f'({sys.executable}). Run this with one of those'
+        )
     parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
     parser.add_argument('--cpu', action='store_true')
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv')

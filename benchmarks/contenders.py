@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,13 @@ OCR_CLASSIFIERS = {'0.conv_seg': 'auxiliary.3', '1.conv_seg': 'conv_seg'}
 @dataclass(frozen=True)
 class Settings:
     """The options of speed.py that choose models and their step; `compile` is a mode of torch.compile."""
+
     arch: str = 'base'
     batch: int = 1
     train: bool = False
     ocr: bool = False
     context: bool = False
-    compile: Optional[str] = None
+    compile: str | None = None
     dtype: str = 'float32'
     device: str = 'cpu'
 
@@ -50,6 +51,7 @@ class Settings:
 @dataclass(frozen=True)
 class Contender:
     """A model, how it is called, and its step, which is timed; `context` marks another network."""
+
     name: str
     model: nn.Module
     forward: Callable[[nn.Module, Tensor], Sequence[Tensor]]
@@ -62,13 +64,20 @@ def contenders(settings: Settings, size: tuple[int, int]) -> Iterator[Contender]
     images = torch.randn(settings.batch, 3, *size, device=settings.device)
     theirs, ours, forward = (segmentors if settings.ocr else backbones)(settings.arch, size)
 
-    def contender(name: str, model: nn.Module, compiled: bool = False, dtype: Optional[torch.dtype] = None,
-                  forward: Callable = forward, context: bool = False) -> Contender:
+    def contender(
+        name: str,
+        model: nn.Module,
+        compiled: bool = False,
+        dtype: torch.dtype | None = None,
+        forward: Callable = forward,
+        context: bool = False,
+    ) -> Contender:
         model.to(settings.device, dtype).train(settings.train)  # which returns nothing in mmpose
         autocast = settings.dtype == 'bf16' and dtype is None
         call = compile_forward(forward, settings) if compiled else forward
-        return Contender(name, model, forward, make_step(model, call, images.to(dtype), settings.train, autocast),
-                         context)
+        return Contender(
+            name, model, forward, make_step(model, call, images.to(dtype), settings.train, autocast), context
+        )
 
     peer = "mmseg's OCR, mmpose's HRFormer" if settings.ocr else "mmpose's HRFormer"
     yield contender(peer, theirs)
@@ -89,6 +98,7 @@ def contenders(settings: Settings, size: tuple[int, int]) -> Iterator[Contender]
             yield contender(f'{OURS}, deployment form, compiled', deployed, dtype=DTYPES[settings.dtype])
     if settings.context:
         from mmpretrain.models.backbones import HRNet, VisionTransformer
+
         hrnet = HRNet('w48').to(memory_format=torch.channels_last)
         yield contender("mmpretrain's HRNet-W48", hrnet, forward=run, context=True)
         vit = VisionTransformer('base', img_size=size, patch_size=16, out_type='featmap')
@@ -128,19 +138,29 @@ def compile_forward(forward: Callable, settings: Settings) -> Callable:
 def mmpose_extra(arch: str) -> dict[str, Any]:
     """A variant in the form of mmpose's configs, with all four outputs and without drop path."""
     modules, channels, heads = VARIANTS[arch]
-    extra: dict[str, Any] = dict(drop_path_rate=0.0, stage1=dict(
-        num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2, ), num_channels=(64, )))
+    extra: dict[str, Any] = dict(
+        drop_path_rate=0.0,
+        stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2,), num_channels=(64,)),
+    )
     for n in (2, 3, 4):
         extra[f'stage{n}'] = dict(
-            num_modules=modules[n - 1], num_branches=n, block='HRFORMERBLOCK', num_blocks=(2, ) * n,
-            num_channels=channels[:n], num_heads=heads[:n], mlp_ratios=(4, ) * n, window_sizes=(7, ) * n,
-            multiscale_output=True)
+            num_modules=modules[n - 1],
+            num_branches=n,
+            block='HRFORMERBLOCK',
+            num_blocks=(2,) * n,
+            num_channels=channels[:n],
+            num_heads=heads[:n],
+            mlp_ratios=(4,) * n,
+            window_sizes=(7,) * n,
+            multiscale_output=True,
+        )
     return extra
 
 
 def backbones(arch: str, size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Callable]:
     """mmpose's and ours, and how both are called."""
     from mmpose.models.backbones import HRFormer as Peer
+
     theirs, ours = Peer(mmpose_extra(arch)), HRFormer(extra=mmpose_extra(arch))
     randomize(theirs)
     ours.load_state_dict(theirs.state_dict())
@@ -150,24 +170,38 @@ def backbones(arch: str, size: tuple[int, int]) -> tuple[nn.Module, nn.Module, C
 def segmentors(arch: str, size: tuple[int, int]) -> tuple[nn.Module, nn.Module, Callable]:
     """mmseg's cascade on mmpose's backbone and ours, and how both are called: from images to logits of their size."""
     from mmseg.registry import MODELS
-    head = dict(in_channels=list(VARIANTS[arch][1]), channels=512, num_classes=19, norm_cfg=dict(type='BN'),
-                align_corners=True)
+
+    head = dict(
+        in_channels=list(VARIANTS[arch][1]), channels=512, num_classes=19, norm_cfg=dict(type='BN'), align_corners=True
+    )
     stock = dict(head, input_transform='resize_concat', in_index=[0, 1, 2, 3])
     common = dict(_scope_='mmseg', test_cfg=dict(mode='whole'))
-    theirs = MODELS.build(dict(
-        common, type='CascadeEncoderDecoder', num_stages=2,
-        backbone=dict(type='mmpose.HRFormer', extra=mmpose_extra(arch)),
-        decode_head=[dict(stock, type='FCNHead', num_convs=1, concat_input=False),
-                     dict(stock, type='OCRHead', ocr_channels=256)]))
-    ours = MODELS.build(dict(
-        common, type='EncoderDecoder', backbone=dict(type='hrformer_mm.HRFormer', extra=mmpose_extra(arch)),
-        decode_head=dict(head, type='hrformer_mm.OCRHead', key_channels=256)))
+    theirs = MODELS.build(
+        dict(
+            common,
+            type='CascadeEncoderDecoder',
+            num_stages=2,
+            backbone=dict(type='mmpose.HRFormer', extra=mmpose_extra(arch)),
+            decode_head=[
+                dict(stock, type='FCNHead', num_convs=1, concat_input=False),
+                dict(stock, type='OCRHead', ocr_channels=256),
+            ],
+        )
+    )
+    ours = MODELS.build(
+        dict(
+            common,
+            type='EncoderDecoder',
+            backbone=dict(type='hrformer_mm.HRFormer', extra=mmpose_extra(arch)),
+            decode_head=dict(head, type='hrformer_mm.OCRHead', key_channels=256),
+        )
+    )
     randomize(theirs)
     ours.backbone.load_state_dict(theirs.backbone.state_dict())
     ours.decode_head.load_state_dict(from_mmseg(theirs.decode_head.state_dict()))
 
     def forward(model: nn.Module, images: Tensor) -> tuple[Tensor]:
-        return model.encode_decode(images, [dict(img_shape=size, pad_shape=size)] * len(images)),
+        return (model.encode_decode(images, [dict(img_shape=size, pad_shape=size)] * len(images)),)
 
     return theirs, ours, forward
 
@@ -190,5 +224,8 @@ def from_mmseg(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         renamed[f'{ours}.bias'] = weight.new_zeros(len(weight))
         for leaf in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'):
             renamed[f'{module}.{int(index) + 1}.{leaf}'] = weights[f'{theirs}.bn.{leaf}']
-    return renamed | {f'{ours}.{leaf}': weights[f'{theirs}.{leaf}']
-                      for theirs, ours in OCR_CLASSIFIERS.items() for leaf in ('weight', 'bias')}
+    return renamed | {
+        f'{ours}.{leaf}': weights[f'{theirs}.{leaf}']
+        for theirs, ours in OCR_CLASSIFIERS.items()
+        for leaf in ('weight', 'bias')
+    }

@@ -7,9 +7,10 @@ network is two blocks between 1x1 convolutions: in a whole HRFormer, the stem an
 information across windows, too. Prints a table: the accuracy on boards that were not trained on, mean over the seeds
 with the lowest and the highest, of all cells and of those with a neighbour in another window.
 """
+
 import argparse
 import time
-from typing import Dict, List, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from hrformer_mm.layers import HRFormerBlock
 
 BOARD, WINDOW, CHANNELS, HEADS, BATCH = 21, 7, 32, 2, 16
 # As in tables 7 and 9 of the paper. The second of the two blocks is the shifted one.
-VARIANTS: Dict[str, Dict[str, bool]] = {
+VARIANTS: dict[str, dict[str, bool]] = {
     'depth-wise convolution': dict(with_dwconv=True, shifted=False),
     'shifted windows': dict(with_dwconv=False, shifted=True),
     'neither': dict(with_dwconv=False, shifted=False),
@@ -57,8 +58,19 @@ def border() -> Tensor:
 
 
 def network(with_dwconv: bool, shifted: bool) -> nn.Sequential:
-    blocks = [HRFormerBlock(CHANNELS, HEADS, (WINDOW, WINDOW), 4, 0., dict(type='BN'), with_dwconv=with_dwconv,
-                            shifted=second and shifted) for second in (False, True)]
+    blocks = [
+        HRFormerBlock(
+            CHANNELS,
+            HEADS,
+            (WINDOW, WINDOW),
+            4,
+            0.0,
+            dict(type='BN'),
+            with_dwconv=with_dwconv,
+            shifted=second and shifted,
+        )
+        for second in (False, True)
+    ]
     return nn.Sequential(nn.Conv2d(1, CHANNELS, 1), *blocks, nn.Conv2d(CHANNELS, 1, 1))
 
 
@@ -93,11 +105,14 @@ def main() -> None:
         start = time.monotonic()
         found = [run(variant, seed, args.iterations) for seed in range(args.seeds)]
         parameters = sum(p.numel() for p in network(**options).parameters())
-        print(f'| {variant} | {cell([a.every for a in found])} | {cell([a.border for a in found])} | {parameters:,} | '
-              f'{time.monotonic() - start:.0f} |', flush=True)
+        print(
+            f'| {variant} | {cell([a.every for a in found])} | {cell([a.border for a in found])} | {parameters:,} | '
+            f'{time.monotonic() - start:.0f} |',
+            flush=True,
+        )
 
 
-def cell(values: List[float]) -> str:
+def cell(values: list[float]) -> str:
     return f'{100 * sum(values) / len(values):.2f} ({100 * min(values):.2f} to {100 * max(values):.2f})'
 
 

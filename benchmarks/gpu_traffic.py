@@ -28,7 +28,7 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 import click
 import torch
@@ -75,7 +75,7 @@ class Traffic(TorchDispatchMode):
         """All bytes but those of the gradients of views."""
         return sum(self.bytes.values())
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: Optional[dict] = None) -> Any:
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         name = function.overloadpacket.__name__
         if name in COMPOSITE:
@@ -123,7 +123,7 @@ def size(tensors: Any) -> int:
     return total
 
 
-def channels_last_like(x: Optional[Tensor], like: Tensor) -> Optional[Tensor]:
+def channels_last_like(x: Tensor | None, like: Tensor) -> Tensor | None:
     """`x` in channels-last memory if `like` is, as cuDNN returns it; the meta device forgets the memory format."""
     if x is None or not like.is_contiguous(memory_format=torch.channels_last):
         return x
@@ -133,21 +133,29 @@ def channels_last_like(x: Optional[Tensor], like: Tensor) -> Optional[Tensor]:
 class CudaAttention(TorchFunctionMode):
     """Runs scaled_dot_product_attention by the operator that CUDA would choose; the meta device chooses the formula."""
 
-    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: Optional[dict] = None) -> Any:
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         run = cuda_attention if function is F.scaled_dot_product_attention else function
         return run(*args, **(kwargs or {}))
 
 
-def cuda_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Optional[Tensor] = None,
-                   dropout_p: float = 0.0, is_causal: bool = False, scale: Optional[float] = None) -> Tensor:
+def cuda_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
     """As :func:`torch.nn.functional.scaled_dot_product_attention` in 16 bits."""
     if query.shape[-1] % 8 or value.shape[-1] % 8:
         return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale=scale)
     bias = None if attn_mask is None else attn_mask.expand(*query.shape[:3], key.shape[2])
     tensors = [x for x in (query, key, value, bias) if x is not None]
     training = torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
-    return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, bias, training, dropout_p,
-                                                                  is_causal, scale=scale)[0]
+    return torch.ops.aten._scaled_dot_product_efficient_attention(
+        query, key, value, bias, training, dropout_p, is_causal, scale=scale
+    )[0]
 
 
 def our_block(channels: int, heads: int, window: int) -> nn.Module:
@@ -159,14 +167,23 @@ def our_block(channels: int, heads: int, window: int) -> nn.Module:
 
 def mmpose_block(channels: int, heads: int, window: int) -> nn.Module:
     from mmpose.models.backbones.hrformer import HRFormerBlock as Block
+
     return Block(channels, channels, heads, window_size=window, mlp_ratio=MLP_RATIO, norm_cfg=dict(type='BN'))
 
 
 def count(block: nn.Module, channels: int, train: bool) -> Traffic:
     """Traffic of a block, forward, or forward and backward."""
     block.to('meta').to(torch.bfloat16).train(train)  # which returns nothing in mmpose
-    x = torch.empty(BATCH, channels, HEIGHT, WIDTH, device='meta', dtype=torch.bfloat16,
-                    memory_format=torch.channels_last, requires_grad=train)
+    x = torch.empty(
+        BATCH,
+        channels,
+        HEIGHT,
+        WIDTH,
+        device='meta',
+        dtype=torch.bfloat16,
+        memory_format=torch.channels_last,
+        requires_grad=train,
+    )
     with Traffic() as traffic, CudaAttention(), torch.set_grad_enabled(train):
         y = block(x)
         if train:
@@ -177,6 +194,7 @@ def count(block: nn.Module, channels: int, train: bool) -> Traffic:
 @dataclass
 class Row:
     """Ours against mmpose's, for one variant."""
+
     variant: str
     window: int
     train: bool
@@ -185,14 +203,15 @@ class Row:
 
     @property
     def name(self) -> str:
-        return f"{self.variant} {self.window}x{self.window} {'training' if self.train else 'inference'}"
+        return f'{self.variant} {self.window}x{self.window} {"training" if self.train else "inference"}'
 
     @property
     def ratio(self) -> float:
         """Our bytes over mmpose's, without or with the gradients of views, whichever is larger."""
         ours, mmpose = self.ours, self.mmpose
-        return max(ours.total / mmpose.total,
-                   (ours.total + ours.view_gradients) / (mmpose.total + mmpose.view_gradients))
+        return max(
+            ours.total / mmpose.total, (ours.total + ours.view_gradients) / (mmpose.total + mmpose.view_gradients)
+        )
 
 
 def rows(variants: tuple[str, ...] = tuple(BLOCKS), windows: tuple[int, ...] = WINDOWS) -> Iterator[Row]:
@@ -201,8 +220,12 @@ def rows(variants: tuple[str, ...] = tuple(BLOCKS), windows: tuple[int, ...] = W
         channels, heads = BLOCKS[variant]
         for window in windows:
             for train in (False, True):
-                yield Row(variant, window, train,
-                          *(count(build(channels, heads, window), channels, train) for build in builders))
+                yield Row(
+                    variant,
+                    window,
+                    train,
+                    *(count(build(channels, heads, window), channels, train) for build in builders),
+                )
 
 
 @click.command()
@@ -212,14 +235,22 @@ def main(check: bool, operators: bool) -> None:
     """Count the bytes that an HRFormer block moves and the kernels it launches on a GPU, against mmpose's block."""
     console = Console(highlight=False, width=120)
     counted = list(rows())
-    table = Table('block', *('launches, mmpose', 'ours', 'MB, mmpose', 'ours', 'view gradients, mmpose', 'ours'),
-                  'ratio', box=box.SIMPLE)
+    table = Table(
+        'block',
+        *('launches, mmpose', 'ours', 'MB, mmpose', 'ours', 'view gradients, mmpose', 'ours'),
+        'ratio',
+        box=box.SIMPLE,
+    )
     for row in counted:
         pair = (row.mmpose, row.ours)
-        table.add_row(row.name, *(str(sum(traffic.launches.values())) for traffic in pair),
-                      *(f'{traffic.total / 1e6:.0f}' for traffic in pair),
-                      *(f'{traffic.view_gradients / 1e6:.0f}' for traffic in pair),
-                      f'{row.ratio:.2f}', style='bold red' if row.ratio > LIMIT else None)
+        table.add_row(
+            row.name,
+            *(str(sum(traffic.launches.values())) for traffic in pair),
+            *(f'{traffic.total / 1e6:.0f}' for traffic in pair),
+            *(f'{traffic.view_gradients / 1e6:.0f}' for traffic in pair),
+            f'{row.ratio:.2f}',
+            style='bold red' if row.ratio > LIMIT else None,
+        )
     console.print(table)
     for row in counted if operators else ():
         for whose, traffic in (('mmpose', row.mmpose), ('ours', row.ours)):

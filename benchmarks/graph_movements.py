@@ -1,6 +1,6 @@
 """Counts the copies that OpenVINO makes of the exported HRFormer only to move data.
 
-    python benchmarks/graph_movements.py --help
+python benchmarks/graph_movements.py --help
 """
 
 from collections import Counter
@@ -20,8 +20,13 @@ OTHER_COPIES = ('Pad', 'Concat', 'Slice')
 @click.command()
 @click.option('--arch', type=click.Choice(list(VARIANTS)), default='base', show_default=True)
 @click.option('--size', type=int, nargs=2, default=(256, 192), show_default=True, metavar='HEIGHT WIDTH')
-@click.option('--graph', type=click.Choice(['graph', 'deployment']), default='graph', show_default=True,
-              help='The graph form, which is exported, or the deployment form as it is.')
+@click.option(
+    '--graph',
+    type=click.Choice(['graph', 'deployment']),
+    default='graph',
+    show_default=True,
+    help='The graph form, which is exported, or the deployment form as it is.',
+)
 def main(arch: str, size: tuple[int, int], graph: str) -> None:
     """Count the transposes, gathers and reorders that OpenVINO executes, per block."""
     ov = import_openvino()
@@ -32,7 +37,7 @@ def main(arch: str, size: tuple[int, int], graph: str) -> None:
         converted = openvino_model(model, images)
     else:
         with torch.no_grad():
-            program = torch.export.export(model, (images, ), strict=False)
+            program = torch.export.export(model, (images,), strict=False)
         converted = ov.convert_model(program, input=list(images.shape))
     compiled = ov.compile_model(converted, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32', 'PERF_COUNT': True})
     request = compiled.create_infer_request()

@@ -20,8 +20,9 @@ WARM_UP = 2  # runs that are not counted
 GEMM_SECONDS = 0.2  # per shape
 
 
-def alternate(steps: Sequence[Callable[[], Any]], runs: int, device: str,
-              progress: Callable[[Iterable], Iterable] = iter) -> list[list[float]]:
+def alternate(
+    steps: Sequence[Callable[[], Any]], runs: int, device: str, progress: Callable[[Iterable], Iterable] = iter
+) -> list[list[float]]:
     """Milliseconds of `runs` runs of each step. Every step runs once before any runs again."""
     synchronize = torch.cuda.synchronize if device == 'cuda' else lambda: None
     times: list[list[float]] = [[] for _ in steps]
@@ -83,9 +84,15 @@ def gemm_rate(device: str, dtype: torch.dtype) -> float:
 
     On the CPU, 1x1 convolutions run in oneDNN, and `torch.mm` in MKL, which is slower on AMD: both are tried.
     """
-    return max(count / min(Timer('call()', globals=dict(call=call), num_threads=torch.get_num_threads())
-                           .blocked_autorange(min_run_time=GEMM_SECONDS).times)
-               for count, call in _products(device, dtype))
+    return max(
+        count
+        / min(
+            Timer('call()', globals=dict(call=call), num_threads=torch.get_num_threads())
+            .blocked_autorange(min_run_time=GEMM_SECONDS)
+            .times
+        )
+        for count, call in _products(device, dtype)
+    )
 
 
 def _products(device: str, dtype: torch.dtype) -> Iterator[tuple[int, Callable[[], Any]]]:

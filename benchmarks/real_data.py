@@ -1,6 +1,6 @@
 """Train configs on real data with several seeds, one after the other, and test them.
 
-    python benchmarks/real_data.py --help
+python benchmarks/real_data.py --help
 """
 
 import csv
@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import click
 import torch
@@ -30,12 +30,13 @@ METRICS = {'mIoU': ('mIoU', 1), 'at_0.2/PCK': ('PCK@0.2', 100), 'at_0.05/PCK': (
 @dataclass
 class Row:
     """One score of a training, in percent; the CSV has a line for each."""
+
     config: str
     lr: float
     seed: int
     metric: str
     val: float
-    test: Optional[float]
+    test: float | None
     parameters: int
     gmac: float
     iterations: int
@@ -53,7 +54,7 @@ class Training:
         work_dir (Path): The folder of all trainings.
     """
 
-    def __init__(self, config: Path, lr: Optional[float], seed: int, work_dir: Path) -> None:
+    def __init__(self, config: Path, lr: float | None, seed: int, work_dir: Path) -> None:
         self.config, self.seed = config, seed
         self.cfg = Config.fromfile(config)
         optimizer = self.cfg.optim_wrapper.optimizer
@@ -70,7 +71,7 @@ class Training:
         if self.checkpoint() is None:
             self._launch('train', self.cfg, '--work-dir', self.folder, '--resume')
 
-    def checkpoint(self) -> Optional[Path]:
+    def checkpoint(self) -> Path | None:
         """The checkpoint of the end of the training; None before."""
         length = self.cfg.train_cfg
         name = f'iter_{length.max_iters}.pth' if 'max_iters' in length else f'epoch_{length.max_epochs}.pth'
@@ -85,7 +86,7 @@ class Training:
             cfg = self.cfg.copy()
             cfg.test_dataloader, cfg.test_evaluator = cfg[f'{split}_dataloader'], cfg[f'{split}_evaluator']
             self._launch('test', cfg, self.checkpoint(), '--work-dir', reports)
-        report, = reports.glob('*/*.json')
+        (report,) = reports.glob('*/*.json')
         found = json.loads(report.read_text())
         return {name: scale * found[key] for key, (name, scale) in METRICS.items() if key in found}
 
@@ -95,10 +96,22 @@ class Training:
         count = complexity(str(self.config), self.cfg.model.data_preprocessor.get('size')).total
         records = [record for run in read_runs(self.folder) for record in run.train]
         machine = environment('cuda' if torch.cuda.is_available() else 'cpu')['machine']
-        return [Row(self.config.stem, self.lr, self.seed, metric, round(score, 2),
-                    round(test[metric], 2) if tested else None, count.parameters, round(count.everything / 1e9, 2),
-                    records[-1]['iter'], round(statistics.median(record['time'] for record in records), 2), machine)
-                for metric, score in val.items()]
+        return [
+            Row(
+                self.config.stem,
+                self.lr,
+                self.seed,
+                metric,
+                round(score, 2),
+                round(test[metric], 2) if tested else None,
+                count.parameters,
+                round(count.everything / 1e9, 2),
+                records[-1]['iter'],
+                round(statistics.median(record['time'] for record in records), 2),
+                machine,
+            )
+            for metric, score in val.items()
+        ]
 
     def _launch(self, action: str, cfg: Config, *arguments: object) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +126,7 @@ class Training:
 def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, file: Path) -> list[Training]:
     """Choose the learning rate on val with seed 0, and train and test all seeds with it: these are returned."""
     rows = {}
-    for lr in lrs or (None, ):
+    for lr in lrs or (None,):
         training = Training(config, lr, 0, work_dir)
         training.train()
         rows[training.lr] = training.rows(tested=False)
@@ -141,8 +154,12 @@ def draw(trainings: list[Training], picture: Path) -> None:
         config = training.config.stem
         label = None if config in colours else config
         colour = colours.setdefault(config, f'C{len(colours)}')
-        axes.plot([record['iter'] for record in records], [scale * record[key] for record in records], color=colour,
-                  label=label)
+        axes.plot(
+            [record['iter'] for record in records],
+            [scale * record[key] for record in records],
+            color=colour,
+            label=label,
+        )
         axes.set(xlabel='iteration', ylabel=f'{name} on val')
     axes.legend(fontsize='small')
     figure.savefig(picture, dpi=120)
@@ -155,6 +172,7 @@ def read(file: Path) -> list[dict[str, str]]:
 
 def update(file: Path, rows: list[Row]) -> None:
     """Put lines into the CSV; those of the same training and metric are replaced."""
+
     def key(row: dict[str, Any]) -> tuple:
         return row['config'], row['metric'], float(row['lr']), int(row['seed'])
 
@@ -169,8 +187,14 @@ def tables(lines: list[dict[str, str]]) -> str:
     """Markdown: a table for each metric, a line for each config and learning rate."""
     parts = []
     for metric in dict.fromkeys(line['metric'] for line in lines):
-        parts += ['', f'**{metric}**', '', '| config | learning rate | parameters | GMAC | seconds per iteration | '
-                  'val, by seed | test, by seed | test, mean | spread |', '|' + ' --- |' * 9]
+        parts += [
+            '',
+            f'**{metric}**',
+            '',
+            '| config | learning rate | parameters | GMAC | seconds per iteration | '
+            'val, by seed | test, by seed | test, mean | spread |',
+            '|' + ' --- |' * 9,
+        ]
         groups: dict[tuple, list] = {}
         for line in lines:
             if line['metric'] == metric:
@@ -180,9 +204,21 @@ def tables(lines: list[dict[str, str]]) -> str:
             test = [float(line['test']) for line in group if line['test']]
             mean = f'{statistics.mean(test):.1f}' if test else ''
             spread = f'{max(test) - min(test):.1f}' if len(test) > 1 else ''
-            parts.append(' | '.join((
-                f'| `{config}`', lr, f'{int(group[0]["parameters"]):,}', group[0]['gmac'], f'{seconds:.2f}',
-                ', '.join(line['val'] for line in group), ', '.join(map(str, test)), mean, f'{spread} |')))
+            parts.append(
+                ' | '.join(
+                    (
+                        f'| `{config}`',
+                        lr,
+                        f'{int(group[0]["parameters"]):,}',
+                        group[0]['gmac'],
+                        f'{seconds:.2f}',
+                        ', '.join(line['val'] for line in group),
+                        ', '.join(map(str, test)),
+                        mean,
+                        f'{spread} |',
+                    )
+                )
+            )
     machines = dict.fromkeys(f'{line["machine"]}, {line["iterations"]} iterations' for line in lines)
     return '\n'.join([*parts, '', f'Trained on: {"; ".join(machines)}.']) if lines else 'No training has finished yet.'
 
@@ -190,8 +226,9 @@ def tables(lines: list[dict[str, str]]) -> str:
 def update_page(page: Path, file: Path) -> None:
     """Write the tables between the two marks of a page."""
     text = page.read_text()
-    made, count = re.subn(r'(?<=<!-- tables -->\n).*(?=\n<!-- end -->)', lambda _: tables(read(file)), text,
-                          flags=re.DOTALL)
+    made, count = re.subn(
+        r'(?<=<!-- tables -->\n).*(?=\n<!-- end -->)', lambda _: tables(read(file)), text, flags=re.DOTALL
+    )
     if not count:
         raise click.ClickException(f'{page} lacks the lines <!-- tables --> and <!-- end -->, between which tables go')
     page.write_text(made)
@@ -199,18 +236,43 @@ def update_page(page: Path, file: Path) -> None:
 
 @click.command()
 @click.argument('configs', nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option('--seeds', type=click.IntRange(min=1), default=1, show_default=True,
-              help='Number of trainings of each config, with seeds from 0 on.')
-@click.option('--lr', 'lrs', type=float, multiple=True,
-              help="Learning rate to try with seed 0; may be repeated. The best on val is used. Default: the config's.")
-@click.option('--work-dir', type=click.Path(file_okay=False, path_type=Path), default='work_dirs/real_data',
-              show_default=True, help='Folder of checkpoints, logs and reports.')
-@click.option('--csv', 'file', type=click.Path(dir_okay=False, path_type=Path), default='docs/results.csv',
-              show_default=True, help='File that gets a line for each score; other lines are kept.')
-@click.option('--page', type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help='Page whose tables are made from the CSV; curves of the folders of CONFIGS are drawn beside it.')
-def main(configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir: Path, file: Path,
-         page: Optional[Path]) -> None:
+@click.option(
+    '--seeds',
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help='Number of trainings of each config, with seeds from 0 on.',
+)
+@click.option(
+    '--lr',
+    'lrs',
+    type=float,
+    multiple=True,
+    help="Learning rate to try with seed 0; may be repeated. The best on val is used. Default: the config's.",
+)
+@click.option(
+    '--work-dir',
+    type=click.Path(file_okay=False, path_type=Path),
+    default='work_dirs/real_data',
+    show_default=True,
+    help='Folder of checkpoints, logs and reports.',
+)
+@click.option(
+    '--csv',
+    'file',
+    type=click.Path(dir_okay=False, path_type=Path),
+    default='docs/results.csv',
+    show_default=True,
+    help='File that gets a line for each score; other lines are kept.',
+)
+@click.option(
+    '--page',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Page whose tables are made from the CSV; curves of the folders of CONFIGS are drawn beside it.',
+)
+def main(
+    configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir: Path, file: Path, page: Path | None
+) -> None:
     """Train CONFIGS one after the other, evaluate each on val, and test it once.
 
     The same command continues where it was interrupted: finished trainings and tests are kept, and an interrupted

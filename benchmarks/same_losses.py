@@ -1,11 +1,11 @@
 """Compare the losses of two configs that start from the same weights and read the same batches.
 
-    python benchmarks/same_losses.py --help
+python benchmarks/same_losses.py --help
 """
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Optional
+from typing import Any
 
 import click
 import torch
@@ -40,7 +40,7 @@ def save_initial_weights(config: Path, file: Path) -> None:
     torch.save(model.state_dict(), file)
 
 
-def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[int, int]], double: bool) -> list[float]:
+def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] | None, double: bool) -> list[float]:
     """The losses of the first iterations of a training.
 
     Args:
@@ -67,7 +67,7 @@ def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[in
     runner = Runner.from_cfg(cfg)
     if double:
         runner.model.double()
-        runner.model.backbone.register_forward_pre_hook(lambda module, args: (args[0].double(), ))
+        runner.model.backbone.register_forward_pre_hook(lambda module, args: (args[0].double(),))
     runner.register_hook(hook)
     runner.train()
     return hook.values
@@ -76,12 +76,18 @@ def losses(config: Path, weights: Path, iterations: int, size: Optional[tuple[in
 @click.command()
 @click.argument('configs', nargs=2, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option('--iterations', type=click.IntRange(min=1), default=50, show_default=True)
-@click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
-              help='Of the crops, for segmentation. Default: those of the configs.')
+@click.option(
+    '--size',
+    type=click.IntRange(min=1),
+    nargs=2,
+    metavar='HEIGHT WIDTH',
+    help='Of the crops, for segmentation. Default: those of the configs.',
+)
 @click.option('--double', is_flag=True, help='Train in float64; for segmentation.')
 @click.option('--perturb', type=float, default=0.0, help='Relative change of each weight that the second starts from.')
-def main(configs: tuple[Path, Path], iterations: int, size: Optional[tuple[int, int]], double: bool,
-         perturb: float) -> None:
+def main(
+    configs: tuple[Path, Path], iterations: int, size: tuple[int, int] | None, double: bool, perturb: float
+) -> None:
     """Print the losses of two CONFIGS, whose weights have the same names, and their largest relative difference.
 
     What rounding alone does to a training: the same config twice, with --perturb 1e-7.
@@ -90,8 +96,13 @@ def main(configs: tuple[Path, Path], iterations: int, size: Optional[tuple[int, 
         files = Path(folder, 'first.pth'), Path(folder, 'second.pth')
         save_initial_weights(configs[0], files[0])
         state = torch.load(files[0])
-        torch.save({name: value * (1 + perturb * torch.randn(value.shape)) if value.is_floating_point() else value
-                    for name, value in state.items()}, files[1])
+        torch.save(
+            {
+                name: value * (1 + perturb * torch.randn(value.shape)) if value.is_floating_point() else value
+                for name, value in state.items()
+            },
+            files[1],
+        )
         first, second = (losses(*pair, iterations, size, double) for pair in zip(configs, files))
     differences = [abs(a - b) / abs(b) for a, b in zip(first, second)]
     for number, values in enumerate(zip(first, second, differences), 1):

@@ -2,14 +2,18 @@
 
 Published (paper, table 6): top-1 82.8. 50,320,098 parameters. Batch 1024: 128 images on each of 8 GPUs.
 """
+
 _base_ = [
-    './_base_/models/hrformer_classifier.py', 'mmpretrain::_base_/datasets/imagenet_bs64_swin_224.py',
-    './_base_/schedules/imagenet_300e.py', 'mmpretrain::_base_/default_runtime.py',
-    './_base_/hrformer_mm.py'
+    './_base_/models/hrformer_classifier.py',
+    'mmpretrain::_base_/datasets/imagenet_bs64_swin_224.py',
+    './_base_/schedules/imagenet_300e.py',
+    'mmpretrain::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(backbone=dict(drop_path_rate=0.2))
 train_dataloader = dict(batch_size=128)
 default_hooks = dict(
     safeguard=dict(type='hrformer_mm.Safeguard'),
     deploy=dict(type='hrformer_mm.DeployHook'),
-    quiet=dict(type='hrformer_mm.QuietHook'))
+    quiet=dict(type='hrformer_mm.QuietHook'),
+)

@@ -5,11 +5,16 @@ No published score: the authors' are of 59 classes.
 --cfg-options model.backbone.init_cfg=None
 The bias tables are resized from 7x7 windows.
 """
+
 _base_ = [
-    './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-60_520x520.py',
-    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    './_base_/models/ocr_hrformer.py',
+    './_base_/datasets/pascal-context-60_520x520.py',
+    './_base_/schedules/seg_60k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(drop_path_rate=0.3, window_sizes=15),
-    decode_head=dict(num_classes=60))
+    decode_head=dict(num_classes=60),
+)

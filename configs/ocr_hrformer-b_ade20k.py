@@ -4,11 +4,14 @@ Published (authors' model zoo): mIoU 46.3 single scale, 47.6 multi-scale (--tta)
 56,166,918 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/ade20k_520x520.py', './_base_/schedules/seg_150k.py',
-    'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    './_base_/models/ocr_hrformer_ohem.py',
+    './_base_/datasets/ade20k_520x520.py',
+    './_base_/schedules/seg_150k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(drop_path_rate=0.2),
-    decode_head=dict(num_classes=150))
+    data_preprocessor=dict(size=_base_.crop_size), backbone=dict(drop_path_rate=0.2), decode_head=dict(num_classes=150)
+)

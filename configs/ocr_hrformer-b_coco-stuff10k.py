@@ -4,12 +4,17 @@ Published (paper, table 5, and authors' model zoo): mIoU 41.6 single scale, 42.5
 56,188,464 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    './_base_/models/ocr_hrformer_ohem.py', './_base_/datasets/coco-stuff10k_520x520.py',
-    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    './_base_/models/ocr_hrformer_ohem.py',
+    './_base_/datasets/coco-stuff10k_520x520.py',
+    './_base_/schedules/seg_60k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(drop_path_rate=0.2),
     # min_kept counts for each image; the authors keep 100,000 of the two on a GPU.
-    decode_head=dict(num_classes=171, sampler=dict(min_kept=50000)))
+    decode_head=dict(num_classes=171, sampler=dict(min_kept=50000)),
+)

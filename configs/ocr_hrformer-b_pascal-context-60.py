@@ -4,11 +4,14 @@ No published score: the authors' are of 59 classes.
 56,074,578 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    './_base_/models/ocr_hrformer.py', './_base_/datasets/pascal-context-60_520x520.py',
-    './_base_/schedules/seg_60k.py', 'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    './_base_/models/ocr_hrformer.py',
+    './_base_/datasets/pascal-context-60_520x520.py',
+    './_base_/schedules/seg_60k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(drop_path_rate=0.2),
-    decode_head=dict(num_classes=60))
+    data_preprocessor=dict(size=_base_.crop_size), backbone=dict(drop_path_rate=0.2), decode_head=dict(num_classes=60)
+)

@@ -6,25 +6,32 @@ the n-th for label n - 1; 255 is ignored), data_root and num_classes. Images and
 hrformer-mm convert hrt_small_ocr.pth weights.pth makes the checkpoint that training starts from; the classifiers of
 its 19 classes are left out, and the log says so.
 """
+
 _base_ = [
-    './_base_/models/ocr_hrformer.py', './_base_/datasets/seg_520x520.py', './_base_/schedules/seg_80k.py',
-    'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    './_base_/models/ocr_hrformer.py',
+    './_base_/datasets/seg_520x520.py',
+    './_base_/schedules/seg_80k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 load_from = 'weights.pth'
 num_classes = 2
 dataset = dict(
     type='BaseSegDataset',
     metainfo=dict(classes=('background', 'person'), palette=[[0, 0, 0], [220, 20, 60]]),
-    data_root='data/custom/')
+    data_root='data/custom/',
+)
 train_dataloader = dict(
-    batch_size=4, dataset=dict(data_prefix=dict(img_path='images/train', seg_map_path='labels/train'), **dataset))
+    batch_size=4, dataset=dict(data_prefix=dict(img_path='images/train', seg_map_path='labels/train'), **dataset)
+)
 val_dataloader = dict(dataset=dict(data_prefix=dict(img_path='images/val', seg_map_path='labels/val'), **dataset))
 test_dataloader = val_dataloader
 
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(arch='small', drop_path_rate=0.2, init_cfg=None),
-    decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=num_classes))
+    decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=num_classes),
+)
 
 iters = 4000
 param_scheduler = [
@@ -33,5 +40,5 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=iters, val_interval=500)
 default_hooks = dict(
-    checkpoint=dict(interval=500),
-    safeguard=dict(may_differ=['decode_head.conv_seg', 'decode_head.auxiliary.3']))  # the classifiers
+    checkpoint=dict(interval=500), safeguard=dict(may_differ=['decode_head.conv_seg', 'decode_head.auxiliary.3'])
+)  # the classifiers

@@ -5,9 +5,12 @@ Published (OpenMMLab's port, pull request 1382 of mmsegmentation, never merged; 
 13,520,528 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    'mmseg::_base_/datasets/cityscapes.py', './_base_/schedules/seg_80k.py', 'mmseg::_base_/default_runtime.py',
-    './_base_/hrformer_mm.py'
+    'mmseg::_base_/datasets/cityscapes.py',
+    './_base_/schedules/seg_80k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 norm_cfg = dict(type='BN')
 head = dict(
@@ -19,10 +22,17 @@ head = dict(
     num_classes=19,
     norm_cfg=norm_cfg,
     align_corners=False,
-    sampler=dict(type='OHEMPixelSampler', thresh=0.9, min_kept=100000))
+    sampler=dict(type='OHEMPixelSampler', thresh=0.9, min_kept=100000),
+)
 decode_head = [
-    dict(type='FCNHead', kernel_size=3, num_convs=1, concat_input=False, **head,
-         loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)),
+    dict(
+        type='FCNHead',
+        kernel_size=3,
+        num_convs=1,
+        concat_input=False,
+        **head,
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4),
+    ),
     dict(type='OCRHead', ocr_channels=256, **head, loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)),
 ]
 model = dict(
@@ -35,16 +45,19 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(512, 1024)),
+        size=(512, 1024),
+    ),
     backbone=dict(
         type='hrformer_mm.HRFormer',
         arch='small',
         drop_path_rate=0.2,
         norm_cfg=norm_cfg,
-        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')),
+        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-s_imagenet-backbone'),
+    ),
     decode_head=decode_head,
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode='whole'),
+)
 del head, decode_head
 
 param_scheduler = [

@@ -6,9 +6,13 @@ model.backbone.init_cfg.checkpoint=open-mmlab://msra/hrnetv2_w18. mim test score
 work_dirs/segfix_offsets; of another split: --cfg-options
 test_dataloader.dataset.data_prefix.img_path=leftImg8bit/test test_evaluator.format_only=True, and so on.
 """
+
 _base_ = [
-    'mmseg::_base_/models/fcn_hr18.py', './_base_/datasets/cityscapes_512x1024.py', './_base_/schedules/seg_80k.py',
-    'mmseg::_base_/default_runtime.py', './_base_/hrformer_mm.py'
+    'mmseg::_base_/models/fcn_hr18.py',
+    './_base_/datasets/cityscapes_512x1024.py',
+    './_base_/schedules/seg_80k.py',
+    'mmseg::_base_/default_runtime.py',
+    './_base_/hrformer_mm.py',
 ]
 crop_size = (512, 512)
 model = dict(
@@ -16,7 +20,9 @@ model = dict(
     pretrained=None,
     backbone=dict(norm_cfg=dict(type='BN')),
     decode_head=dict(
-        _delete_=True, type='hrformer_mm.SegFixHead', in_channels=[18, 36, 72, 144], in_index=(0, 1, 2, 3)))
+        _delete_=True, type='hrformer_mm.SegFixHead', in_channels=[18, 36, 72, 144], in_index=(0, 1, 2, 3)
+    ),
+)
 
 targets = dict(type='hrformer_mm.BoundaryTargets')
 train_pipeline = [
@@ -29,7 +35,8 @@ train_pipeline = [
         brightness_delta=10,
         contrast_range=(1.0, 1.0),
         saturation_range=(1.0, 1.0),
-        hue_delta=1),
+        hue_delta=1,
+    ),
     targets,
     dict(type='PackSegInputs'),
 ]
@@ -47,9 +54,8 @@ val_evaluator = dict(_delete_=True, type='hrformer_mm.OffsetMetric')
 test_evaluator = dict(_delete_=True, type='hrformer_mm.OffsetMetric', output_dir='work_dirs/segfix_offsets')
 
 optim_wrapper = dict(
-    _delete_=True,
-    type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.04, momentum=0.9, weight_decay=5e-4))
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='SGD', lr=0.04, momentum=0.9, weight_decay=5e-4)
+)
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=80000, by_epoch=False)]
 default_hooks = dict(checkpoint=dict(save_best='boundary_IoU'))
 auto_scale_lr = dict(base_batch_size=16)

@@ -4,11 +4,16 @@ Published (paper, table 3, and authors' model zoo): AP 75.6 on val (test-dev 74.
 7,746,779 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    './_base_/models/td-hm_hrformer.py', './_base_/datasets/coco_384x288.py', './_base_/schedules/coco_210e.py',
-    './_base_/hrformer_mm.py'
+    './_base_/models/td-hm_hrformer.py',
+    './_base_/datasets/coco_384x288.py',
+    './_base_/schedules/coco_210e.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
     backbone=dict(
-        arch='small', drop_path_rate=0.1, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')),
-    head=dict(in_channels=32, decoder=_base_.codec))
+        arch='small', drop_path_rate=0.1, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')
+    ),
+    head=dict(in_channels=32, decoder=_base_.codec),
+)

@@ -3,6 +3,7 @@
 Published (paper, table 4, and authors' model zoo): AP 74.5 on test-dev.
 7,746,779 parameters.
 """
+
 _base_ = './td-hm_hrformer-s_coco-384x288.py'
 data_root = 'data/coco/'
 ann_file = 'annotations/image_info_test-dev2017.json'
@@ -10,9 +11,10 @@ test_dataloader = dict(
     dataset=dict(
         ann_file=ann_file,
         bbox_file=data_root + 'person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json',
-        data_prefix=dict(img='test2017/')))
+        data_prefix=dict(img='test2017/'),
+    )
+)
 # Writes <outfile_prefix>.keypoints.json; pack it as the server asks.
 test_evaluator = dict(
-    ann_file=data_root + ann_file,
-    format_only=True,
-    outfile_prefix='work_dirs/person_keypoints_test-dev2017_hrformer-s')
+    ann_file=data_root + ann_file, format_only=True, outfile_prefix='work_dirs/person_keypoints_test-dev2017_hrformer-s'
+)

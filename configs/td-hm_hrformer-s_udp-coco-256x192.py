@@ -4,12 +4,17 @@ No published score: the paper expects a gain over its AP of 74.0 without.
 7,746,779 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
 --cfg-options model.backbone.init_cfg=None
 """
+
 _base_ = [
-    './_base_/models/td-hm_hrformer.py', './_base_/datasets/coco-udp_256x192.py', './_base_/schedules/coco_210e.py',
-    './_base_/hrformer_mm.py'
+    './_base_/models/td-hm_hrformer.py',
+    './_base_/datasets/coco-udp_256x192.py',
+    './_base_/schedules/coco_210e.py',
+    './_base_/hrformer_mm.py',
 ]
 model = dict(
     backbone=dict(
-        arch='small', drop_path_rate=0.1, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')),
+        arch='small', drop_path_rate=0.1, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')
+    ),
     head=dict(in_channels=32, decoder=_base_.codec),
-    test_cfg=dict(shift_heatmap=False))
+    test_cfg=dict(shift_heatmap=False),
+)

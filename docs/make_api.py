@@ -1,4 +1,5 @@
 """Write docs/api.md from docstrings: python docs/make_api.py"""
+
 import inspect
 import re
 from importlib import import_module
@@ -11,22 +12,43 @@ Made from docstrings by `python docs/make_api.py`; what is not here may change. 
 """
 # Heading: the names below it, each where users import it from.
 SECTIONS = {
-    'Models': ['hrformer_mm.HRFormer', 'hrformer_mm.ClassificationNeck', 'hrformer_mm.OCRHead',
-               'hrformer_mm.models.encoder_decoder.EncoderDecoder',
-               'hrformer_mm.models.CrossEntropyLoss', 'hrformer_mm.TopdownHeatmapHead',
-               'hrformer_mm.models.swin.DepthwiseSwinTransformer'],
-    'Inference': ['hrformer_mm.config_path', 'hrformer_mm.to_deploy',
-                  'hrformer_mm.commands.predict.predict',
-                  'hrformer_mm.commands.export.export', 'hrformer_mm.runtime.load', 'hrformer_mm.runtime.Result'],
+    'Models': [
+        'hrformer_mm.HRFormer',
+        'hrformer_mm.ClassificationNeck',
+        'hrformer_mm.OCRHead',
+        'hrformer_mm.models.encoder_decoder.EncoderDecoder',
+        'hrformer_mm.models.CrossEntropyLoss',
+        'hrformer_mm.TopdownHeatmapHead',
+        'hrformer_mm.models.swin.DepthwiseSwinTransformer',
+    ],
+    'Inference': [
+        'hrformer_mm.config_path',
+        'hrformer_mm.to_deploy',
+        'hrformer_mm.commands.predict.predict',
+        'hrformer_mm.commands.export.export',
+        'hrformer_mm.runtime.load',
+        'hrformer_mm.runtime.Result',
+    ],
     'Training': ['hrformer_mm.hooks.Safeguard', 'hrformer_mm.hooks.DeployHook', 'hrformer_mm.data.synthesize'],
-    'Weights': ['hrformer_mm.commands.convert.convert', 'hrformer_mm.weights.adapt_state_dict',
-                'hrformer_mm.weights.read_checkpoint', 'hrformer_mm.weights.read_tensors',
-                'hrformer_mm.weights.write_tensors'],
-    'SegFix': ['hrformer_mm.segfix.head.SegFixHead', 'hrformer_mm.segfix.transform.BoundaryTargets',
-               'hrformer_mm.segfix.evaluation.SegFixEvaluator', 'hrformer_mm.segfix.evaluation.OffsetMetric',
-               'hrformer_mm.segfix.refine_labels'],
-    'Operators': ['hrformer_mm.ops.attention.attention', 'hrformer_mm.ops.resize_bias_table',
-                  'hrformer_mm.ops.relative_position_index'],
+    'Weights': [
+        'hrformer_mm.commands.convert.convert',
+        'hrformer_mm.weights.adapt_state_dict',
+        'hrformer_mm.weights.read_checkpoint',
+        'hrformer_mm.weights.read_tensors',
+        'hrformer_mm.weights.write_tensors',
+    ],
+    'SegFix': [
+        'hrformer_mm.segfix.head.SegFixHead',
+        'hrformer_mm.segfix.transform.BoundaryTargets',
+        'hrformer_mm.segfix.evaluation.SegFixEvaluator',
+        'hrformer_mm.segfix.evaluation.OffsetMetric',
+        'hrformer_mm.segfix.refine_labels',
+    ],
+    'Operators': [
+        'hrformer_mm.ops.attention.attention',
+        'hrformer_mm.ops.resize_bias_table',
+        'hrformer_mm.ops.relative_position_index',
+    ],
 }
 
 

@@ -2,9 +2,10 @@
 
 Importing it adds what the stack lacks and replaces nothing. It imports neither torch nor mmengine.
 """
+
 import sys
 from importlib import import_module
-from typing import Any, List
+from typing import Any
 
 from . import compat  # noqa: F401  (before a host library imports its models)
 
@@ -26,5 +27,5 @@ def __getattr__(name: str) -> Any:
     return import_module('.registry', __name__).MODELS.get(name)
 
 
-def __dir__() -> List[str]:
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -6,12 +6,12 @@ All raise TypeError for a value of another kind and ValueError for one out of ra
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.registry import Registry
 
 
-def check_int(name: str, value: Any, lowest: Optional[int] = 1) -> int:
+def check_int(name: str, value: Any, lowest: int | None = 1) -> int:
     """An integer, from `lowest` up if it is given."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         bound = '' if lowest is None else f' of at least {lowest}'
@@ -55,7 +55,7 @@ def check_bool(name: str, value: Any) -> bool:
     return value
 
 
-def check_sequence(name: str, value: Any, length: Optional[int] = None) -> tuple[Any, ...]:
+def check_sequence(name: str, value: Any, length: int | None = None) -> tuple[Any, ...]:
     """A list, of a length if one is given, else of one entry at least. A set has no order, and is none."""
     if isinstance(value, (str, Mapping, set, frozenset)) or not isinstance(value, Iterable):
         raise TypeError(f'{name} must be a list{"" if length is None else f" of {length}"}, but is {value!r}')
@@ -67,7 +67,7 @@ def check_sequence(name: str, value: Any, length: Optional[int] = None) -> tuple
     return value
 
 
-def check_ints(name: str, value: Any, length: Optional[int] = None, lowest: int = 1) -> tuple[int, ...]:
+def check_ints(name: str, value: Any, length: int | None = None, lowest: int = 1) -> tuple[int, ...]:
     """A list of integers."""
     entries = check_sequence(name, value, length)
     return tuple(check_int(f'{name}[{i}]', entry, lowest) for i, entry in enumerate(entries))
@@ -75,7 +75,7 @@ def check_ints(name: str, value: Any, length: Optional[int] = None, lowest: int 
 
 def check_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
     if not any(value is option or (type(value) is type(option) and value == option) for option in allowed):
-        raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(map(str, allowed))}")
+        raise ValueError(f'{name} is {value!r}, but must be one of {", ".join(map(str, allowed))}')
 
 
 def check_keys(name: str, given: Mapping[str, Any], required: Sequence[str], optional: Sequence[str]) -> None:
@@ -83,10 +83,10 @@ def check_keys(name: str, given: Mapping[str, Any], required: Sequence[str], opt
     allowed = [*required, *optional]
     unknown = [key for key in given if key not in allowed]
     if unknown:
-        raise ValueError(f"{name} has the unknown key {unknown[0]!r}: allowed are {', '.join(allowed)}")
+        raise ValueError(f'{name} has the unknown key {unknown[0]!r}: allowed are {", ".join(allowed)}')
     missing = [key for key in required if key not in given]
     if missing:
-        raise ValueError(f"{name} lacks the key {missing[0]!r}: it needs {', '.join(required)}")
+        raise ValueError(f'{name} lacks the key {missing[0]!r}: it needs {", ".join(required)}')
 
 
 def check_config(name: str, value: Any, registry: Registry, example: str, given: Sequence[str] = ()) -> None:
@@ -98,8 +98,10 @@ def check_config(name: str, value: Any, registry: Registry, example: str, given:
     with registry.switch_scope_and_registry(value.get('_scope_')) as own:  # as mmengine does when it builds
         cls = own.get(kind) if isinstance(kind, str) else kind
         if cls is None:
-            raise ValueError(f'{name}.type is {kind!r}, but must be a class that the registry {own.name!r} of '
-                             f'{own.scope} knows, as {example}')
+            raise ValueError(
+                f'{name}.type is {kind!r}, but must be a class that the registry {own.name!r} of '
+                f'{own.scope} knows, as {example}'
+            )
     if not inspect.isclass(cls):
         raise TypeError(f'{name}.type must be a class or its name, as {example}, but is {kind!r}')
     taken = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.name not in given]

@@ -1,7 +1,7 @@
 """The command line: `hrformer-mm`, or `python -m hrformer_mm`."""
 
 from importlib import import_module
-from typing import Any, Optional
+from typing import Any
 
 import click
 
@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         try:

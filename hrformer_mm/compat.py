@@ -6,15 +6,17 @@ package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcoco
 NumPy 1 and Python 3.11 at most. pycocotools has the same extension for every Python and NumPy.
 This module imports none of them, and no torch.
 """
+
 import importlib.machinery
 import importlib.util
 import multiprocessing
 import pkgutil
 import sys
 import types
+from collections.abc import Callable
 from importlib import metadata
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Callable, Tuple
+from typing import Any
 
 MISSING_EXT = 'mmcv._ext'
 MASK_EXT = 'xtcocotools._mask'
@@ -43,7 +45,8 @@ def _missing_op(name: str) -> Callable:
         raise RuntimeError(
             f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
             'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
-            '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").')
+            '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").'
+        )
 
     missing_op.__name__ = missing_op.__qualname__ = name
     return missing_op
@@ -69,7 +72,8 @@ def stub_xtcocotools_mask() -> bool:
         has_numpy_1 = any(numpy.version < '2' for numpy in metadata.distributions(name='numpy'))
         if not (has_numpy_1 and _has_extension(MASK_EXT)):
             sys.modules[MASK_EXT] = _Placeholder(
-                MASK_EXT, lambda name: getattr(importlib.import_module('pycocotools._mask'), name))
+                MASK_EXT, lambda name: getattr(importlib.import_module('pycocotools._mask'), name)
+            )
     return isinstance(sys.modules.get(MASK_EXT), _Placeholder)
 
 
@@ -87,15 +91,21 @@ def _new(cls: type) -> multiprocessing.process.BaseProcess:
     return cls.__new__(cls)
 
 
-def _reduce(process: multiprocessing.process.BaseProcess) -> Tuple[Callable, Tuple[type], dict]:
+def _reduce(process: multiprocessing.process.BaseProcess) -> tuple[Callable, tuple[type], dict]:
     """A process as pickle stores it anyway, but made by a function of this module, which pickle imports first."""
-    return _new, (type(process), ), process.__dict__
+    return _new, (type(process),), process.__dict__
 
 
 def reach_new_processes() -> None:
     """Let processes that do not fork, such as workers of a data loader, import this module before what they run."""
-    for cls in {multiprocessing.Process, *(multiprocessing.get_context(method).Process
-                                           for method in multiprocessing.get_all_start_methods() if method != 'fork')}:
+    for cls in {
+        multiprocessing.Process,
+        *(
+            multiprocessing.get_context(method).Process
+            for method in multiprocessing.get_all_start_methods()
+            if method != 'fork'
+        ),
+    }:
         ForkingPickler.register(cls, _reduce)
 
 

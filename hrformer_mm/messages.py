@@ -18,13 +18,17 @@ WARNINGS = (
     r'Warning: The \w+ is out of bounds, the drawn \w+ may not be in the image',  # as parts of people may be
 )
 # Parts of records of mmengine's logger.
-RECORDS = re.compile('|'.join((
-    '^paramwise_options -- ',  # a line for each option of each parameter
-    '^"FileClient" will be deprecated',  # mmengine's own hooks use it
-    '^"HardDiskBackend" is the alias',
-    'in the "function" registry tree',  # mmengine's collate functions, from the scope of a host
-    '^The prefix is not set in metric class',  # of mmseg's metrics, which have one name each
-)))
+RECORDS = re.compile(
+    '|'.join(
+        (
+            '^paramwise_options -- ',  # a line for each option of each parameter
+            '^"FileClient" will be deprecated',  # mmengine's own hooks use it
+            '^"HardDiskBackend" is the alias',
+            'in the "function" registry tree',  # mmengine's collate functions, from the scope of a host
+            '^The prefix is not set in metric class',  # of mmseg's metrics, which have one name each
+        )
+    )
+)
 
 
 def filter_warnings() -> None:
@@ -36,6 +40,7 @@ def filter_warnings() -> None:
 def filter_log() -> None:
     """Drop the known records of mmengine's current logger."""
     from mmengine.logging import MMLogger  # imports torch
+
     MMLogger.get_current_instance().addFilter(is_news)
 
 

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import yaml
 
@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent
 INDEX = 'model-index.yml'
 
 
-def find_index(root: Optional[str] = None) -> Path:
+def find_index(root: str | None = None) -> Path:
     """The model index of a folder; by default of an installed package, or of the checkout around the package.
 
     Raises:
@@ -20,11 +20,13 @@ def find_index(root: Optional[str] = None) -> Path:
     for folder in folders:
         if (folder / INDEX).is_file():
             return folder / INDEX
-    raise FileNotFoundError(f'there is no {INDEX} in {" or ".join(map(str, folders))}: install the package again, or '
-                            'name a checkout with hrformer-mm zoo --root')
+    raise FileNotFoundError(
+        f'there is no {INDEX} in {" or ".join(map(str, folders))}: install the package again, or '
+        'name a checkout with hrformer-mm zoo --root'
+    )
 
 
-def read_models(root: Optional[str] = None) -> list[dict[str, Any]]:
+def read_models(root: str | None = None) -> list[dict[str, Any]]:
     """The entries of all models in the metafiles that the index imports. `Path` is added, the path of the config."""
     index = find_index(root)
     models = []
@@ -48,8 +50,10 @@ def config_path(name: str) -> str:
         return str(name)
     models, wanted = read_models(), str(name).lower()
     for model in models:
-        if wanted in (model['Name'].lower(), f"{model['Name'].lower()}.py", model['Config'].lower()):
+        if wanted in (model['Name'].lower(), f'{model["Name"].lower()}.py', model['Config'].lower()):
             return model['Path']
     close = get_close_matches(Path(wanted).name.removesuffix('.py'), [model['Name'] for model in models])
-    raise FileNotFoundError(f'there is no config file {name}, and no model of this name: '
-                            + (f'similar names are {", ".join(close)}' if close else 'hrformer-mm zoo lists all names'))
+    raise FileNotFoundError(
+        f'there is no config file {name}, and no model of this name: '
+        + (f'similar names are {", ".join(close)}' if close else 'hrformer-mm zoo lists all names')
+    )

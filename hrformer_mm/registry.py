@@ -5,7 +5,6 @@ it. Classes that are built on mmseg, mmpose or mmpretrain, which take seconds to
 """
 
 from importlib import import_module
-from typing import Optional
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -23,8 +22,7 @@ _ON_DEMAND = {
 
 
 class _LazyRegistry(Registry):
-
-    def get(self, key: str) -> Optional[type]:
+    def get(self, key: str) -> type | None:
         """Find a class by its name, and import its module first if it is built on another library.
 
         Raises:
@@ -38,19 +36,26 @@ class _LazyRegistry(Registry):
             except ModuleNotFoundError as error:
                 if (error.name or '').split('.')[0] != host:
                     raise
-                raise ImportError(f'{name} requires {host}, which is not installed: '
-                                  f'pip install {distribution}') from error
+                raise ImportError(
+                    f'{name} requires {host}, which is not installed: pip install {distribution}'
+                ) from error
         return super().get(key)
 
 
 MODELS = _LazyRegistry('model', parent=mmengine_registry.MODELS, scope='hrformer_mm', locations=['hrformer_mm.models'])
 OPTIM_WRAPPER_CONSTRUCTORS = _LazyRegistry(
-    'optimizer wrapper constructor', parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS, scope='hrformer_mm',
-    locations=['hrformer_mm.models'])
-TRANSFORMS = Registry('transform', parent=mmengine_registry.TRANSFORMS, scope='hrformer_mm',
-                      locations=['hrformer_mm.segfix.transform'])
-METRICS = Registry('metric', parent=mmengine_registry.METRICS, scope='hrformer_mm',
-                   locations=['hrformer_mm.segfix.evaluation'])
-EVALUATOR = Registry('evaluator', parent=mmengine_registry.EVALUATOR, scope='hrformer_mm',
-                     locations=['hrformer_mm.segfix.evaluation'])
+    'optimizer wrapper constructor',
+    parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='hrformer_mm',
+    locations=['hrformer_mm.models'],
+)
+TRANSFORMS = Registry(
+    'transform', parent=mmengine_registry.TRANSFORMS, scope='hrformer_mm', locations=['hrformer_mm.segfix.transform']
+)
+METRICS = Registry(
+    'metric', parent=mmengine_registry.METRICS, scope='hrformer_mm', locations=['hrformer_mm.segfix.evaluation']
+)
+EVALUATOR = Registry(
+    'evaluator', parent=mmengine_registry.EVALUATOR, scope='hrformer_mm', locations=['hrformer_mm.segfix.evaluation']
+)
 HOOKS = Registry('hook', parent=mmengine_registry.HOOKS, scope='hrformer_mm', locations=['hrformer_mm.hooks'])

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Optional
 
 import yaml
 
@@ -14,6 +13,7 @@ TABLE = Path(__file__).with_name('released.yml')
 @dataclass(frozen=True)
 class Released:
     """Weights that someone has published, as a row of released.yml, which describes the fields."""
+
     name: str
     publisher: str
     licence: str
@@ -28,6 +28,7 @@ class Released:
     def path(self) -> Path:
         """The local file: that of the address, or what `hrformer-mm convert FILE hrformer_mm://NAME` writes."""
         from .weights.download import cache_folder, cache_path  # imports torch
+
         return cache_path(self.address) if self.address else cache_folder() / 'hrformer_mm' / f'{self.name}.pth'
 
     @property
@@ -43,11 +44,13 @@ class Released:
             OSError, ValueError: As :func:`fetch`.
         """
         from .weights.download import fetch
+
         if self.address:
             return fetch(f'{self.address}#sha256={self.sha256}')
         if not self.path.is_file():
-            raise FileNotFoundError(f'{self.name} is not at {self.path}, and only a browser can fetch it: '
-                                    + self.next_step)
+            raise FileNotFoundError(
+                f'{self.name} is not at {self.path}, and only a browser can fetch it: ' + self.next_step
+            )
         return self.path
 
 
@@ -62,7 +65,7 @@ def released() -> dict[str, Released]:
     return _read(TABLE)
 
 
-def weights_of(config: str) -> Optional[Released]:
+def weights_of(config: str) -> Released | None:
     """The weights of a whole model that fit a config, those of an address first; None if none are released.
 
     Args:

@@ -2,9 +2,11 @@
 
 torch 2.6 and later load so by default, which mmengine 0.10.7 does not expect. Importing this module allows it.
 """
+
 import codecs
 import pickle
-from typing import Any, Callable, List, Tuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +21,12 @@ def _getattr_of_history_buffer(obj: Any, name: str) -> Callable:
     if obj is not HistoryBuffer or type(name) is not str or name not in HISTORY_STATISTICS:
         raise pickle.UnpicklingError(
             f'checkpoint asks for getattr({obj!r}, {name!r}); allowed is only HistoryBuffer with one of '
-            f'{", ".join(HISTORY_STATISTICS)}. mmengine does not write this: do not load a file you do not trust.')
+            f'{", ".join(HISTORY_STATISTICS)}. mmengine does not write this: do not load a file you do not trust.'
+        )
     return getattr(HistoryBuffer, name)
 
 
-def _checkpoint_globals() -> List[Tuple[Any, str]]:
+def _checkpoint_globals() -> list[tuple[Any, str]]:
     """The classes and functions in mmengine's checkpoints, each with its name in the file."""
     # NumPy 2 renamed np.core; 1.26 also has an np._core, which is almost empty.
     multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray

@@ -3,7 +3,6 @@
 import os
 import time
 from pathlib import Path
-from typing import Optional
 
 CPU_MAX = Path('/sys/fs/cgroup/cpu.max')  # of a container: microseconds of CPU time in each period, or "max"
 STAT = Path('/proc/stat')
@@ -38,12 +37,14 @@ def _clock() -> tuple[int, int]:
     return working, working + idle + wait
 
 
-def crowded(threads: int) -> Optional[str]:
+def crowded(threads: int) -> str | None:
     """A sentence with a remedy if so many threads, started now, would wait for processors; otherwise None."""
     cpus, busy = available_cpus(), busy_cpus()
     free = max(1, round(min(cpus, (os.cpu_count() or 1) - busy)))
     if threads <= free:
         return None
-    return (f'{threads} threads of PyTorch would share {cpus:g} processors, of which other work keeps {busy:.1f} busy: '
-            'computing on the CPU becomes several times slower when threads wait for each other. Set the environment '
-            f'variable OMP_NUM_THREADS={free}')
+    return (
+        f'{threads} threads of PyTorch would share {cpus:g} processors, of which other work keeps {busy:.1f} busy: '
+        'computing on the CPU becomes several times slower when threads wait for each other. Set the environment '
+        f'variable OMP_NUM_THREADS={free}'
+    )

@@ -1,10 +1,11 @@
 """What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import numpy as np
 import pytest

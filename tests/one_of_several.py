@@ -5,6 +5,7 @@
 mmengine's start-up asks for a GPU: the processes are brought together before it looks. Each writes the losses of its
 iterations below the work folder, as losses_RANK.json.
 """
+
 import json
 import os
 import runpy

@@ -1,9 +1,10 @@
 """What README.md and docs/ hold: shell commands, Python snippets, paths, links."""
+
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -11,11 +12,12 @@ from markdown_it.token import Token
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3')
-SHELL = re.compile(rf"(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{'|'.join(map(re.escape, PROGRAMS))}) ")
+SHELL = re.compile(rf'(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{"|".join(map(re.escape, PROGRAMS))}) ')
 
 
 class Block(NamedTuple):
     """A block of code: what its fence says ('python', 'python run', 'text', … or nothing), and its text."""
+
     page: Path
     kind: str
     text: str
@@ -62,8 +64,8 @@ def commands(page: Path) -> Iterator[list[str]]:
                 continue
             line = ''
             while '&&' in words:
-                yield words[:words.index('&&')]
-                words = words[words.index('&&') + 1:]
+                yield words[: words.index('&&')]
+                words = words[words.index('&&') + 1 :]
             if words and '…' not in words:  # which stands for what is above
                 yield words
         assert not line, f'{page.name}: a quotation does not end in\n{text}'
@@ -93,12 +95,14 @@ COVERED = {
     'python benchmarks/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',
-    'python -m pytest': 'a test', 'pytest': 'a test', 'python3 tasks.py': 'what runs the tests',
+    'python -m pytest': 'a test',
+    'pytest': 'a test',
+    'python3 tasks.py': 'what runs the tests',
     'python tasks.py': 'what runs the tests',
 }
 
 
-def covered(words: list[str]) -> Optional[str]:
+def covered(words: list[str]) -> str | None:
     """What covers a command; None for what tests/commands/test_pages.py runs, '' for nothing."""
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:

@@ -4,38 +4,57 @@
 
 Each has a venv of its own below work_dirs/pythons/. Needs nothing but the standard library.
 """
+
 import datetime
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'work_dirs' / 'pythons'
 MINORS = (11, 12, 13, 14)
 # The golden cases, models, hooks and weights, and what this package adds to its libraries.
-TESTS = ('tests/test_golden.py', 'tests/ops', 'tests/layers', 'tests/models', 'tests/deploy', 'tests/hooks',
-         'tests/weights', 'tests/test_compat.py', 'tests/test_safe_globals.py', 'tests/test_imports.py')
+TESTS = (
+    'tests/test_golden.py',
+    'tests/ops',
+    'tests/layers',
+    'tests/models',
+    'tests/deploy',
+    'tests/hooks',
+    'tests/weights',
+    'tests/test_compat.py',
+    'tests/test_safe_globals.py',
+    'tests/test_imports.py',
+)
 # A training and a test of each task.
-TRAININGS = ('ocr_hrformer-s_ade20k', 'td-hm_hrformer-s_udp-coco-256x192', 'hrformer-t_imagenet',
-             'fcos_hrformer-s_coco')
+TRAININGS = (
+    'ocr_hrformer-s_ade20k',
+    'td-hm_hrformer-s_udp-coco-256x192',
+    'hrformer-t_imagenet',
+    'fcos_hrformer-s_coco',
+)
 COLUMNS = ('torch', 'numpy', 'mmcv-lite', 'mmengine', 'setuptools')
 VERSIONS = f'import importlib.metadata as m; print(*map(m.version, {COLUMNS}))'
 
 
-def find_pythons() -> Dict[int, str]:
+def find_pythons() -> dict[int, str]:
     """The first interpreter of each version: on PATH, as this one, or pyenv's."""
-    found: Dict[int, str] = {}
+    found: dict[int, str] = {}
     pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv'), 'versions')
-    candidates = [sys.executable, *(shutil.which(f'python3.{minor}') for minor in MINORS),
-                  *sorted(pyenv.glob('3.*/bin/python'))]
+    candidates = [
+        sys.executable,
+        *(shutil.which(f'python3.{minor}') for minor in MINORS),
+        *sorted(pyenv.glob('3.*/bin/python')),
+    ]
     for candidate in filter(None, candidates):
         try:
-            done = subprocess.run([candidate, '-c', 'import sys, venv; print(sys.version_info[1])'],
-                                  capture_output=True, text=True)
+            done = subprocess.run(
+                [candidate, '-c', 'import sys, venv; print(sys.version_info[1])'], capture_output=True, text=True
+            )
         except OSError:
             continue
         if done.returncode == 0 and int(done.stdout) in MINORS:  # pyenv's shims fail for versions that are not active
@@ -43,11 +62,12 @@ def find_pythons() -> Dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def run(command: Sequence[object], log: Path) -> Tuple[int, List[str]]:
+def run(command: Sequence[object], log: Path) -> tuple[int, list[str]]:
     """The exit status and the lines of a command, which go to a log as well."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     log.write_text(done.stdout, encoding='utf-8')
     return done.returncode, done.stdout.splitlines()
 
@@ -59,7 +79,7 @@ def counts(lines: Sequence[str]) -> str:
     return f'{found.get("passed", 0)}, {failed}, {found.get("skipped", 0)}'
 
 
-def try_python(minor: int, python: str, options: Sequence[str]) -> Tuple[bool, str]:
+def try_python(minor: int, python: str, options: Sequence[str]) -> tuple[bool, str]:
     """Whether all passed on a Python, and its row of the table."""
     venv = FOLDER / f'3.{minor}'
     task = [python, 'tasks.py', *options, '--venv', venv]
@@ -77,9 +97,13 @@ def try_python(minor: int, python: str, options: Sequence[str]) -> Tuple[bool, s
 def main(options: Sequence[str]) -> int:
     pythons = find_pythons()
     today = datetime.date.today().strftime('%-d %B %Y')
-    table = [f'On Linux, {today}. Not found on this machine: '
-             f'{", ".join(f"3.{minor}" for minor in MINORS if minor not in pythons) or "none"}.', '',
-             f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | trainings |', '| --- ' * 8 + '|']
+    table = [
+        f'On Linux, {today}. Not found on this machine: '
+        f'{", ".join(f"3.{minor}" for minor in MINORS if minor not in pythons) or "none"}.',
+        '',
+        f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | trainings |',
+        '| --- ' * 8 + '|',
+    ]
     print('\n'.join(table), flush=True)
     all_good = True
     for minor, python in pythons.items():

@@ -27,7 +27,7 @@ def script(monkeypatch, request):
 @pytest.mark.parametrize('variant, inference, training', [('T', (28, 284), (65, 761)), ('B', (33, 1220), (71, 3179))])
 def test_traffic_of_a_block(script, variant, inference, training):
     traffic = script('gpu_traffic')
-    for row, (launches, megabytes) in zip(traffic.rows((variant, ), (7, )), (inference, training)):
+    for row, (launches, megabytes) in zip(traffic.rows((variant,), (7,)), (inference, training)):
         assert abs(sum(row.mmpose.launches.values()) - launches) <= 1
         assert row.mmpose.total / 1e6 == pytest.approx(megabytes, rel=0.015)
         assert row.ratio <= traffic.LIMIT, row.name
@@ -40,8 +40,14 @@ def test_traffic_of_operators(script):
         F.conv2d(x, weight, bias).flatten(1)
         F.pad(x, (0, 1))
         x[:, :1] + x.new_zeros(1).expand(2, 1, 4, 4)
-    assert counted.bytes == {'convolution': 4 * (256 + 128 + 16 + 512), 'add_ of a convolution bias': 4 * 1024,
-                             'fill_': 4 * 320, 'copy_': 4 * 512, 'new_zeros': 4, 'add': 4 * (32 + 1 + 32)}
+    assert counted.bytes == {
+        'convolution': 4 * (256 + 128 + 16 + 512),
+        'add_ of a convolution bias': 4 * 1024,
+        'fill_': 4 * 320,
+        'copy_': 4 * 512,
+        'new_zeros': 4,
+        'add': 4 * (32 + 1 + 32),
+    }
 
 
 @pytest.mark.parametrize('head_size, fused', [(39, False), (40, True)])
@@ -62,11 +68,16 @@ def test_peak_memory(script):
     assert with_graph == 3 * MIB
 
 
-@pytest.mark.parametrize('options, forms', [
-    ((), ('', ', deployment form')),
-    (('--train', '--batch', '2'), ('', ", with_cp='cheap'", ', with_cp=True')),
-    (('--ocr', '--dtype', 'bf16'), ('', ', deployment form')),
-    pytest.param(('--context', ), ('', ', deployment form'), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize(
+    'options, forms',
+    [
+        ((), ('', ', deployment form')),
+        (('--train', '--batch', '2'), ('', ", with_cp='cheap'", ', with_cp=True')),
+        (('--ocr', '--dtype', 'bf16'), ('', ', deployment form')),
+        pytest.param(('--context',), ('', ', deployment form'), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_speed(script, monkeypatch, options, forms):
     monkeypatch.setattr(script('measure'), 'GEMM_SECONDS', 0.01)
     monkeypatch.setitem(script('contenders').VARIANTS, 'tiny', ((1, 1, 1, 1), (8, 16, 24, 32), (1, 2, 3, 4)))
@@ -74,7 +85,7 @@ def test_speed(script, monkeypatch, options, forms):
     result = CliRunner().invoke(script('speed').main, [*arguments, *options])
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)['sections']['32x64']
-    assert [row['name'] for row in rows][1:1 + len(forms)] == [f'hrformer_mm{form}' for form in forms]
+    assert [row['name'] for row in rows][1 : 1 + len(forms)] == [f'hrformer_mm{form}' for form in forms]
     for row in rows:
         assert 0 < row['lowest_ms'] <= row['median_ms'] <= row['highest_ms'] and row['peak_mib'] > 0
         assert row['error'] is None or row['error'] < (3e-2 if 'bf16' in options else 1e-4)

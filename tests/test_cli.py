@@ -22,17 +22,22 @@ def run(*args):
 def test_help_and_version(run_python):
     assert 'convert' in run('--help').output and 'synthesize' in run('-h').output
     assert __version__ in run('--version').output
-    out = run_python('import runpy, sys; sys.argv = ["hrformer_mm", "--version"]; '
-                     'runpy.run_module("hrformer_mm", run_name="__main__")')
+    out = run_python(
+        'import runpy, sys; sys.argv = ["hrformer_mm", "--version"]; '
+        'runpy.run_module("hrformer_mm", run_name="__main__")'
+    )
     assert __version__ in out
 
 
 @pytest.mark.parametrize('command', ['', 'doctor', 'zoo'])
 def test_help_takes_no_library(run_python, command):
-    out = run_python('import sys\n'
-                     'from hrformer_mm.cli import main\n'
-                     'main([*sys.argv[1].split(), "--help"], standalone_mode=False)\n'
-                     'print({"torch", "mmengine", "numpy", "mmcv"} & set(sys.modules))', command)
+    out = run_python(
+        'import sys\n'
+        'from hrformer_mm.cli import main\n'
+        'main([*sys.argv[1].split(), "--help"], standalone_mode=False)\n'
+        'print({"torch", "mmengine", "numpy", "mmcv"} & set(sys.modules))',
+        command,
+    )
     assert out.splitlines()[-1] == 'set()'
 
 

@@ -1,4 +1,5 @@
 """The placeholders for compiled extensions that mmcv-lite and xtcocotools lack, and Python 3.14."""
+
 import importlib
 import importlib.machinery
 import importlib.util
@@ -23,7 +24,7 @@ needs_lite = pytest.mark.skipif(not compat.stub_mmcv_ext(), reason='only with mm
 @needs_lite
 @pytest.mark.skipif(not HAS_HOSTS, reason='needs mmseg, mmpose, mmdet and mmpretrain')
 def test_host_models_import_with_mmcv_lite(run_python):
-    out = run_python('''
+    out = run_python("""
 import hrformer_mm, pkgutil
 assert pkgutil.find_loader('mmcv._ext') is None
 import mmseg.models, mmpose.models, mmdet.models, mmpretrain.models
@@ -34,7 +35,7 @@ try:
     mmcv.ops.nms(torch.rand(3, 4), torch.rand(3), 0.5)
 except RuntimeError as error:
     print(error)
-''')
+""")
     assert out.splitlines()[0] == 'False'
     assert "'nms'" in out and 'mmcv-lite' in out and 'install full mmcv' in out
 
@@ -56,14 +57,19 @@ def test_full_mmcv_is_left_alone(run_python, tmp_path):
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / '__init__.py').write_text('raise AssertionError("compat must not import mmcv")')
     (tmp_path / 'mmcv' / f'_ext{importlib.machinery.EXTENSION_SUFFIXES[0]}').touch()
-    out = run_python('import sys; sys.path.insert(0, sys.argv[1]); from hrformer_mm import compat; '
-                     'print(compat.stub_mmcv_ext(), "mmcv._ext" in sys.modules)', tmp_path)
+    out = run_python(
+        'import sys; sys.path.insert(0, sys.argv[1]); from hrformer_mm import compat; '
+        'print(compat.stub_mmcv_ext(), "mmcv._ext" in sys.modules)',
+        tmp_path,
+    )
     assert out.split() == ['False', 'False']
 
 
 def test_without_mmcv_nothing_is_done(run_python):
-    out = run_python('import sys; sys.modules["mmcv"] = None; from hrformer_mm import compat; '
-                     'print(compat.stub_mmcv_ext(), "mmcv._ext" in sys.modules)')
+    out = run_python(
+        'import sys; sys.modules["mmcv"] = None; from hrformer_mm import compat; '
+        'print(compat.stub_mmcv_ext(), "mmcv._ext" in sys.modules)'
+    )
     assert out.split() == ['False', 'False']
 
 
@@ -77,6 +83,7 @@ def masks():
 @needs_xtcocotools
 def test_mask_functions_of_xtcocotools():
     from xtcocotools import mask
+
     pictures, areas, boxes, iou = masks()
     codes = [mask.encode(np.asfortranarray(picture)) for picture in pictures]
     assert mask.area(codes).tolist() == areas and mask.area(codes[0]) == areas[0]
@@ -91,11 +98,17 @@ def test_a_segmentation_mask_is_evaluated(tmp_path, capsys):
     from xtcocotools import mask
     from xtcocotools.coco import COCO
     from xtcocotools.cocoeval import COCOeval
+
     pictures, areas, boxes, _ = masks()
     codes = [mask.encode(np.asfortranarray(picture)) for picture in pictures]
     codes = [dict(code, counts=code['counts'].decode()) for code in codes]
-    truth = dict(images=[dict(id=1, width=9, height=8)], categories=[dict(id=1, name='a')], annotations=[
-        dict(id=1, image_id=1, category_id=1, iscrowd=0, segmentation=codes[0], area=areas[0], bbox=boxes[0])])
+    truth = dict(
+        images=[dict(id=1, width=9, height=8)],
+        categories=[dict(id=1, name='a')],
+        annotations=[
+            dict(id=1, image_id=1, category_id=1, iscrowd=0, segmentation=codes[0], area=areas[0], bbox=boxes[0])
+        ],
+    )
     (tmp_path / 'truth.json').write_text(json.dumps(truth))
     for code, expected in zip(codes, (1, 0)):
         coco = COCO(str(tmp_path / 'truth.json'))
@@ -107,8 +120,10 @@ def test_a_segmentation_mask_is_evaluated(tmp_path, capsys):
         assert evaluation.stats[0] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize('compiled, numpy, expected', [
-    (True, '1.26.4', False), (False, '1.26.4', True), (True, '2.0.0', True), (False, '2.4.6', True)])
+@pytest.mark.parametrize(
+    'compiled, numpy, expected',
+    [(True, '1.26.4', False), (False, '1.26.4', True), (True, '2.0.0', True), (False, '2.4.6', True)],
+)
 def test_xtcocotools_extension_is_used_where_it_works(run_python, tmp_path, compiled, numpy, expected):
     for package in ('xtcocotools', 'pycocotools'):
         (tmp_path / package).mkdir()
@@ -117,24 +132,31 @@ def test_xtcocotools_extension_is_used_where_it_works(run_python, tmp_path, comp
         (tmp_path / 'xtcocotools' / f'_mask{importlib.machinery.EXTENSION_SUFFIXES[0]}').touch()
     (tmp_path / f'numpy-{numpy}.dist-info').mkdir()
     (tmp_path / f'numpy-{numpy}.dist-info' / 'METADATA').write_text(f'Name: numpy\nVersion: {numpy}\n')
-    out = run_python('import sys; sys.path[:] = [sys.argv[1], *(p for p in sys.path if "site-packages" not in p)]; '
-                     'from hrformer_mm import compat; '
-                     'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)', tmp_path)
+    out = run_python(
+        'import sys; sys.path[:] = [sys.argv[1], *(p for p in sys.path if "site-packages" not in p)]; '
+        'from hrformer_mm import compat; '
+        'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)',
+        tmp_path,
+    )
     assert out.split() == [str(expected)] * 2
 
 
 def test_without_xtcocotools_nothing_is_done(run_python):
-    out = run_python('import sys; sys.modules["xtcocotools"] = None; from hrformer_mm import compat; '
-                     'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)')
+    out = run_python(
+        'import sys; sys.modules["xtcocotools"] = None; from hrformer_mm import compat; '
+        'print(compat.stub_xtcocotools_mask(), "xtcocotools._mask" in sys.modules)'
+    )
     assert out.split() == ['False', 'False']
 
 
 def test_find_loader_of_python_3_14(run_python):
     """Where the standard library lacks it; where it has it, it stays."""
-    out = run_python('import pkgutil; own = getattr(pkgutil, "find_loader", None); import hrformer_mm\n'
-                     'if own is None: assert pkgutil.find_loader("nowhere") is None\n'
-                     'else: assert pkgutil.find_loader is own\n'
-                     'print(type(pkgutil.find_loader("json")).__name__)')
+    out = run_python(
+        'import pkgutil; own = getattr(pkgutil, "find_loader", None); import hrformer_mm\n'
+        'if own is None: assert pkgutil.find_loader("nowhere") is None\n'
+        'else: assert pkgutil.find_loader is own\n'
+        'print(type(pkgutil.find_loader("json")).__name__)'
+    )
     assert out.strip() == 'SourceFileLoader'
 
 
@@ -152,16 +174,28 @@ def test_placeholders_reach_new_processes(tmp_path, method):
         '        process = start.Process(target=print, args=(item.Item(), "in", sys.argv[1]), name="a", daemon=True)\n'
         '        process.start()\n'
         '        process.join()\n'
-        '        assert process.exitcode == 0 and process.name == "a" and process.daemon\n')
-    done = subprocess.run([sys.executable, str(tmp_path / 'main.py'), method], capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, timeout=120)
+        '        assert process.exitcode == 0 and process.name == "a" and process.daemon\n'
+    )
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / 'main.py'), method],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        timeout=120,
+    )
     assert done.returncode == 0 and done.stdout.count(f'in {method}') == 2, done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('module, name', [
-    ('mmseg.datasets', 'CityscapesDataset'), ('mmpose.datasets', 'CocoDataset'), ('mmpretrain.datasets', 'ImageNet'),
-    ('mmseg.models', 'EncoderDecoder')])
+@pytest.mark.parametrize(
+    'module, name',
+    [
+        ('mmseg.datasets', 'CityscapesDataset'),
+        ('mmpose.datasets', 'CocoDataset'),
+        ('mmpretrain.datasets', 'ImageNet'),
+        ('mmseg.models', 'EncoderDecoder'),
+    ],
+)
 def test_workers_that_are_spawned_import_the_libraries(tmp_path, module, name):
     pytest.importorskip(module.split('.')[0])
     (tmp_path / 'main.py').write_text(f'''
@@ -179,6 +213,11 @@ if __name__ == '__main__':
     loader = DataLoader(Three({name}), num_workers=1, multiprocessing_context='spawn', persistent_workers=True)
     print(*[int(i) for epoch in range(2) for i in loader])
 ''')
-    done = subprocess.run([sys.executable, '-W', 'ignore', str(tmp_path / 'main.py')], capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, timeout=300)
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', str(tmp_path / 'main.py')],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        timeout=300,
+    )
     assert done.stdout.splitlines()[-1:] == ['0 1 2 0 1 2'], done.stderr

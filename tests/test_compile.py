@@ -22,8 +22,14 @@ def error(out, expected):
     return max(((a - b).norm() / b.norm()).item() for a, b in zip(out, expected))
 
 
-@pytest.mark.parametrize('train, options', [
-    (False, dict()), pytest.param(True, dict(), marks=pytest.mark.slow), pytest.param(True, SHIFTED, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'train, options',
+    [
+        (False, dict()),
+        pytest.param(True, dict(), marks=pytest.mark.slow),
+        pytest.param(True, SHIFTED, marks=pytest.mark.slow),
+    ],
+)
 def test_one_graph_for_several_sizes(train, options):
     options = dict(dict(arch=MICRO), **options)
     model, compiled = HRFormer(**options).train(train), HRFormer(**options, compile=TRACE).train(train)
@@ -61,19 +67,24 @@ def test_a_copy_computes_with_its_own_weights():
 def test_whole_segmentor_is_one_graph():
     pytest.importorskip('mmseg')
     from mmseg.registry import MODELS
+
     head = dict(type='hrformer_mm.OCRHead', in_channels=[18, 36, 64, 78], channels=16, key_channels=8, num_classes=3)
-    model = MODELS.build(dict(type='EncoderDecoder', backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO),
-                              decode_head=head)).eval()
+    model = MODELS.build(
+        dict(type='EncoderDecoder', backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO), decode_head=head)
+    ).eval()
     compiled = torch.compile(lambda x: model.decode_head(model.extract_feat(x)), **TRACE)
     x = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
         assert error([compiled(x)], [model.decode_head(model.extract_feat(x))]) < 1e-5
 
 
-@pytest.mark.parametrize('options, kind, match', [
-    (dict(compile='yes'), TypeError, "compile must be True, False or a dict .* 'yes'"),
-    (dict(compile=True, with_cp=True), ValueError, 'with_cp is True, but is incompatible with compile'),
-])
+@pytest.mark.parametrize(
+    'options, kind, match',
+    [
+        (dict(compile='yes'), TypeError, "compile must be True, False or a dict .* 'yes'"),
+        (dict(compile=True, with_cp=True), ValueError, 'with_cp is True, but is incompatible with compile'),
+    ],
+)
 def test_wrong_options(options, kind, match):
     with pytest.raises(kind, match=match):
         HRFormer(arch=MICRO, **options)
@@ -92,4 +103,4 @@ def test_is_exported(options):
     model = hrformer_mm.HRFormer(**dict(dict(arch=MICRO), **options)).eval()
     x = torch.randn(1, 3, 45, 70)
     with torch.no_grad():
-        assert error(torch.export.export(model, (x, )).module()(x), model(x)) < 1e-6
+        assert error(torch.export.export(model, (x,)).module()(x), model(x)) < 1e-6

@@ -25,13 +25,14 @@ OCR_T = 6_310_874
 CAMVID_T, LSP_T = 3_273_530, POSE['t'] - 3 * (18 + 1)  # OCR of 128 channels; 14 keypoints, not 17
 DWCONV_T = sum(2 * modules * 4 * channels * 12 for modules, channels in zip((6, 6, 5, 2), (18, 36, 72, 144)))
 SWIN_T = 28_288_354
-DWCONV_SWIN_T = sum(blocks * channels * (4 * (12 + 2) + 2)
-                    for blocks, channels in zip((2, 2, 6, 2), (96, 192, 384, 768)))
+DWCONV_SWIN_T = sum(
+    blocks * channels * (4 * (12 + 2) + 2) for blocks, channels in zip((2, 2, 6, 2), (96, 192, 384, 768))
+)
 
 
 def tables(*windows):
     """What windows other than 7x7 add to HRFormer-B: rows of its tables, times the heads of each stream."""
-    return sum(heads * ((2 * window - 1)**2 - 13**2) for heads, window in zip((28, 56, 96, 64), windows))
+    return sum(heads * ((2 * window - 1) ** 2 - 13**2) for heads, window in zip((28, 56, 96, 64), windows))
 
 
 PARAMETERS = {
@@ -39,27 +40,52 @@ PARAMETERS = {
     'hrformer-s_imagenet': 13_544_882,
     'hrformer-b_imagenet': 50_320_098,
     **{f'td-hm_hrformer-{v}_coco-{size}': n for v, n in POSE.items() for size in ('256x192', '384x288')},
-    **{f'td-hm_hrformer-{v}_{kind}-coco-{size}': POSE[v] for v in 'sb' for kind in ('udp', 'dark')
-       for size in ('256x192', '384x288')},
+    **{
+        f'td-hm_hrformer-{v}_{kind}-coco-{size}': POSE[v]
+        for v in 'sb'
+        for kind in ('udp', 'dark')
+        for size in ('256x192', '384x288')
+    },
     **{f'td-hm_hrformer-{v}_coco-384x288_test-dev': POSE[v] for v in 'sb'},
     'td-hm_hrformer-b_coco-wholebody-256x192': POSE['b'] + (133 - 17) * (78 + 1),
     **{f'ocr_hrformer-{v}_cityscapes': n for v, n in CITYSCAPES.items()},
     'ocr_hrformer-b-w15_cityscapes-trainval': CITYSCAPES['b-w15'],
     'ocr_hrformer-b-w15_cityscapes-segfix': CITYSCAPES['b-w15'],
-    **{f'ocr_hrformer-{v}_{data}': n + (classes - 19) * CLASS for v, n in CITYSCAPES.items()
-       for data, classes in (('pascal-context-59', 59), ('pascal-context-60', 60), ('coco-stuff10k', 171),
-                             ('ade20k', 150))},
+    **{
+        f'ocr_hrformer-{v}_{data}': n + (classes - 19) * CLASS
+        for v, n in CITYSCAPES.items()
+        for data, classes in (
+            ('pascal-context-59', 59),
+            ('pascal-context-60', 60),
+            ('coco-stuff10k', 171),
+            ('ade20k', 150),
+        )
+    },
     'ocr_hrformer-b-w13_ade20k': CITYSCAPES['b'] + tables(13, 13, 13, 13) + (150 - 19) * CLASS,
     'ocr_hrformer-s_custom': CITYSCAPES['s'] + (2 - 19) * CLASS,
     'ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024': CITYSCAPES['s'] - OCR_BIASES,
     'ocrnet_hrformer-b_4xb2-80k_cityscapes-512x1024': CITYSCAPES['b'] - OCR_BIASES,
-    **{f'ablations/ocr_hrformer-b-w{name}_pascal-context-59': CITYSCAPES['b'] + tables(*windows) + (59 - 19) * CLASS
-       for name, windows in (('9', (9, ) * 4), ('11', (11, ) * 4), ('13', (13, ) * 4), ('15-13-11-9', (15, 13, 11, 9)),
-                             ('21-17-13-9', (21, 17, 13, 9)), ('17-15-13-11', (17, 15, 13, 11)))},
+    **{
+        f'ablations/ocr_hrformer-b-w{name}_pascal-context-59': CITYSCAPES['b'] + tables(*windows) + (59 - 19) * CLASS
+        for name, windows in (
+            ('9', (9,) * 4),
+            ('11', (11,) * 4),
+            ('13', (13,) * 4),
+            ('15-13-11-9', (15, 13, 11, 9)),
+            ('21-17-13-9', (21, 17, 13, 9)),
+            ('17-15-13-11', (17, 15, 13, 11)),
+        )
+    },
     'ablations/ocr_hrformer-t_pascal-context-59': OCR_T,
-    **{f'ablations/{name}': n - DWCONV_T for kind in ('wo-dwconv', 'shift') for name, n in (
-        (f'hrformer-t-{kind}_imagenet', 8_035_820), (f'ocr_hrformer-t-{kind}_pascal-context-59', OCR_T),
-        (f'td-hm_hrformer-t-{kind}_coco-256x192', POSE['t']))},
+    **{
+        f'ablations/{name}': n - DWCONV_T
+        for kind in ('wo-dwconv', 'shift')
+        for name, n in (
+            (f'hrformer-t-{kind}_imagenet', 8_035_820),
+            (f'ocr_hrformer-t-{kind}_pascal-context-59', OCR_T),
+            (f'td-hm_hrformer-t-{kind}_coco-256x192', POSE['t']),
+        )
+    },
     # Table 11 prints 15.6, 24.5 and 85.3 M, table 8 28.3 and 28.5 M.
     'ablations/hrnet-t_imagenet': 15_593_624,
     'ablations/hrnet-s_imagenet': 24_465_576,
@@ -79,9 +105,14 @@ PARAMETERS = {
     'camvid/ocr_mmpose-hrformer-t_camvid-180x240': CAMVID_T,
     'lsp/td-hm_mmpose-hrformer-t_lsp-128x96': LSP_T,
     **{f'lsp/td-hm_hrformer-t_{codec}lsp-128x96': LSP_T for codec in ('', 'udp-', 'dark-')},
-    **{name: n - DWCONV_T for kind in ('wo-dwconv', 'shift') for name, n in (
-        (f'camvid/ocr_hrformer-t-{kind}_camvid-180x240', CAMVID_T),
-        (f'lsp/td-hm_hrformer-t-{kind}_lsp-128x96', LSP_T))},
+    **{
+        name: n - DWCONV_T
+        for kind in ('wo-dwconv', 'shift')
+        for name, n in (
+            (f'camvid/ocr_hrformer-t-{kind}_camvid-180x240', CAMVID_T),
+            (f'lsp/td-hm_hrformer-t-{kind}_lsp-128x96', LSP_T),
+        )
+    },
     'camvid/ocr_hrnet-t_camvid-180x240': 4_561_862,
     'camvid/fcn_hrformer-t_camvid-180x240': 2_648_809,
     'lsp/td-hm_hrnet-t_lsp-128x96': 3_616_675 - 3 * (18 + 1),
@@ -100,8 +131,11 @@ def build(cfg):
 
 
 def test_all_configs_are_listed_here():
-    found = {str(path.relative_to(CONFIGS).with_suffix('')) for folder in ('.', 'ablations', 'camvid', 'lsp')
-             for path in (CONFIGS / folder).glob('*.py')}
+    found = {
+        str(path.relative_to(CONFIGS).with_suffix(''))
+        for folder in ('.', 'ablations', 'camvid', 'lsp')
+        for path in (CONFIGS / folder).glob('*.py')
+    }
     assert found == set(PARAMETERS)
 
 
@@ -140,12 +174,19 @@ def test_demonstration(name):
     assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'tasks.py').read_text()
 
 
-@pytest.mark.parametrize('name', ['td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-b_cityscapes',
-                                  'ablations/ocr_hrformer-t_pascal-context-59'])
+@pytest.mark.parametrize(
+    'name', ['td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-b_cityscapes', 'ablations/ocr_hrformer-t_pascal-context-59']
+)
 def test_other_weights_on_the_command_line(name):
     """What the configs' docstrings name works from any of them, whatever they start from."""
-    cfg = load(name, **{'model.backbone.init_cfg._delete_': True, 'model.backbone.init_cfg.type': 'Pretrained',
-                        'model.backbone.init_cfg.checkpoint': 'a.pth'})
+    cfg = load(
+        name,
+        **{
+            'model.backbone.init_cfg._delete_': True,
+            'model.backbone.init_cfg.type': 'Pretrained',
+            'model.backbone.init_cfg.checkpoint': 'a.pth',
+        },
+    )
     assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint='a.pth')
     with torch.device('meta'):
         build(cfg)
@@ -156,7 +197,9 @@ def test_the_port_deploys():
     """mmseg's cascade of heads computes the same in the deployment form, without batch norms."""
     cfg = load('ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024')
     assert cfg.train_dataloader.batch_size * 4 == 8 and [head.type for head in cfg.model.decode_head] == [
-        'FCNHead', 'OCRHead']
+        'FCNHead',
+        'OCRHead',
+    ]
     model = build(cfg).eval()
     image, info = torch.randn(1, 3, 64, 96), [dict(img_shape=(64, 96))]
     deployed = to_deploy(model)
@@ -196,9 +239,15 @@ def test_cityscapes_recipe():
     assert crop.crop_size == (512, 1024) == cfg.model.data_preprocessor.size
 
 
-@pytest.mark.parametrize('name, size, sigma, batch', [
-    ('td-hm_hrformer-t_coco-256x192', (192, 256), 2, 32), ('td-hm_hrformer-s_coco-384x288', (288, 384), 3, 32),
-    ('td-hm_hrformer-b_coco-256x192', (192, 256), 2, 16), ('td-hm_hrformer-b_coco-384x288', (288, 384), 3, 16)])
+@pytest.mark.parametrize(
+    'name, size, sigma, batch',
+    [
+        ('td-hm_hrformer-t_coco-256x192', (192, 256), 2, 32),
+        ('td-hm_hrformer-s_coco-384x288', (288, 384), 3, 32),
+        ('td-hm_hrformer-b_coco-256x192', (192, 256), 2, 16),
+        ('td-hm_hrformer-b_coco-384x288', (288, 384), 3, 16),
+    ],
+)
 def test_coco_recipe(name, size, sigma, batch):
     cfg = load(name)
     codec = dict(type='MSRAHeatmap', input_size=size, heatmap_size=tuple(s // 4 for s in size), sigma=sigma)
@@ -212,13 +261,17 @@ def test_coco_recipe(name, size, sigma, batch):
     assert cfg.val_dataloader.dataset.bbox_file.endswith('COCO_val2017_detections_AP_H_56_person.json')
 
 
-@pytest.mark.parametrize('name, classes, iters, batch, drop_path, kept', [
-    ('ocr_hrformer-s_pascal-context-59', 59, 60000, 16, 0.2, None),
-    ('ocr_hrformer-b_pascal-context-60', 60, 60000, 16, 0.2, None),
-    ('ocr_hrformer-b-w15_pascal-context-59', 59, 60000, 16, 0.3, None),
-    ('ocr_hrformer-s_coco-stuff10k', 171, 60000, 16, 0.2, 100000),
-    ('ocr_hrformer-b-w15_coco-stuff10k', 171, 60000, 16, 0.2, 100000),
-    ('ocr_hrformer-b-w13_ade20k', 150, 150000, 8, 0.2, 100000)])
+@pytest.mark.parametrize(
+    'name, classes, iters, batch, drop_path, kept',
+    [
+        ('ocr_hrformer-s_pascal-context-59', 59, 60000, 16, 0.2, None),
+        ('ocr_hrformer-b_pascal-context-60', 60, 60000, 16, 0.2, None),
+        ('ocr_hrformer-b-w15_pascal-context-59', 59, 60000, 16, 0.3, None),
+        ('ocr_hrformer-s_coco-stuff10k', 171, 60000, 16, 0.2, 100000),
+        ('ocr_hrformer-b-w15_coco-stuff10k', 171, 60000, 16, 0.2, 100000),
+        ('ocr_hrformer-b-w13_ade20k', 150, 150000, 8, 0.2, 100000),
+    ],
+)
 def test_recipe_at_520(name, classes, iters, batch, drop_path, kept):
     cfg = load(name)
     assert cfg.train_cfg.max_iters == iters == cfg.param_scheduler[1].end
@@ -238,10 +291,23 @@ def test_recipe_at_520(name, classes, iters, batch, drop_path, kept):
     assert [min(step.scale) / 520 for step in scales] == [0.75, 1, 1.25] and [step.prob for step in flips] == [0, 1]
 
 
-@pytest.mark.parametrize('kind, codec', [
-    ('udp', dict(type='UDPHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3)),
-    ('dark', dict(type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3, unbiased=True,
-                  blur_kernel_size=17))])
+@pytest.mark.parametrize(
+    'kind, codec',
+    [
+        ('udp', dict(type='UDPHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3)),
+        (
+            'dark',
+            dict(
+                type='MSRAHeatmap',
+                input_size=(288, 384),
+                heatmap_size=(72, 96),
+                sigma=3,
+                unbiased=True,
+                blur_kernel_size=17,
+            ),
+        ),
+    ],
+)
 def test_coordinates(kind, codec):
     cfg = load(f'td-hm_hrformer-b_{kind}-coco-384x288')
     assert cfg.model.head.decoder == codec and cfg.model.test_cfg.shift_heatmap == (kind != 'udp')
@@ -251,10 +317,14 @@ def test_coordinates(kind, codec):
         assert 'GenerateTarget' not in steps or steps['GenerateTarget'].encoder == codec
 
 
-@pytest.mark.parametrize('name, arguments', [
-    ('hrformer-t-wo-dwconv_imagenet', dict(with_dwconv=False)),
-    ('ocr_hrformer-t-shift_pascal-context-59', dict(with_dwconv=False, shift_windows=True)),
-    ('td-hm_hrformer-t-shift_coco-256x192', dict(with_dwconv=False, shift_windows=True))])
+@pytest.mark.parametrize(
+    'name, arguments',
+    [
+        ('hrformer-t-wo-dwconv_imagenet', dict(with_dwconv=False)),
+        ('ocr_hrformer-t-shift_pascal-context-59', dict(with_dwconv=False, shift_windows=True)),
+        ('td-hm_hrformer-t-shift_coco-256x192', dict(with_dwconv=False, shift_windows=True)),
+    ],
+)
 def test_ablations_differ_in_their_argument_alone(name, arguments):
     """Tables 7 and 9: the rest is the system that they are compared with."""
     cfg = load(f'ablations/{name}')

@@ -1,4 +1,5 @@
 """UDP and DARK through the configs' heads: what mmpose's codecs write and read, and better than neither."""
+
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 def decode(name, keypoints):
     """Keypoints (17, 2) drawn by the config's codec and read by the head; by mmpose's codec; both (17, 2)."""
     from mmpose.registry import KEYPOINT_CODECS
+
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     codec = KEYPOINT_CODECS.build(cfg.codec)
     heatmaps = codec.encode(keypoints[None], np.ones((1, 17), np.float32))['heatmaps']
     with DefaultScope.overwrite_default_scope('mmpose'):
         head = MODELS.build(cfg.model.head)
-    found, = head.decode(torch.from_numpy(heatmaps)[None])
+    (found,) = head.decode(torch.from_numpy(heatmaps)[None])
     return found.keypoints[0], codec.decode(heatmaps)[0][0]
 
 

@@ -1,4 +1,5 @@
 """The task of `cross_windows.py` is what it says; that the convolution wins is among the slow tests."""
+
 import importlib.util
 from pathlib import Path
 

@@ -28,33 +28,42 @@ OVERLAYS = sorted(path.stem for path in (ROOT / 'configs/overlays').glob('*.py')
 CONFIGS = ['ocr_hrformer-s_cityscapes', 'td-hm_hrformer-t_coco-256x192', 'hrformer-t_imagenet']
 
 # Two images in each iteration, always the same ones; no randomness, and norms that do not look at the batch.
-COMMON = '''
+COMMON = """
 custom_hooks = [dict(type='WriteLosses')]
 sync_bn = None
 randomness = dict(seed=0)
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)  # mmengine's default asks for a GPU
 default_hooks = dict(logger=dict(interval=1))
 val_cfg = val_dataloader = val_evaluator = test_cfg = test_dataloader = test_evaluator = None
-'''
-LOADER = '''dict(batch_size={batch}, num_workers=0, persistent_workers=False, sampler=dict(shuffle=False), '''
-SEG = '''
-model = dict(data_preprocessor=dict(size=(64, 64)), backbone=dict(arch='tiny', drop_path_rate=0., norm_eval=True, init_cfg=None),
+"""
+LOADER = """dict(batch_size={batch}, num_workers=0, persistent_workers=False, sampler=dict(shuffle=False), """
+SEG = (
+    """
+model = dict(data_preprocessor=dict(size=(64, 64)), backbone=dict(arch='tiny', drop_path_rate=0., norm_eval=True,
+                           init_cfg=None),
              decode_head=dict(in_channels=[18, 36, 72, 144], channels=32, key_channels=16, dropout_ratio=0.,
                               norm_cfg=dict(type='GN', num_groups=1), sampler=None,
                               loss_decode=dict(class_weight=None), loss_auxiliary=dict(class_weight=None)))
-train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/cityscapes', pipeline=[
+train_dataloader = """
+    + LOADER
+    + """dataset=dict(data_root='{data}/cityscapes', pipeline=[
     dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='Resize', scale=(64, 64)),
     dict(type='PackSegInputs')]))
 train_cfg = dict(max_iters={iters}, val_interval=1000)
-'''
-POSE = '''
+"""
+)
+POSE = (
+    """
 model = dict(backbone=dict(drop_path_rate=0., norm_eval=True,
                            init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')))
-train_dataloader = ''' + LOADER + '''dataset=dict(data_root='{data}/coco', indices={iters} * 2, pipeline=[
+train_dataloader = """
+    + LOADER
+    + """dataset=dict(data_root='{data}/coco', indices={iters} * 2, pipeline=[
     dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=(192, 256)),
     dict(type='GenerateTarget', encoder={{{{_base_.codec}}}}), dict(type='PackPoseInputs')]))
 train_cfg = dict(max_epochs=1, val_interval=1000)
-'''
+"""
+)
 TASKS = {'mmseg': (CONFIGS[0], SEG), 'mmpose': (CONFIGS[1], POSE)}
 
 
@@ -75,12 +84,29 @@ def start(package, data, work, processes, iters, overlay=None, base=None, images
     base = base or own_base
     work.mkdir()
     text = COMMON + text.format(batch=images // processes, data=data, iters=iters) + extra
-    (work / 'config.py').write_text(f"_base_ = '{ROOT}/configs/{base}.py'\n" + text.replace('{{{{', '{{').replace('}}}}', '}}'))
+    (work / 'config.py').write_text(
+        f"_base_ = '{ROOT}/configs/{base}.py'\n" + text.replace('{{{{', '{{').replace('}}}}', '}}')
+    )
     config = ROOT / f'configs/overlays/{overlay}.py' if overlay else work / 'config.py'
     train = Path(find_spec(package).origin).parent / '.mim/tools/train.py'
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', str(processes), '--rdzv-backend', 'c10d',
-               '--rdzv-endpoint', 'localhost:0', str(ROOT / 'tests/one_of_several.py'), str(train),
-               str(config), '--launcher', 'pytorch', '--work-dir', str(work)]
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--nproc-per-node',
+        str(processes),
+        '--rdzv-backend',
+        'c10d',
+        '--rdzv-endpoint',
+        'localhost:0',
+        str(ROOT / 'tests/one_of_several.py'),
+        str(train),
+        str(config),
+        '--launcher',
+        'pytorch',
+        '--work-dir',
+        str(work),
+    ]
     log = open(work / 'out.log', 'w')
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CONFIG': str(work / 'config.py')}
     return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env)
@@ -128,7 +154,8 @@ def test_overlays_that_run_on_a_cpu(data, tmp_path):
     shared_out, others = train('mmpose', data, tmp_path / 'fsdp', 2, 2, 'fsdp')
     torch.testing.assert_close(shared_out, plain, rtol=1e-6, atol=0)
     assert {name: weight.shape for name, weight in others.items()} == {
-        name: weight.shape for name, weight in weights.items()}
+        name: weight.shape for name, weight in weights.items()
+    }
     accumulated, _ = train('mmpose', data, tmp_path / 'accumulate', 1, 2, 'accumulate')
     assert accumulated[0] == plain[0] and accumulated[1] != plain[1]  # the optimizer took no step between the two
 

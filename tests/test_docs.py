@@ -1,4 +1,5 @@
 """What the pages say is so: commands parse, files and links are there, snippets compile, api.md is current."""
+
 import ast
 import importlib.util
 import re
@@ -49,7 +50,7 @@ def check_mim(words: list[str]) -> None:
         configs = Path(find_spec(library).submodule_search_locations[0], '.mim/configs').rglob('*.py')
         assert rest[rest.index('--config') + 1] in {path.stem for path in configs}
     elif action in ('train', 'test'):
-        hosts = ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') if library == 'hrformer_mm' else (library, )
+        hosts = ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') if library == 'hrformer_mm' else (library,)
         for host in hosts:
             script = Path(find_spec(host).submodule_search_locations[0], f'.mim/tools/{action}.py')
             known |= set(re.findall(r"'(--[\w-]+)'", script.read_text()))
@@ -58,7 +59,7 @@ def check_mim(words: list[str]) -> None:
     options = {word for word in rest if word.startswith('-')}
     assert options <= known, f'mim {action} {library} has no {options - known}'
     if '--cfg-options' in rest and not rest[0].isupper():
-        check_keys(rest[0], rest[rest.index('--cfg-options') + 1:])
+        check_keys(rest[0], rest[rest.index('--cfg-options') + 1 :])
 
 
 def check_keys(config: str, changes: list[str]) -> None:
@@ -102,8 +103,14 @@ def check_pip(words: list[str]) -> None:
             assert requirement.name != 'hrformer_mm' or requirement.extras <= extras
 
 
-CHECKS = {'hrformer-mm': parse, 'mim': check_mim, 'pip': check_pip, 'pytest': check_pytest, 'python': check_python,
-          'python3': check_python}
+CHECKS = {
+    'hrformer-mm': parse,
+    'mim': check_mim,
+    'pip': check_pip,
+    'pytest': check_pytest,
+    'python': check_python,
+    'python3': check_python,
+}
 
 
 @pytest.mark.parametrize('page, words', COMMANDS, ids=str)
@@ -122,14 +129,23 @@ def test_what_is_not_run_is_tested_elsewhere(test):
     assert '/' not in path or f'def {name}' in (ROOT / path).read_text(), f'there is no {test}'
 
 
-@pytest.mark.parametrize('words', [
-    ['hrformer-mm', 'predict', 'CONFIG', 'weights.pth', 'a.jpg', '--colour'], ['hrformer-mm', 'predict', 'CONFIG'],
-    ['hrformer-mm', 'benchmark'], ['hrformer-mm', 'dance'],
-    ['mim', 'train', 'mmseg', 'configs/none.py'],
-    ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--auto-scale-lr'],
-    ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--cfg-options', 'model.neck.backbone.x=1'],
-    ['python', 'examples/none.py'], ['python', 'tasks.py', 'dance'], ['pytest', 'tests/test_docs.py::test_none'],
-    ['pip', 'install', 'hrformer_mm[dance]']], ids=' '.join)
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['hrformer-mm', 'predict', 'CONFIG', 'weights.pth', 'a.jpg', '--colour'],
+        ['hrformer-mm', 'predict', 'CONFIG'],
+        ['hrformer-mm', 'benchmark'],
+        ['hrformer-mm', 'dance'],
+        ['mim', 'train', 'mmseg', 'configs/none.py'],
+        ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--auto-scale-lr'],
+        ['mim', 'train', 'mmseg', 'configs/ocr_hrformer-b_cityscapes.py', '--cfg-options', 'model.neck.backbone.x=1'],
+        ['python', 'examples/none.py'],
+        ['python', 'tasks.py', 'dance'],
+        ['pytest', 'tests/test_docs.py::test_none'],
+        ['pip', 'install', 'hrformer_mm[dance]'],
+    ],
+    ids=' '.join,
+)
 def test_wrong_commands_are_found(words):
     with pytest.raises((AssertionError, click.UsageError)):
         test_command('', words)
@@ -145,7 +161,9 @@ def test_page(page):
             assert target.exists(), f'{page.name} leads to {link}'
             assert not anchor or anchor in headings(target), f'{page.name} leads to {link}'
         if token.type == 'code_inline':
-            for path in re.findall(r'^(?:benchmarks|configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content):
+            for path in re.findall(
+                r'^(?:benchmarks|configs|docs|examples|hrformer_mm|tests)/[\w./-]*\w(?=$|::| )', token.content
+            ):
                 assert (ROOT / path).exists(), f'{page.name} names {path}'
     for block in pages.blocks(page):
         if block.kind.startswith('python'):
@@ -158,8 +176,11 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in found}
 
 
-@pytest.mark.parametrize('block', [b for page in PAGES for b in pages.blocks(page) if b.kind == 'python run'],
-                         ids=lambda block: block.page.name)
+@pytest.mark.parametrize(
+    'block',
+    [b for page in PAGES for b in pages.blocks(page) if b.kind == 'python run'],
+    ids=lambda block: block.page.name,
+)
 def test_snippet_runs(block, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     exec(compile(block.text, block.page.name, 'exec'), {})
@@ -178,5 +199,6 @@ def test_api_is_current():
 
 def test_changelog_has_this_version():
     from hrformer_mm import __version__
+
     log = (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8')
     assert re.search(rf'^## \[?(Unreleased|{re.escape(__version__)})\b', log, re.MULTILINE)

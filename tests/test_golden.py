@@ -43,10 +43,15 @@ def converted_model(tmp_path):
     return build
 
 
-@pytest.mark.parametrize('case, config, deploy', [
-    ('seg_small', 'ocr_hrformer-s_cityscapes', False), ('seg_small', 'ocr_hrformer-s_cityscapes', True),
-    ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', False),
-    pytest.param('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'case, config, deploy',
+    [
+        ('seg_small', 'ocr_hrformer-s_cityscapes', False),
+        ('seg_small', 'ocr_hrformer-s_cityscapes', True),
+        ('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', False),
+        pytest.param('seg_base_w15', 'ocr_hrformer-b-w15_cityscapes', True, marks=pytest.mark.slow),
+    ],
+)
 def test_segmentation(converted_model, case, config, deploy):
     model, done = converted_model(case, config, deploy)
     assert done.layout.task == 'segmentation' and done.arch == ('small' if case == 'seg_small' else 'base')
@@ -83,8 +88,9 @@ def test_classification(converted_model, deploy):
 
 def test_the_case_would_notice(converted_model):
     """The bound tells right from nearly right: another upsampling, or tables that the authors' pose code ignores."""
-    model, _ = converted_model('pose_small', 'td-hm_hrformer-s_coco-256x192',
-                               **{'model.backbone.fuse_upsample': 'nearest'})
+    model, _ = converted_model(
+        'pose_small', 'td-hm_hrformer-s_coco-256x192', **{'model.backbone.fuse_upsample': 'nearest'}
+    )
     expected = golden.expected('pose_small')['heatmaps']
     with torch.no_grad():
         assert relative_error(model(golden.image('pose_small'), None, mode='tensor'), expected) > 1e-3
@@ -100,8 +106,15 @@ def test_pretrained_backbones_of_every_golden_file(tmp_path):
     """`init_cfg` takes the authors' files as they are, and fits their windows."""
     for case, arch in (('cls_tiny', 'tiny'), ('pose_small', 'small'), ('seg_small', 'small')):
         torch.save(dict(state_dict={f'module.{k}': v for k, v in golden.state_dict(case).items()}), tmp_path / 'a.pth')
-        model = MODELS.build(dict(type='hrformer_mm.HRFormer', arch=arch, window_sizes=9, out_indices=(0, ),
-                                  init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))))
+        model = MODELS.build(
+            dict(
+                type='hrformer_mm.HRFormer',
+                arch=arch,
+                window_sizes=9,
+                out_indices=(0,),
+                init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth')),
+            )
+        )
         model.init_weights()
         theirs = {k.removeprefix('backbone.'): v for k, v in read_tensors(tmp_path / 'a.pth').items()}
         assert torch.equal(model.conv1.weight, theirs['conv1.weight'])

@@ -31,12 +31,14 @@ class Maps(nn.Module):
 def object_attention():
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import ObjectAttention
+
     return ObjectAttention(256, 128, BN), [torch.randn(2, 256, 9, 9).relu(), torch.randn(2, 256, 19, 1).relu()]
 
 
 def ocr_head():
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import OCRHead
+
     head = OCRHead(ARCH['channels'], num_classes=19, channels=64, key_channels=64)
     return Maps(head), [torch.randn(2, c, 8 // 2**i, 8 // 2**i).relu() for i, c in enumerate(ARCH['channels'])]
 
@@ -51,7 +53,7 @@ PARTS = {
     'attention, pad mask': attention(with_pad_mask=True),
     'attention, shifted windows': attention(shifted=True),
     'FFN': lambda: (DepthwiseFFN(64, 256, BN), [torch.randn(2, 64, 12, 12)]),
-    'block': lambda: (HRFormerBlock(64, 2, (7, 7), 4, 0., BN), [torch.randn(2, 64, 12, 12)]),
+    'block': lambda: (HRFormerBlock(64, 2, (7, 7), 4, 0.0, BN), [torch.randn(2, 64, 12, 12)]),
     'backbone': lambda: (HRFormer(ARCH), [torch.randn(2, 3, 48, 48)]),
     'OCR attention': object_attention,
     'OCR head': ocr_head,
@@ -64,7 +66,7 @@ def run(model, inputs, dtype, autocast):
     inputs = [(SCALE * x).to(torch.float32 if autocast else dtype).requires_grad_() for x in inputs]
     with torch.autocast('cpu', dtype) if autocast else nullcontext():
         out = model(*inputs)
-    out = out if isinstance(out, tuple) else (out, )
+    out = out if isinstance(out, tuple) else (out,)
     sum(y.float().mean() for y in out).backward()
     return [*out, *(x.grad for x in inputs), *(p.grad for p in model.parameters() if p.grad is not None)]
 
@@ -79,11 +81,11 @@ def test_finite(name, dtype, autocast, figure):
         bad = sum(int((~value.isfinite()).sum()) for value in results)
         figure(f'NaN and inf at scale {SCALE:g}, {dtype}, {"autocast" if autocast else "the weights too"}', bad, 0)
     with torch.no_grad():
-        for form in (model, to_deploy(model)) if name == 'backbone' else (model, ):
+        for form in (model, to_deploy(model)) if name == 'backbone' else (model,):
             with torch.autocast('cpu', dtype) if autocast else nullcontext():
                 form = form if autocast else deepcopy(form).to(dtype)
                 out = form(*((SCALE * x).to(torch.float32 if autocast else dtype) for x in inputs))
-            assert all(y.isfinite().all() for y in (out if isinstance(out, tuple) else (out, )))
+            assert all(y.isfinite().all() for y in (out if isinstance(out, tuple) else (out,)))
 
 
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS)

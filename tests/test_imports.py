@@ -33,8 +33,24 @@ ALLOWED = {
     'segfix': {'arguments', 'messages', 'registry', 'layers'},
     'hooks': {'arguments', 'messages', 'threads', 'checks', 'registry', 'weights', 'models', 'deploy'},
     'data': set(),
-    'commands': {'__init__', 'checks', 'safe_globals', 'registry', 'ops', 'layers', 'weights', 'models', 'deploy',
-                 'segfix', 'data', 'model_index', 'messages', 'threads', 'released', 'runtime'},
+    'commands': {
+        '__init__',
+        'checks',
+        'safe_globals',
+        'registry',
+        'ops',
+        'layers',
+        'weights',
+        'models',
+        'deploy',
+        'segfix',
+        'data',
+        'model_index',
+        'messages',
+        'threads',
+        'released',
+        'runtime',
+    },
     'cli': {'__init__', 'commands', 'messages'},
     '__main__': {'cli'},
     '__init__': {'compat', 'safe_globals'},
@@ -42,20 +58,20 @@ ALLOWED = {
 
 
 def test_import_is_light_and_replaces_nothing(run_python):
-    run_python('''
+    run_python("""
 import sys
 finders = list(sys.meta_path)
 import hrformer_mm
 assert sys.meta_path == finders
 heavy = {'torch', 'mmengine', 'numpy', 'mmcv', 'yaml', 'click'} & set(sys.modules)
 assert not heavy, heavy
-''')
+""")
 
 
 @pytest.mark.skipif(not all(map(importlib.util.find_spec, ('mmseg', 'mmpretrain'))), reason='needs mmseg, mmpretrain')
 def test_the_libraries_stay_as_they_are(run_python):
     """Everything of ours is imported between two looks at what was replaced once, and at the finders."""
-    run_python('''
+    run_python("""
 import sys
 import mmengine.infer, mmengine.dataset, mmengine.runner, mmengine.hooks
 import hrformer_mm
@@ -78,16 +94,18 @@ import hrformer_mm.registry, hrformer_mm.models, hrformer_mm.hooks, hrformer_mm.
 import hrformer_mm.commands.check_data, hrformer_mm.commands.launch
 after = attributes()
 assert before.keys() == after.keys() and all(before[key] is after[key] for key in before)
-''')
+""")
 
 
 @pytest.mark.parametrize('first', ['torch', 'hrformer_mm, hrformer_mm.registry', 'hrformer_mm.weights'])
 def test_safe_globals_come_with_torch(run_python, first):
-    out = run_python(f'import {first}, hrformer_mm, torch\n'
-                     'from mmengine.logging import HistoryBuffer\n'
-                     'names = [entry[0] if isinstance(entry, tuple) else entry\n'
-                     '         for entry in torch.serialization.get_safe_globals()]\n'
-                     'print(HistoryBuffer in names)')
+    out = run_python(
+        f'import {first}, hrformer_mm, torch\n'
+        'from mmengine.logging import HistoryBuffer\n'
+        'names = [entry[0] if isinstance(entry, tuple) else entry\n'
+        '         for entry in torch.serialization.get_safe_globals()]\n'
+        'print(HistoryBuffer in names)'
+    )
     assert out.strip() == 'True'
 
 
@@ -95,43 +113,48 @@ def test_safe_globals_come_with_torch(run_python, first):
 BROKEN = 'import sys, torch; del torch.serialization.add_safe_globals; '
 
 
-@pytest.mark.parametrize('code', [
-    'import hrformer_mm',
-    'import hrformer_mm.registry',
-    'from mmengine.config import Config; Config.fromfile(sys.argv[1])'], ids=['package', 'registry', 'config'])
+@pytest.mark.parametrize(
+    'code',
+    [
+        'import hrformer_mm',
+        'import hrformer_mm.registry',
+        'from mmengine.config import Config; Config.fromfile(sys.argv[1])',
+    ],
+    ids=['package', 'registry', 'config'],
+)
 def test_a_repair_that_fails_raises(code, tmp_path):
     (tmp_path / 'a.py').write_text("custom_imports = dict(imports=['hrformer_mm'], allow_failed_imports=False)")
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', BROKEN + code, str(tmp_path / 'a.py')], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', BROKEN + code, str(tmp_path / 'a.py')],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and 'add_safe_globals' in done.stderr.splitlines()[-1]
 
 
 def test_configs_fail_where_the_package_cannot_be_imported():
     assert Config.fromfile(ROOT / 'configs/_base_/hrformer_mm.py').custom_imports == dict(
-        imports=['hrformer_mm'], allow_failed_imports=False)
+        imports=['hrformer_mm'], allow_failed_imports=False
+    )
 
 
 def test_public_names():
-    from hrformer_mm import (  # noqa: F401
-        MODELS,
-        ClassificationNeck,
-        HRFormer,
-        OCRHead,
-        TopdownHeatmapHead,
-        config_path,
-        to_deploy,
-    )
+    from hrformer_mm import MODELS, ClassificationNeck, HRFormer, OCRHead, TopdownHeatmapHead, config_path, to_deploy  # noqa: F401
+
     assert {'OCRHead', 'config_path', '__version__'} <= set(dir(hrformer_mm))
     assert HRFormer.__module__ == 'hrformer_mm.models.hrformer' and OCRHead is MODELS.get('OCRHead')
     assert all(getattr(hrformer_mm, name) for name in hrformer_mm.__all__)
     with pytest.raises(AttributeError, match="module 'hrformer_mm' has no attribute 'HRNet'"):
-        hrformer_mm.HRNet
+        _ = hrformer_mm.HRNet
 
 
 def test_a_head_without_its_library(run_python):
-    out = run_python('import sys; sys.modules["mmseg"] = None\n'
-                     'try: from hrformer_mm import OCRHead\n'
-                     'except ImportError as error: print(error)')
+    out = run_python(
+        'import sys; sys.modules["mmseg"] = None\n'
+        'try: from hrformer_mm import OCRHead\n'
+        'except ImportError as error: print(error)'
+    )
     assert out.splitlines()[-1] == 'OCRHead requires mmseg, which is not installed: pip install mmsegmentation'
 
 

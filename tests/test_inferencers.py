@@ -1,4 +1,5 @@
 """The libraries' own inferencers take configs by name, through config_path."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -32,6 +33,7 @@ def holds(model: torch.nn.Module, path: str) -> bool:
 
 def test_poses(weights):
     from mmpose.apis import MMPoseInferencer
+
     path = weights(POSE)
     inferencer = MMPoseInferencer(pose2d=config_path(POSE), pose2d_weights=path, det_model='whole_image', device='cpu')
     assert holds(inferencer.inferencer.model, path)
@@ -39,18 +41,21 @@ def test_poses(weights):
 
 def test_segmentation(weights):
     from mmseg.apis import MMSegInferencer
+
     path = weights(SEG)
     assert holds(MMSegInferencer(config_path(SEG), path, device='cpu').model, path)
 
 
 def test_detection():
     from mmdet.apis import DetInferencer
+
     model = DetInferencer(config_path('fcos_hrformer-s_coco'), device='cpu').model
     assert sum(p.numel() for p in model.parameters()) == 15_883_204
 
 
 def test_classification(weights):
     from mmpretrain import ImageClassificationInferencer
+
     path = weights(CLS)
     assert holds(ImageClassificationInferencer(config_path(CLS), pretrained=path, device='cpu').model, path)
 
@@ -59,6 +64,7 @@ def test_names_in_mmpretrain_on_request(monkeypatch):
     """The package does not extend mmpretrain's hub by itself; docs/by_name.md has these lines."""
     import mmpretrain
     from mmpretrain.apis import ModelHub
+
     monkeypatch.setattr(ModelHub, '_models_dict', dict(ModelHub._models_dict))
     with pytest.raises(ValueError, match=f'Failed to find model "{CLS}"'):
         mmpretrain.get_model(CLS)

@@ -1,4 +1,5 @@
 """What a user installs: the wheel's contents, what it requires, and its entry point."""
+
 import ast
 import email
 import re
@@ -23,14 +24,23 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp('wheel')
     copy = folder / 'source'
     copy.mkdir()
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools',
-                 'hrformer_mm', 'tests'):
+    for name in (
+        'setup.py',
+        'pyproject.toml',
+        'README.md',
+        'LICENSE',
+        'model-index.yml',
+        'configs',
+        'tools',
+        'hrformer_mm',
+        'tests',
+    ):
         if (ROOT / name).exists():  # linked, not copied: setuptools only reads them
             (copy / name).symlink_to(ROOT / name)
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-w', str(folder), str(copy)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, f'{result.stdout}\n{result.stderr}'
-    path, = folder.glob('*.whl')
+    (path,) = folder.glob('*.whl')
     return zipfile.ZipFile(path)
 
 
@@ -41,12 +51,15 @@ def dist_info(wheel: zipfile.ZipFile, name: str) -> str:
 def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
     built = {name for name in wheel.namelist() if '.dist-info/' not in name}
     source = {
-        str(path.relative_to(ROOT)) for path in (ROOT / 'hrformer_mm').rglob('*')
-        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')}
+        str(path.relative_to(ROOT))
+        for path in (ROOT / 'hrformer_mm').rglob('*')
+        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')
+    }
     for_mim = {
         f'hrformer_mm/.mim/{path.relative_to(ROOT)}'
         for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'tools/*.py')
-        for path in ROOT.glob(pattern)}
+        for path in ROOT.glob(pattern)
+    }
     assert built == source | for_mim | {'hrformer_mm/.mim/model-index.yml'}
 
 
@@ -64,10 +77,28 @@ def test_wheel_requires_neither_mmcv_nor_a_host(wheel):
     assert content['Version'] == hrformer_mm.__version__ and content['Requires-Python'] == '>=3.11'
     requirements = [Requirement(line) for line in content.get_all('Requires-Dist')]
     assert {r.name for r in requirements if not r.marker} == {
-        'torch', 'numpy', 'click', 'filelock', 'pillow', 'pyyaml', 'rich'}
+        'torch',
+        'numpy',
+        'click',
+        'filelock',
+        'pillow',
+        'pyyaml',
+        'rich',
+    }
     assert not any(r.name.startswith('mmcv') for r in requirements)
     assert set(content.get_all('Provides-Extra')) == {
-        'all', 'cli', 'cls', 'det', 'export', 'openvino', 'pose', 'report', 'safetensors', 'seg', 'test'}
+        'all',
+        'cli',
+        'cls',
+        'det',
+        'export',
+        'openvino',
+        'pose',
+        'report',
+        'safetensors',
+        'seg',
+        'test',
+    }
 
 
 # Modules whose distribution has another name.
@@ -75,21 +106,36 @@ DISTRIBUTIONS = dict(PIL='pillow', yaml='pyyaml', mmseg='mmsegmentation')
 # Each of these has several distributions, which the doctor checks; mmpose is installed without what it requires.
 NOT_DECLARED = {'mmcv', 'cv2', 'mmpose'}
 # What an extra brings, and the parts of the package that may import it.
-OPTIONAL = {'mmengine': '', 'matplotlib': 'commands', 'jinja2': 'commands', 'onnxruntime': ('commands', 'runtime'),
-            'onnxscript': 'commands', 'openvino': ('commands', 'deploy', 'runtime'), 'torchvision': 'commands',
-            'nncf': 'commands', 'scipy': 'segfix', 'mmdet': 'commands', 'mmpretrain': '', 'mmsegmentation': ''}
+OPTIONAL = {
+    'mmengine': '',
+    'matplotlib': 'commands',
+    'jinja2': 'commands',
+    'onnxruntime': ('commands', 'runtime'),
+    'onnxscript': 'commands',
+    'openvino': ('commands', 'deploy', 'runtime'),
+    'torchvision': 'commands',
+    'nncf': 'commands',
+    'scipy': 'segfix',
+    'mmdet': 'commands',
+    'mmpretrain': '',
+    'mmsegmentation': '',
+}
 
 
 def third_party_imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
-            [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+        names = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else ([node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+        )
         yield from {name.split('.')[0] for name in names} - set(sys.stdlib_module_names)
 
 
 def test_every_import_is_declared(wheel):
-    requirements = [Requirement(line) for line in
-                    email.message_from_string(dist_info(wheel, 'METADATA')).get_all('Requires-Dist')]
+    requirements = [
+        Requirement(line) for line in email.message_from_string(dist_info(wheel, 'METADATA')).get_all('Requires-Dist')
+    ]
     always = {r.name for r in requirements if not r.marker}
     extra = {r.name for r in requirements if r.marker and 'test' not in str(r.marker)}
     seen = set()
@@ -105,20 +151,28 @@ def test_every_import_is_declared(wheel):
 
 
 def test_a_command_without_its_extra(run_python):
-    out = run_python("import sys; sys.modules['jinja2'] = None\n"
-                     "from click.testing import CliRunner; from hrformer_mm.cli import main\n"
-                     "print(CliRunner().invoke(main, ['report', 'folder']).output)")
+    out = run_python(
+        "import sys; sys.modules['jinja2'] = None\n"
+        'from click.testing import CliRunner; from hrformer_mm.cli import main\n'
+        "print(CliRunner().invoke(main, ['report', 'folder']).output)"
+    )
     assert out.strip() == "Error: report requires jinja2: pip install 'hrformer_mm[all]'"
 
 
 def test_requirements_are_all_pinned_and_locked():
     """pip and uv install requirements.txt without looking at what its packages require."""
-    locked = [Requirement(line) for line in (ROOT / 'requirements.txt').read_text().splitlines()
-              if not line.lstrip().startswith('#')]
+    locked = [
+        Requirement(line)
+        for line in (ROOT / 'requirements.txt').read_text().splitlines()
+        if not line.lstrip().startswith('#')
+    ]
     assert all(re.fullmatch(r'==[\w.]+', str(r.specifier)) for r in locked)
     names = {r.name for r in locked}
-    direct = {Requirement(line).name for line in (ROOT / 'requirements.in').read_text().splitlines()
-              if not line.startswith('#')}
+    direct = {
+        Requirement(line).name
+        for line in (ROOT / 'requirements.in').read_text().splitlines()
+        if not line.startswith('#')
+    }
     assert direct <= names and not {'chumpy', 'xtcocotools'} & names
     for r in locked:
         if r.marker is None or r.marker.evaluate():

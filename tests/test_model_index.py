@@ -1,4 +1,5 @@
 """Names of models, and the configs that they stand for."""
+
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,15 @@ def test_a_file_comes_first(tmp_path, monkeypatch):
     assert config_path(f'{NAME}.py') == f'{NAME}.py'
 
 
-@pytest.mark.parametrize('name, hint', [
-    ('', 'hrformer-mm zoo lists'), ('configs', 'hrformer-mm zoo lists'),
-    (f'other/{NAME}.py', f'similar names are {NAME}'),
-    ('ocr_HRFormer-x_cityscapes', 'similar names are .*ocr_hrformer-b_cityscapes')])
+@pytest.mark.parametrize(
+    'name, hint',
+    [
+        ('', 'hrformer-mm zoo lists'),
+        ('configs', 'hrformer-mm zoo lists'),
+        (f'other/{NAME}.py', f'similar names are {NAME}'),
+        ('ocr_HRFormer-x_cityscapes', 'similar names are .*ocr_hrformer-b_cityscapes'),
+    ],
+)
 def test_unknown_names(name, hint):
     with pytest.raises(FileNotFoundError, match=f'there is no config file {name}, and no model of this name: {hint}'):
         config_path(name)

@@ -1,4 +1,5 @@
 """Which parameters decay and how fast each learns, of one config of each family, against the recipe."""
+
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,14 @@ def groups(name):
         with torch.device('meta'):
             model = MODELS.build(cfg.model)
         wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    settings = {id(p): (group['weight_decay'], group['lr']) for group in wrapper.optimizer.param_groups
-                for p in group['params']}
-    rows = {f'{path}.{leaf}': (module, leaf, *settings.pop(id(p))) for path, module in model.named_modules()
-            for leaf, p in module.named_parameters(recurse=False)}
+    settings = {
+        id(p): (group['weight_decay'], group['lr']) for group in wrapper.optimizer.param_groups for p in group['params']
+    }
+    rows = {
+        f'{path}.{leaf}': (module, leaf, *settings.pop(id(p)))
+        for path, module in model.named_modules()
+        for leaf, p in module.named_parameters(recurse=False)
+    }
     assert not settings and len(rows) == sum(1 for _ in model.parameters())
     return wrapper, rows
 
@@ -36,8 +41,15 @@ def check(name, lr, decay, spared):
     assert type(optimizer) is torch.optim.AdamW and optimizer.defaults['betas'] == (0.9, 0.999)
     kinds = set()
     for path, (module, leaf, own_decay, own_lr) in rows.items():
-        kind = 'table' if leaf == 'relative_position_bias_table' else \
-            'norm' if isinstance(module, NORMS) else 'bias' if leaf == 'bias' else 'weight'
+        kind = (
+            'table'
+            if leaf == 'relative_position_bias_table'
+            else 'norm'
+            if isinstance(module, NORMS)
+            else 'bias'
+            if leaf == 'bias'
+            else 'weight'
+        )
         kinds.add(kind)
         assert own_lr == lr, path
         assert own_decay == (0 if kind in spared else decay), path
@@ -45,17 +57,27 @@ def check(name, lr, decay, spared):
     return wrapper
 
 
-@pytest.mark.parametrize('name', [
-    'ocr_hrformer-s_cityscapes', 'ocr_hrformer-s_pascal-context-59', 'ocr_hrformer-s_coco-stuff10k',
-    'ocr_hrformer-b-w13_ade20k', 'ocr_hrformer-s_custom', 'ablations/ocr_hrformer-b-w21-17-13-9_pascal-context-59'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'ocr_hrformer-s_cityscapes',
+        'ocr_hrformer-s_pascal-context-59',
+        'ocr_hrformer-s_coco-stuff10k',
+        'ocr_hrformer-b-w13_ade20k',
+        'ocr_hrformer-s_custom',
+        'ablations/ocr_hrformer-b-w21-17-13-9_pascal-context-59',
+    ],
+)
 def test_segmentation(name):
     check(name, 1e-4, 0.01, spared=('norm', 'table', 'bias'))
 
 
-@pytest.mark.parametrize('name', [
-    'td-hm_hrformer-t_coco-256x192', 'td-hm_hrformer-b_udp-coco-384x288', 'td-hm_hrformer-b_coco-wholebody-256x192'])
+@pytest.mark.parametrize(
+    'name',
+    ['td-hm_hrformer-t_coco-256x192', 'td-hm_hrformer-b_udp-coco-384x288', 'td-hm_hrformer-b_coco-wholebody-256x192'],
+)
 def test_pose(name):
-    check(name, 5e-4, 0.01, spared=('table', ))
+    check(name, 5e-4, 0.01, spared=('table',))
 
 
 def test_imagenet():

@@ -19,13 +19,24 @@ CHANNELS, HEADS = (6, 12, 18, 24), (1, 2, 3, 4)
 
 def extra():
     def stage(n):
-        return dict(num_modules=1, num_branches=n, block='HRFORMERBLOCK', num_blocks=(1, ) * n,
-                    num_channels=CHANNELS[:n], num_heads=HEADS[:n], mlp_ratios=(2, ) * n, window_sizes=(3, ) * n)
+        return dict(
+            num_modules=1,
+            num_branches=n,
+            block='HRFORMERBLOCK',
+            num_blocks=(1,) * n,
+            num_channels=CHANNELS[:n],
+            num_heads=HEADS[:n],
+            mlp_ratios=(2,) * n,
+            window_sizes=(3,) * n,
+        )
 
     return dict(
-        drop_path_rate=0., stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1, ),
-                                       num_channels=(8, )),
-        stage2=stage(2), stage3=stage(3), stage4=dict(stage(4), multiscale_output=True))
+        drop_path_rate=0.0,
+        stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1,), num_channels=(8,)),
+        stage2=stage(2),
+        stage3=stage(3),
+        stage4=dict(stage(4), multiscale_output=True),
+    )
 
 
 @pytest.fixture
@@ -59,9 +70,17 @@ def check_equal(ours, theirs, bound=1e-5):
         assert (a - b).norm() <= bound * b.norm()
 
 
-@pytest.mark.parametrize('mode', [
-    dict(), dict(out_indices=(0, 2)), dict(with_cp=True), dict(with_cp='cheap'),
-    dict(with_dwconv=False, shift_windows=True), dict(with_pad_mask=True, with_rpe=False)])
+@pytest.mark.parametrize(
+    'mode',
+    [
+        dict(),
+        dict(out_indices=(0, 2)),
+        dict(with_cp=True),
+        dict(with_cp='cheap'),
+        dict(with_dwconv=False, shift_windows=True),
+        dict(with_pad_mask=True, with_rpe=False),
+    ],
+)
 @pytest.mark.parametrize('train', [True, False])
 def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
     arch = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=HEADS)
@@ -83,14 +102,17 @@ def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
     if train:
         total(out).backward()
     assert not [name for name, m in model.named_modules() if m not in called and type(m) is not nn.ModuleList]
-    assert not [m for m, (output, copied) in captured.items()
-                if isinstance(output, torch.Tensor) and not torch.equal(output, copied)]
+    assert not [
+        m
+        for m, (output, copied) in captured.items()
+        if isinstance(output, torch.Tensor) and not torch.equal(output, copied)
+    ]
 
 
 def test_a_replaced_child_computes(models, image):
     """Every leaf matters: the output follows what takes the place of any of them."""
-    class Shifted(nn.Module):
 
+    class Shifted(nn.Module):
         def __init__(self, inner):
             super().__init__()
             self.inner = inner
@@ -101,11 +123,22 @@ def test_a_replaced_child_computes(models, image):
     ours, _ = models
     with torch.no_grad():
         before = ours(image)
-        for path in ('conv1', 'bn2', 'layer1.0.conv2', 'stage2.0.branches.0.0.norm1',
-                     'stage2.0.branches.0.0.attn.attn.qkv', 'stage2.0.branches.1.0.attn.attn.proj',
-                     'stage3.0.branches.2.0.ffn.fc1', 'stage3.0.branches.2.0.ffn.norm1',
-                     'stage3.0.branches.0.0.ffn.dw3x3', 'stage4.0.branches.3.0.ffn.fc2', 'stage4.0.branches.0.0.attn',
-                     'stage4.0.branches.0.0.ffn', 'stage4.0.branches.0.0.drop_path', 'stage4.0.fuse_layers.0.3.0'):
+        for path in (
+            'conv1',
+            'bn2',
+            'layer1.0.conv2',
+            'stage2.0.branches.0.0.norm1',
+            'stage2.0.branches.0.0.attn.attn.qkv',
+            'stage2.0.branches.1.0.attn.attn.proj',
+            'stage3.0.branches.2.0.ffn.fc1',
+            'stage3.0.branches.2.0.ffn.norm1',
+            'stage3.0.branches.0.0.ffn.dw3x3',
+            'stage4.0.branches.3.0.ffn.fc2',
+            'stage4.0.branches.0.0.attn',
+            'stage4.0.branches.0.0.ffn',
+            'stage4.0.branches.0.0.drop_path',
+            'stage4.0.fuse_layers.0.3.0',
+        ):
             model = copy.deepcopy(ours)
             parent, _, name = path.rpartition('.')
             setattr(model.get_submodule(parent), name, Shifted(ours.get_submodule(path)))
@@ -133,9 +166,12 @@ def test_lora_by_peft(models, image):
 def test_lora_by_mmpretrain(models, image):
     pytest.importorskip('mmpretrain')
     from mmpretrain.models import LoRAModel
+
     targets = [dict(type='.*qkv'), dict(type='.*proj')]
-    theirs, ours = (LoRAModel(dict(type=f'{scope}.HRFormer', extra=extra()), targets=targets, rank=2, alpha=2).eval()
-                    for scope in ('mmpose', 'hrformer_mm'))
+    theirs, ours = (
+        LoRAModel(dict(type=f'{scope}.HRFormer', extra=extra()), targets=targets, rank=2, alpha=2).eval()
+        for scope in ('mmpose', 'hrformer_mm')
+    )
     for name, value in theirs.named_parameters():
         if 'lora_' in name:
             value.data.normal_(0, 0.2)
@@ -156,10 +192,14 @@ def test_lora_by_mmpretrain(models, image):
 @pytest.mark.parametrize('kind', ['spectral_norm', 'old spectral_norm', 'weight_norm', 'old weight_norm', 'prune'])
 def test_reparametrization(models, image, kind):
     from torch.nn.utils import parametrizations, prune
+
     functions = {
-        'spectral_norm': parametrizations.spectral_norm, 'old spectral_norm': torch.nn.utils.spectral_norm,
-        'weight_norm': parametrizations.weight_norm, 'old weight_norm': torch.nn.utils.weight_norm,
-        'prune': lambda m: prune.l1_unstructured(m, 'weight', 0.5)}
+        'spectral_norm': parametrizations.spectral_norm,
+        'old spectral_norm': torch.nn.utils.spectral_norm,
+        'weight_norm': parametrizations.weight_norm,
+        'old weight_norm': torch.nn.utils.weight_norm,
+        'prune': lambda m: prune.l1_unstructured(m, 'weight', 0.5),
+    }
     plain, outs = models[0](image), []
     for model in models:
         for name, module in list(model.named_modules()):
@@ -186,7 +226,6 @@ def test_dynamic_quantization(models, image):
 
 
 class SelectFirst(nn.Module):
-
     def forward(self, maps):
         return maps[0].mean((2, 3))
 
@@ -217,8 +256,9 @@ def test_full_backward_hooks(models, image):
             assert torch.allclose(own, found[1][name], rtol=1e-4), name
 
 
-@pytest.mark.parametrize('layer', [
-    'stage4.0.branches.0.0.ffn.fc2', 'stage3.0.branches.1.0.ffn.norm3', 'layer1.0.conv3'])
+@pytest.mark.parametrize(
+    'layer', ['stage4.0.branches.0.0.ffn.fc2', 'stage3.0.branches.1.0.ffn.norm3', 'layer1.0.conv3']
+)
 def test_grad_cam(models, image, layer):
     """The class activation map from the outputs that hooks captured, read after the backward pass."""
     maps = []
@@ -226,7 +266,7 @@ def test_grad_cam(models, image, layer):
         captured = []
         handle = model.get_submodule(layer).register_forward_hook(lambda m, i, output: captured.append(output))
         target = model(image)[0].mean((2, 3))[:, 0].sum()
-        grad, = torch.autograd.grad(target, captured)
+        (grad,) = torch.autograd.grad(target, captured)
         maps.append((grad.mean((2, 3), keepdim=True) * captured[0]).sum(1))
         handle.remove()
     assert maps[0].abs().max() > 0
@@ -252,10 +292,10 @@ def test_torch_func(models, image, transform):
         x, v = image.double(), direction.double()
         if transform == 'grad':
             parameters = dict(model.named_parameters())
-            grads = torch.func.grad(lambda p: total(torch.func.functional_call(model, p, (x, ))))(parameters)
+            grads = torch.func.grad(lambda p: total(torch.func.functional_call(model, p, (x,))))(parameters)
             outs.append([grads[name] for name in sorted(grads)])
         elif transform == 'jvp':
-            outs.append(torch.func.jvp(lambda y: model(y)[0], (x, ), (v, )))
+            outs.append(torch.func.jvp(lambda y: model(y)[0], (x,), (v,)))
         else:
             outs.append([torch.func.vmap(lambda y: model(y[None])[0][0])(x)])
     check_equal(*outs, bound=1e-8)
@@ -265,7 +305,7 @@ def test_double_backward(models, image):
     outs = []
     for model in models:
         model, x = copy.deepcopy(model).double(), image.double().requires_grad_()
-        grad, = torch.autograd.grad(total(model(x)), x, create_graph=True)
+        (grad,) = torch.autograd.grad(total(model(x)), x, create_graph=True)
         outs.append(torch.autograd.grad(grad.square().sum(), [x, *model.parameters()], allow_unused=True))
     names = [name for name, _ in models[0].named_parameters()]
     others = dict(zip([name for name, _ in models[1].named_parameters()], outs[1][1:]))

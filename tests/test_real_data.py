@@ -14,31 +14,40 @@ from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 SPLITS = ('train', 'val', 'test')
-LOADERS = '\n'.join(f'{split}_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, '
-                    "dataset=dict(data_root='{data}'))" for split in SPLITS)
+LOADERS = '\n'.join(
+    f'{split}_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, '
+    "dataset=dict(data_root='{data}'))"
+    for split in SPLITS
+)
 # The networks are as small as they get; trainings validate and save after each iteration or epoch.
-SEG = LOADERS + '''
+SEG = (
+    LOADERS
+    + """
 _base_ = '{root}/configs/camvid/ocr_hrformer-t_camvid-180x240.py'
 arch = dict(_delete_=True, num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4),
             num_blocks=1)
 model = dict(backbone=dict(arch=arch), decode_head=dict(in_channels=[8, 16, 24, 32], channels=8, key_channels=4))
 train_cfg = dict(max_iters={length}, val_interval=1)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
-'''
-POSE = LOADERS + '''
+"""
+)
+POSE = (
+    LOADERS
+    + """
 _base_ = '{root}/configs/lsp/td-hm_hrformer-t_udp-lsp-128x96.py'
 arch = dict(_delete_=True, num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4),
             num_blocks=1)
 model = dict(backbone=dict(arch=arch), head=dict(in_channels=8))
 train_cfg = dict(max_epochs={length})
 default_hooks = dict(logger=dict(interval=1))
-'''
-LINES = '''config,lr,seed,metric,val,test,parameters,gmac,iterations,seconds_per_iteration,machine
+"""
+)
+LINES = """config,lr,seed,metric,val,test,parameters,gmac,iterations,seconds_per_iteration,machine
 a,0.001,0,mIoU,43.4,38.0,3273530,3.1,900,1.3,a CPU
 a,0.001,1,mIoU,44.0,39.5,3273530,3.1,900,1.5,a CPU
 a,0.0005,0,mIoU,40.1,,3273530,3.1,900,1.2,a CPU
 b,0.001,0,PCK@0.2,60.0,61.0,2518014,0.37,504,1.0,a GPU
-'''
+"""
 
 
 @pytest.fixture
@@ -66,11 +75,28 @@ def write_pose(folder):
         (folder / split).mkdir(parents=True)
         cv2.imwrite(str(folder / split / '0.jpg'), random.integers(0, 256, (60, 50, 3), dtype=np.uint8))
         points = np.concatenate([random.uniform(5, 45, (14, 2)), np.full((14, 1), 2)], 1)
-        people = [dict(id=i, image_id=0, category_id=1, iscrowd=0, area=2500, bbox=[2, 2, 46, 55], num_keypoints=14,
-                       keypoints=points.ravel().tolist()) for i in range(2)]
-        (folder / f'{split}.json').write_text(json.dumps(dict(
-            images=[dict(id=0, file_name='0.jpg', width=50, height=60)], annotations=people,
-            categories=[dict(id=1, name='person')])))
+        people = [
+            dict(
+                id=i,
+                image_id=0,
+                category_id=1,
+                iscrowd=0,
+                area=2500,
+                bbox=[2, 2, 46, 55],
+                num_keypoints=14,
+                keypoints=points.ravel().tolist(),
+            )
+            for i in range(2)
+        ]
+        (folder / f'{split}.json').write_text(
+            json.dumps(
+                dict(
+                    images=[dict(id=0, file_name='0.jpg', width=50, height=60)],
+                    annotations=people,
+                    categories=[dict(id=1, name='person')],
+                )
+            )
+        )
 
 
 def test_table(script, tmp_path):
@@ -96,9 +122,15 @@ def test_page_without_marks(script, tmp_path):
 def test_lines_are_replaced_and_sorted(script, tmp_path):
     file = tmp_path / 'results.csv'
     file.write_text(LINES)
-    row = script.Row(**{key: kind(value) for (key, value), kind in zip(
-        list(csv.DictReader(LINES.splitlines()))[0].items(),
-        (str, float, int, str, float, float, int, float, int, float, str))})
+    row = script.Row(
+        **{
+            key: kind(value)
+            for (key, value), kind in zip(
+                list(csv.DictReader(LINES.splitlines()))[0].items(),
+                (str, float, int, str, float, float, int, float, int, float, str),
+            )
+        }
+    )
     row.test = 50.0
     script.update(file, [row])
     lines = script.read(file)
@@ -106,8 +138,10 @@ def test_lines_are_replaced_and_sorted(script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('write, text, metrics, unit', [
-    (write_seg, SEG, ['mIoU'], 'iter'), (write_pose, POSE, ['PCK@0.05', 'PCK@0.2'], 'epoch')])
+@pytest.mark.parametrize(
+    'write, text, metrics, unit',
+    [(write_seg, SEG, ['mIoU'], 'iter'), (write_pose, POSE, ['PCK@0.05', 'PCK@0.2'], 'epoch')],
+)
 def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, unit):
     """A training of two steps is stopped after the first; one that runs through has the same weights."""
     write(tmp_path / 'data')
@@ -115,8 +149,10 @@ def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, 
 
     def run(length, work_dir, *options):
         config.write_text(text.format(root=ROOT, data=tmp_path / 'data', length=length))
-        return CliRunner().invoke(script.main, [str(config), '--work-dir', str(tmp_path / work_dir), '--csv', str(
-            tmp_path / f'{work_dir}.csv'), *options])
+        return CliRunner().invoke(
+            script.main,
+            [str(config), '--work-dir', str(tmp_path / work_dir), '--csv', str(tmp_path / f'{work_dir}.csv'), *options],
+        )
 
     for length in (1, 2):
         assert run(length, 'twice').exit_code == 0
@@ -124,8 +160,10 @@ def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, 
     assert run(2, 'twice').exit_code == 0  # nothing is left to do
     assert files == {path: path.stat().st_mtime for path in (tmp_path / 'twice').rglob('*') if path.is_file()}
     assert run(2, 'once').exit_code == 0
-    weights = [torch.load(tmp_path / work_dir / f'micro/seed_0/{unit}_2.pth', weights_only=False)['state_dict']
-               for work_dir in ('once', 'twice')]
+    weights = [
+        torch.load(tmp_path / work_dir / f'micro/seed_0/{unit}_2.pth', weights_only=False)['state_dict']
+        for work_dir in ('once', 'twice')
+    ]
     for name, weight in weights[0].items():
         assert torch.equal(weight, weights[1][name]), name
     once, twice = (script.read(tmp_path / f'{work_dir}.csv') for work_dir in ('once', 'twice'))
@@ -143,9 +181,25 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
     for name in ('broken', 'micro'):
         text = SEG.format(root=ROOT, data=tmp_path / ('data' if name == 'micro' else 'none'), length=1)
         (tmp_path / f'{name}.py').write_text(text)
-    run = CliRunner().invoke(script.main, [
-        str(tmp_path / 'broken.py'), str(tmp_path / 'micro.py'), '--lr', '1e-3', '--lr', '5e-4', '--seeds', '2',
-        '--work-dir', str(tmp_path / 'work'), '--csv', str(tmp_path / 'results.csv'), '--page', str(page)])
+    run = CliRunner().invoke(
+        script.main,
+        [
+            str(tmp_path / 'broken.py'),
+            str(tmp_path / 'micro.py'),
+            '--lr',
+            '1e-3',
+            '--lr',
+            '5e-4',
+            '--seeds',
+            '2',
+            '--work-dir',
+            str(tmp_path / 'work'),
+            '--csv',
+            str(tmp_path / 'results.csv'),
+            '--page',
+            str(page),
+        ],
+    )
     assert '| `micro` |' in page.read_text() and cv2.imread(str(tmp_path / f'page_{tmp_path.name}.png')) is not None
     assert run.exit_code == 1 and f'see {tmp_path}/work/broken/seed_0/train.log' in run.output
     lines = script.read(tmp_path / 'results.csv')
@@ -157,17 +211,23 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('write, ours, options, count, tolerance', [
-    (write_seg, 'camvid/ocr_{}hrformer-t_camvid-180x240', ('--size', '64', '96', '--double'), 4, 1e-9),
-    (write_pose, 'lsp/td-hm_{}hrformer-t_lsp-128x96', (), 1, 1e-6)])
+@pytest.mark.parametrize(
+    'write, ours, options, count, tolerance',
+    [
+        (write_seg, 'camvid/ocr_{}hrformer-t_camvid-180x240', ('--size', '64', '96', '--double'), 4, 1e-9),
+        (write_pose, 'lsp/td-hm_{}hrformer-t_lsp-128x96', (), 1, 1e-6),
+    ],
+)
 def test_same_losses_as_mmpose(script, tmp_path, write, ours, options, count, tolerance):
     """By the same recipe, from the same weights; in float32, rounding grows to 1e-2 within 20 steps."""
     write(tmp_path / 'data')
     for name in ('', 'mmpose-'):
         base = f"_base_ = '{ROOT}/configs/{ours.format(name)}.py'\n"
         (tmp_path / f'{name}ours.py').write_text(base + LOADERS.format(data=tmp_path / 'data'))
-    run = CliRunner().invoke(importlib.import_module('same_losses').main, [
-        str(tmp_path / 'ours.py'), str(tmp_path / 'mmpose-ours.py'), '--iterations', str(count), *options])
+    run = CliRunner().invoke(
+        importlib.import_module('same_losses').main,
+        [str(tmp_path / 'ours.py'), str(tmp_path / 'mmpose-ours.py'), '--iterations', str(count), *options],
+    )
     assert run.exit_code == 0, run.output
     found = re.findall(r'^ +(\d) (\S+) (\S+)  (\S+)$', run.output, re.MULTILINE)
     assert len(found) == count == len({line[1] for line in found})

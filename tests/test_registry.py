@@ -11,7 +11,8 @@ def test_types_resolve_from_every_library_without_custom_imports(run_python, hos
         f'backbone = MODELS.build(dict(type="hrformer_mm.HRFormer", arch="tiny"))\n'
         f'neck = MODELS.build(dict(type="hrformer_mm.ClassificationNeck", in_channels=(18, 36, 72, 144)))\n'
         f'print(type(backbone).__module__, type(neck).__module__)\n'
-        f'print([m for m in ("mmseg", "mmpose", "mmpretrain", "mmdet") if m in sys.modules])\n')
+        f'print([m for m in ("mmseg", "mmpose", "mmpretrain", "mmdet") if m in sys.modules])\n'
+    )
     built, hosts = out.splitlines()[-2:]
     assert built == 'hrformer_mm.models.hrformer hrformer_mm.models.classification_neck'
     assert host != 'mmengine' or hosts == '[]'  # nothing but what the caller took
@@ -23,7 +24,8 @@ def test_heads_resolve_from_any_library(run_python):
         'from mmpretrain.registry import MODELS\n'
         'ocr = MODELS.build(dict(type="hrformer_mm.OCRHead", in_channels=[4, 8], num_classes=5, channels=8))\n'
         'pose = MODELS.build(dict(type="hrformer_mm.TopdownHeatmapHead", in_channels=4, out_channels=17))\n'
-        'print(type(ocr).__name__, type(pose).__name__)\n')
+        'print(type(ocr).__name__, type(pose).__name__)\n'
+    )
     assert out.splitlines()[-1] == 'OCRHead TopdownHeatmapHead'
 
 
@@ -36,11 +38,12 @@ def test_a_missing_library_breaks_its_head_alone(run_python):
         'MODELS.build(dict(type="hrformer_mm.ClassificationNeck", in_channels=(18, 36, 72, 144)))\n'
         'for name in ("OCRHead", "TopdownHeatmapHead", "DepthwiseSwinTransformer"):\n'
         '    try: MODELS.build(dict(type="hrformer_mm." + name))\n'
-        '    except ImportError as error: print(error)\n')
+        '    except ImportError as error: print(error)\n'
+    )
     assert out.splitlines()[-3:] == [
         'OCRHead requires mmseg, which is not installed: pip install mmsegmentation',
         'TopdownHeatmapHead requires mmpose, which is not installed: pip install mmpose',
-        'DepthwiseSwinTransformer requires mmpretrain, which is not installed: pip install mmpretrain'
+        'DepthwiseSwinTransformer requires mmpretrain, which is not installed: pip install mmpretrain',
     ]
 
 
@@ -51,5 +54,6 @@ def test_names_do_not_leak_into_the_root_or_the_libraries(run_python):
         'from mmpose.registry import MODELS as POSE\n'
         'from hrformer_mm.registry import MODELS as OURS\n'
         'OURS.get("OCRHead"), OURS.get("HRFormer")\n'
-        'print(MODELS.get("HRFormer"), MODELS.get("ClassificationNeck"), POSE.get("HRFormer").__module__)\n')
+        'print(MODELS.get("HRFormer"), MODELS.get("ClassificationNeck"), POSE.get("HRFormer").__module__)\n'
+    )
     assert out.splitlines()[-1] == 'None None mmpose.models.backbones.hrformer'

@@ -1,9 +1,11 @@
 """mmengine's checkpoints under torch >= 2.6, which reads only what is allowed."""
+
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,6 @@ needs_list = pytest.mark.skipif(VERSION < (2, 4), reason='torch < 2.4 takes no l
 
 
 class ToyModel(BaseModel):
-
     def __init__(self) -> None:
         super().__init__()
         self.net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4))
@@ -33,7 +34,6 @@ class ToyModel(BaseModel):
 
 
 class ToyMetric(BaseMetric):
-
     def process(self, data_batch: Any, data_samples: Any) -> None:
         self.results.append(0)
 
@@ -43,19 +43,33 @@ class ToyMetric(BaseMetric):
 
 def toy_runner(work_dir: Path, max_epochs: int, **kwargs) -> Runner:
     loader = dict(
-        batch_size=4, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
-        dataset=[dict(x=torch.full((4, ), float(i))) for i in range(8)])
+        batch_size=4,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        dataset=[dict(x=torch.full((4,), float(i))) for i in range(8)],
+    )
     return Runner(
-        ToyModel(), str(work_dir), train_dataloader=loader, val_dataloader=dict(loader),
-        train_cfg=dict(by_epoch=True, max_epochs=max_epochs), val_cfg=dict(), val_evaluator=[ToyMetric()],
+        ToyModel(),
+        str(work_dir),
+        train_dataloader=loader,
+        val_dataloader=dict(loader),
+        train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
+        val_cfg=dict(),
+        val_evaluator=[ToyMetric()],
         optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.1)),
         param_scheduler=[
             dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
-            dict(type='CosineAnnealingLR', T_max=3)],
+            dict(type='CosineAnnealingLR', T_max=3),
+        ],
         default_hooks=dict(
-            logger=dict(type='LoggerHook', interval=1), checkpoint=dict(type='CheckpointHook', save_best='auto')),
-        custom_hooks=[dict(type='EMAHook')], randomness=dict(seed=0), log_level='ERROR',
-        experiment_name=f'{work_dir.name}_{max_epochs}', **kwargs)
+            logger=dict(type='LoggerHook', interval=1), checkpoint=dict(type='CheckpointHook', save_best='auto')
+        ),
+        custom_hooks=[dict(type='EMAHook')],
+        randomness=dict(seed=0),
+        log_level='ERROR',
+        experiment_name=f'{work_dir.name}_{max_epochs}',
+        **kwargs,
+    )
 
 
 @pytest.fixture(scope='module')
@@ -68,8 +82,10 @@ def checkpoint(tmp_path_factory) -> Path:
 
 @needs_weights_only
 def test_without_the_repair_torch_refuses(run_python, checkpoint):
-    out = run_python('import sys, torch\ntry: torch.load(sys.argv[1])\n'
-                     'except Exception as error: print(type(error).__name__)', checkpoint)
+    out = run_python(
+        'import sys, torch\ntry: torch.load(sys.argv[1])\nexcept Exception as error: print(type(error).__name__)',
+        checkpoint,
+    )
     assert out.strip() == 'UnpicklingError'  # when this fails the repair has become needless
 
 
@@ -129,19 +145,22 @@ class Call:
 
 
 @needs_list
-@pytest.mark.parametrize('hostile', [
-    Call(getattr, HistoryBuffer, '__init__'),
-    Call(getattr, Call(getattr, HistoryBuffer, '__init__'), '__globals__'),
-    Call(getattr, Call(getattr, HistoryBuffer, 'mean'), '__globals__'),
-    Call(getattr, HistoryBuffer, '__subclasses__'),
-    Call(getattr, HistoryBuffer, 'register_statistics'),
-    Call(getattr, HistoryBuffer(), 'mean'),
-    Call(getattr, np.ndarray, 'mean'),
-    Call(getattr, HistoryBuffer, b'mean'),
-    Call(HistoryBuffer.mean, HistoryBuffer([1.0], [1])),
-    Call(os.system, 'exit 0'),
-    Call(eval, '1 + 1'),
-])
+@pytest.mark.parametrize(
+    'hostile',
+    [
+        Call(getattr, HistoryBuffer, '__init__'),
+        Call(getattr, Call(getattr, HistoryBuffer, '__init__'), '__globals__'),
+        Call(getattr, Call(getattr, HistoryBuffer, 'mean'), '__globals__'),
+        Call(getattr, HistoryBuffer, '__subclasses__'),
+        Call(getattr, HistoryBuffer, 'register_statistics'),
+        Call(getattr, HistoryBuffer(), 'mean'),
+        Call(getattr, np.ndarray, 'mean'),
+        Call(getattr, HistoryBuffer, b'mean'),
+        Call(HistoryBuffer.mean, HistoryBuffer([1.0], [1])),
+        Call(os.system, 'exit 0'),
+        Call(eval, '1 + 1'),
+    ],
+)
 def test_hostile_checkpoint_is_refused(hostile, tmp_path):
     torch.save(dict(state_dict={}, hostile=hostile), tmp_path / 'hostile.pth')
     with pytest.raises(pickle.UnpicklingError, match='getattr|system|eval|reduce'):

@@ -1,4 +1,5 @@
 """The set-up: which environments are kept, what is installed, and what it says about a Python that it does not know."""
+
 import importlib.util
 import shutil
 import subprocess
@@ -85,12 +86,15 @@ def test_the_build_for_the_cpu(tasks, installed, monkeypatch):
 
 def test_pip_check(tasks, monkeypatch):
     """What is expected passes; anything else fails."""
-    lines = ['mmpose 1.3.2 requires chumpy, which is not installed.',
-             'xtcocotools 1.14.3 is not supported on this platform',
-             'xtcocotools 1.14.3 requires cython, which is not installed.']
+    lines = [
+        'mmpose 1.3.2 requires chumpy, which is not installed.',
+        'xtcocotools 1.14.3 is not supported on this platform',
+        'xtcocotools 1.14.3 requires cython, which is not installed.',
+    ]
     monkeypatch.setattr(tasks, 'run', lambda *args: None)
-    monkeypatch.setattr(tasks.subprocess, 'run', lambda *args, **kwargs: subprocess.CompletedProcess(
-        [], 1, '\n'.join(lines), ''))
+    monkeypatch.setattr(
+        tasks.subprocess, 'run', lambda *args, **kwargs: subprocess.CompletedProcess([], 1, '\n'.join(lines), '')
+    )
     tasks.check_stack()
     lines.append('mmdet 3.3.0 requires shapely, which is not installed.')
     with pytest.raises(tasks.Failure, match='^pip check: mmdet 3.3.0 requires shapely, which is not installed.$'):

@@ -16,7 +16,6 @@ def machine(monkeypatch, tmp_path):
         ticks = iter([(0, 0, 0, 0, 0, 0, 0, 0), (busy, 0, 0, 8 - busy, 0, 0, 0, 0)])
 
         class Stat:
-
             def read_text(self):
                 return 'cpu  ' + ' '.join(str(int(1000 * n)) for n in next(ticks)) + ' 0 0\n'
 
@@ -30,15 +29,18 @@ def machine(monkeypatch, tmp_path):
     return make
 
 
-@pytest.mark.parametrize('busy, quota, wanted, free', [
-    (0, 'max 100000', 8, None),  # all for one
-    (0.3, 'max 100000', 8, None),
-    (6, 'max 100000', 2, None),
-    (6, 'max 100000', 8, 2),
-    (9, 'max 100000', 8, 1),  # never none
-    (0, '200000 100000', 8, 2),
-    (5, '400000 100000', 4, 3),
-])
+@pytest.mark.parametrize(
+    'busy, quota, wanted, free',
+    [
+        (0, 'max 100000', 8, None),  # all for one
+        (0.3, 'max 100000', 8, None),
+        (6, 'max 100000', 2, None),
+        (6, 'max 100000', 8, 2),
+        (9, 'max 100000', 8, 1),  # never none
+        (0, '200000 100000', 8, 2),
+        (5, '400000 100000', 4, 3),
+    ],
+)
 def test_advice(machine, busy, quota, wanted, free):
     machine(busy, quota)
     advice = threads.crowded(wanted)

@@ -1,5 +1,6 @@
 """The package as it is installed, from a wheel and editable, in an environment of its own: mim and all commands, by the
 zoo's names, from a folder that knows nothing of the checkout."""
+
 import os
 import subprocess
 import sys
@@ -11,10 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml', 'configs', 'tools', 'hrformer_mm')
 NAME = 'hrformer-t_imagenet'
-TINY = ['train_dataloader.batch_size=4', 'train_dataloader.dataset.pipeline.1.scale=64', 'train_cfg.max_epochs=1',
-        'param_scheduler.0.end=1', 'param_scheduler.1.begin=0', 'val_dataloader.dataset.pipeline.1.scale=64',
-        'val_dataloader.dataset.pipeline.2.crop_size=64', 'test_dataloader.dataset.pipeline.1.scale=64',
-        'test_dataloader.dataset.pipeline.2.crop_size=64']
+TINY = [
+    'train_dataloader.batch_size=4',
+    'train_dataloader.dataset.pipeline.1.scale=64',
+    'train_cfg.max_epochs=1',
+    'param_scheduler.0.end=1',
+    'param_scheduler.1.begin=0',
+    'val_dataloader.dataset.pipeline.1.scale=64',
+    'val_dataloader.dataset.pipeline.2.crop_size=64',
+    'test_dataloader.dataset.pipeline.1.scale=64',
+    'test_dataloader.dataset.pipeline.2.crop_size=64',
+]
 pytestmark = pytest.mark.slow
 
 
@@ -28,21 +36,33 @@ class Installed:
         self.environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
         self.environment.update(PYTHONWARNINGS='ignore', OMP_NUM_THREADS='1')
         self.run(sys.executable, '-m', 'venv', '--without-pip', self.bin.parent)
-        libraries, = self.bin.parent.glob('lib/*/site-packages')
+        (libraries,) = self.bin.parent.glob('lib/*/site-packages')
         # A path alone: files *.pth in it do not count, so that a package installed there does not either.
         (libraries / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')
         source = folder / 'source'  # no build folder appears in the checkout
         source.mkdir()
         for name in SOURCES:
             (source / name).symlink_to(ROOT / name)
-        self.run(sys.executable, '-m', 'pip', '--python', self.bin / 'python', 'install', '--no-index', '--no-deps',
-                 '--no-build-isolation', *how, source)
+        self.run(
+            sys.executable,
+            '-m',
+            'pip',
+            '--python',
+            self.bin / 'python',
+            'install',
+            '--no-index',
+            '--no-deps',
+            '--no-build-isolation',
+            *how,
+            source,
+        )
         self.run(self.bin / 'hrformer-mm', 'synthesize', 'data', '--only', 'imagenet', '--train', 4, '--val', 4)
 
     def run(self, *command: object) -> str:
         command = [str(part) for part in command]
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True,
-                              timeout=300)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
+        )
         assert done.returncode == 0, f'{" ".join(command)}\n{(done.stdout + done.stderr)[-4000:]}'
         return done.stdout + done.stderr
 
@@ -60,21 +80,25 @@ def editable(tmp_path_factory) -> Installed:
     return Installed(tmp_path_factory.mktemp('editable'), '-e')
 
 
-@pytest.mark.parametrize('kind, home', [('wheel', 'venv/lib/*/site-packages/hrformer_mm/.mim'), ('editable', 'source')],
-                         ids=['wheel', 'editable'])
+@pytest.mark.parametrize(
+    'kind, home',
+    [('wheel', 'venv/lib/*/site-packages/hrformer_mm/.mim'), ('editable', 'source')],
+    ids=['wheel', 'editable'],
+)
 def test_mim_finds_and_trains(request, kind, home):
     installed = request.getfixturevalue(kind)
-    root, = installed.folder.parent.glob(home)
+    (root,) = installed.folder.parent.glob(home)
     found = installed.python('-c', 'from hrformer_mm.model_index import find_index; print(find_index().parent)')
     assert found.strip() == str(root)
     assert f"'{NAME}'" in installed.python('-m', 'mim', 'search', 'hrformer_mm', '--valid-config')
-    out = installed.python('-m', 'mim', 'train', 'hrformer_mm', f'{NAME}.py', '--gpus', 0, '--work-dir', 'work',
-                           '--cfg-options', *TINY)
+    out = installed.python(
+        '-m', 'mim', 'train', 'hrformer_mm', f'{NAME}.py', '--gpus', 0, '--work-dir', 'work', '--cfg-options', *TINY
+    )
     assert 'Training finished successfully' in out and (installed.folder / 'work/epoch_1.pth').exists()
 
 
 # One process, since each would import torch and a library anew.
-COMMANDS = f'''
+COMMANDS = f"""
 from pathlib import Path
 
 import numpy as np
@@ -116,14 +140,25 @@ run('export {NAME} weights.pth model.pt2 --format torch --size 64 64', 'Wrote mo
 run('check-data {NAME} --split val', 'No problem found')
 run('doctor', 'All is well')
 assert not commands, f'not tried: {{commands}}'
-'''
+"""
 
 
 def test_commands(wheel):
     """All but `synthesize`, which made the data, and `zoo`, which counts all models and takes a minute and more."""
     wheel.python('-c', COMMANDS)
     assert '--cfg-options' in wheel.python('-m', 'mim', 'run', 'hrformer_mm', 'train', NAME, '--', '-h')
-    out = wheel.python('-m', 'mim', 'test', 'hrformer_mm', f'{NAME}.py', '-C', 'weights.pth', '--work-dir', 'test',
-                       '--cfg-options', *TINY)
+    out = wheel.python(
+        '-m',
+        'mim',
+        'test',
+        'hrformer_mm',
+        f'{NAME}.py',
+        '-C',
+        'weights.pth',
+        '--work-dir',
+        'test',
+        '--cfg-options',
+        *TINY,
+    )
     assert 'accuracy/top1' in out and 'Testing finished successfully' in out
     assert 'Wrote report.html' in wheel.run(wheel.bin / 'hrformer-mm', 'report', 'test')

@@ -1,4 +1,5 @@
 """One config of each kind goes through the launchers, as `tasks.py zoo` sends all of them."""
+
 import hashlib
 import importlib.util
 from functools import partial
@@ -26,8 +27,11 @@ def root(tmp_path_factory):
 
 
 def test_all_configs_are_run():
-    every = {path.stem for path in zoo_runs.CONFIGS.rglob('*.py')
-             if not {'_base_', 'demo', 'overlays', 'camvid', 'lsp'} & set(path.parts)}  # see test_real_data.py
+    every = {
+        path.stem
+        for path in zoo_runs.CONFIGS.rglob('*.py')
+        if not {'_base_', 'demo', 'overlays', 'camvid', 'lsp'} & set(path.parts)
+    }  # see test_real_data.py
     assert {Path(name).name for name in zoo_runs.names([])} == every
     assert zoo_runs.names(['hrformer-?_imagenet']) == [f'hrformer-{v}_imagenet' for v in 'bst']
     with pytest.raises(SystemExit, match='no config is named none'):
@@ -41,9 +45,15 @@ def test_the_last_checkpoint_is_the_folders_own(tmp_path, noted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name, score', [
-    ('ocr_hrformer-s_ade20k', 'tta mIoU'), ('td-hm_hrformer-s_udp-coco-256x192', 'coco/AP'),
-    ('td-hm_hrformer-s_coco-384x288_test-dev', 'files'), ('fcos_hrformer-s_coco', 'coco/bbox_mAP')])
+@pytest.mark.parametrize(
+    'name, score',
+    [
+        ('ocr_hrformer-s_ade20k', 'tta mIoU'),
+        ('td-hm_hrformer-s_udp-coco-256x192', 'coco/AP'),
+        ('td-hm_hrformer-s_coco-384x288_test-dev', 'files'),
+        ('fcos_hrformer-s_coco', 'coco/bbox_mAP'),
+    ],
+)
 def test_train_and_test(root, name, score):
     result = zoo_runs.run(name, root / 'data', root)
     assert len(result.losses) == 2 and score in result.scores

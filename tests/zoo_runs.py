@@ -5,15 +5,17 @@
 The configs are the ones that users have: paths, and smaller crops and batches, are given on the command line. Prints
 one line for each: seconds, the loss of both iterations, the scores, of which nothing is to be expected.
 """
+
 import argparse
 import fnmatch
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -22,19 +24,34 @@ from hrformer_mm.data import synthesize
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 CROP = '(128,128)'
 # What makes a run short: by the type of a transform, and by the library.
-TRANSFORMS = dict(RandomResize=f'scale={CROP}', Resize=f'scale={CROP}', RandomCrop=f'crop_size={CROP}',
-                  RandomResizedCrop='scale=64')
+TRANSFORMS = dict(
+    RandomResize=f'scale={CROP}', Resize=f'scale={CROP}', RandomCrop=f'crop_size={CROP}', RandomResizedCrop='scale=64'
+)
 LIBRARIES = dict(
     mmseg=['train_dataloader.batch_size=2', f'model.data_preprocessor.size={CROP}', 'train_cfg.max_iters=2'],
     mmpose=['train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=4', 'train_cfg.max_epochs=1'],
-    mmpretrain=['train_dataloader.batch_size=4', 'val_dataloader.batch_size=4', 'test_dataloader.batch_size=4',
-                'train_cfg.max_epochs=1', 'param_scheduler.1.begin=0', 'param_scheduler.0.end=1'],
-    mmdet=['train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=4', 'train_cfg.max_epochs=1',
-           'model.test_cfg.score_thr=0', 'model.test_cfg.nms=None'])  # mmcv-lite has no NMS
+    mmpretrain=[
+        'train_dataloader.batch_size=4',
+        'val_dataloader.batch_size=4',
+        'test_dataloader.batch_size=4',
+        'train_cfg.max_epochs=1',
+        'param_scheduler.1.begin=0',
+        'param_scheduler.0.end=1',
+    ],
+    mmdet=[
+        'train_dataloader.batch_size=2',
+        'train_dataloader.dataset.indices=4',
+        'train_cfg.max_epochs=1',
+        'model.test_cfg.score_thr=0',
+        'model.test_cfg.nms=None',
+    ],
+)  # mmcv-lite has no NMS
 # No weights are downloaded.
 COMMON = ['default_hooks.logger.interval=1', 'train_cfg.val_interval=100', 'model.backbone.init_cfg=None'] + [
-    f'{split}_dataloader.{key}' for split in ('train', 'val', 'test')
-    for key in ('num_workers=0', 'persistent_workers=False')]
+    f'{split}_dataloader.{key}'
+    for split in ('train', 'val', 'test')
+    for key in ('num_workers=0', 'persistent_workers=False')
+]
 START = 'ocr_hrformer-s_cityscapes'  # where training on one's own data starts from
 SEGFIX = 'segfix_hrnet-w18_cityscapes'  # whose test writes the offsets of others
 
@@ -43,11 +60,11 @@ class Result(NamedTuple):
     """What a config did: seconds, the losses of its iterations, and scores (or files) of its tests."""
 
     seconds: float
-    losses: List[float]
-    scores: Dict[str, Any]
+    losses: list[float]
+    scores: dict[str, Any]
 
 
-def walk(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
+def walk(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
     """Every entry of a config below ``key``, as mim's options name it."""
     yield key, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
@@ -55,11 +72,17 @@ def walk(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
         yield from walk(entry, f'{key}.{name}' if key else str(name))
 
 
-def options(cfg: Config, data: Path, work_dir: Path) -> List[str]:
+def options(cfg: Config, data: Path, work_dir: Path) -> list[str]:
     """The command line's changes: where data and results are, and how little of it is used."""
     found = COMMON + LIBRARIES[cfg.default_scope]
-    for part in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
-                 'tta_pipeline'):
+    for part in (
+        'train_dataloader',
+        'val_dataloader',
+        'test_dataloader',
+        'val_evaluator',
+        'test_evaluator',
+        'tta_pipeline',
+    ):
         for key, value in walk(cfg.get(part, {}), part):
             if isinstance(value, str) and value.startswith('data/'):
                 found.append(f'{key}={data / value[5:]}')
@@ -78,8 +101,17 @@ def full_mmcv() -> bool:
 
 
 def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> None:
-    line = [Path(sys.executable).with_name('mim'), command, cfg.default_scope, CONFIGS / f'{name}.py', '--gpus', 0,
-            '--work-dir', work_dir, *args]
+    line = [
+        Path(sys.executable).with_name('mim'),
+        command,
+        cfg.default_scope,
+        CONFIGS / f'{name}.py',
+        '--gpus',
+        0,
+        '--work-dir',
+        work_dir,
+        *args,
+    ]
     if (cfg.default_scope, command) == ('mmdet', 'test') and not full_mmcv():
         # mmdet's script needs mmcv's ops before it reads a config: with mmcv-lite, hrformer_mm has to come first.
         script = Path(find_spec('mmdet').origin).with_name('.mim') / 'tools/test.py'
@@ -90,7 +122,7 @@ def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> 
         raise RuntimeError(f'{" ".join(map(str, line))}\n{(done.stdout + done.stderr)[-3000:]}')
 
 
-def newest(work_dir: Path, pattern: str) -> List[Dict[str, Any]]:
+def newest(work_dir: Path, pattern: str) -> list[dict[str, Any]]:
     """The lines of the newest JSON file of this pattern."""
     path = max(work_dir.glob(pattern), key=lambda found: found.stat().st_mtime)
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -126,10 +158,10 @@ def run(name: str, data: Path, root: Path) -> Result:
         raise RuntimeError(f'{name}: its losses are {losses}')
     checkpoint = last_checkpoint(work_dir / 'train')
 
-    scores: Dict[str, Any] = {}
+    scores: dict[str, Any] = {}
     if cfg.test_evaluator.type == 'CityscapesMetric' and find_spec('cityscapesscripts') is None:
         return Result(time.monotonic() - start, losses, {'not tested, needs': 'pip install cityscapesscripts'})
-    modes = {'': (), 'tta ': ('--tta', )} if cfg.test_evaluator.type == 'IoUMetric' else {'': ()}
+    modes = {'': (), 'tta ': ('--tta',)} if cfg.test_evaluator.type == 'IoUMetric' else {'': ()}
     for mode, flags in modes.items():
         folder = work_dir / f'test{mode.strip()}'
         mim('test', cfg, name, folder, '-C', checkpoint, *flags, '--cfg-options', *changes)
@@ -142,10 +174,13 @@ def run(name: str, data: Path, root: Path) -> Result:
     return Result(time.monotonic() - start, losses, scores)
 
 
-def names(patterns: Sequence[str]) -> List[str]:
+def names(patterns: Sequence[str]) -> list[str]:
     """The configs that these patterns name, all without any; the demonstration's have a command of their own."""
-    found = [str(path.relative_to(CONFIGS).with_suffix('')) for folder in ('.', 'ablations')
-             for path in sorted((CONFIGS / folder).glob('*.py'))]
+    found = [
+        str(path.relative_to(CONFIGS).with_suffix(''))
+        for folder in ('.', 'ablations')
+        for path in sorted((CONFIGS / folder).glob('*.py'))
+    ]
     chosen = [name for name in found if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
     if not chosen:
         raise SystemExit(f'no config is named {" or ".join(patterns)} in {CONFIGS}')
@@ -168,8 +203,9 @@ def main() -> int:
             failed.append(name)
             print(f'{name:48} failed:\n{error}', flush=True)
             continue
-        scores = ', '.join(f'{key} {value if isinstance(value, str) else round(value, 4)}'
-                           for key, value in result.scores.items())
+        scores = ', '.join(
+            f'{key} {value if isinstance(value, str) else round(value, 4)}' for key, value in result.scores.items()
+        )
         if name != START:  # with the states of AdamW, all of them would fill 40 GB
             for path in (root / name / 'train').glob('*.pth'):
                 path.unlink()

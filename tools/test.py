@@ -1,4 +1,5 @@
 """Test a model by the library that its config is for: python tools/test.py CONFIG CHECKPOINT [its options]."""
+
 import sys
 
 from hrformer_mm.commands.launch import launch

@@ -1,4 +1,5 @@
 """Train a model by the library that its config is for: python tools/train.py CONFIG [its options]."""
+
 import sys
 
 from hrformer_mm.commands.launch import launch

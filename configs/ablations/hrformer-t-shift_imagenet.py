@@ -2,5 +2,6 @@
 
 7,942,508 parameters.
 """
+
 _base_ = '../hrformer-t_imagenet.py'
 model = dict(backbone=dict(with_dwconv=False, shift_windows=True))

@@ -2,5 +2,6 @@
 
 28,544,482 parameters.
 """
+
 _base_ = './swin-t-dwconv_imagenet.py'
 model = dict(backbone=dict(stage_cfgs=dict(block_cfgs=dict(shift=False))))

@@ -2,5 +2,6 @@
 
 28,288,354 parameters.
 """
+
 _base_ = './swin-t_imagenet.py'
 model = dict(backbone=dict(stage_cfgs=dict(block_cfgs=dict(shift=False))))

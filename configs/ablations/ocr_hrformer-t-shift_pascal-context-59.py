@@ -2,5 +2,6 @@
 
 6,217,562 parameters.
 """
+
 _base_ = './ocr_hrformer-t_pascal-context-59.py'
 model = dict(backbone=dict(with_dwconv=False, shift_windows=True))

@@ -2,7 +2,9 @@
 
 6,310,874 parameters.
 """
+
 _base_ = '../ocr_hrformer-s_pascal-context-59.py'
 model = dict(
     backbone=dict(arch='tiny', drop_path_rate=0.0, init_cfg=None),  # only a browser can fetch ImageNet weights of T
-    decode_head=dict(in_channels=[18, 36, 72, 144]))
+    decode_head=dict(in_channels=[18, 36, 72, 144]),
+)

@@ -2,5 +2,6 @@
 
 28,544,482 parameters.
 """
+
 _base_ = './swin-t_imagenet.py'
 model = dict(backbone=dict(type='hrformer_mm.DepthwiseSwinTransformer'))

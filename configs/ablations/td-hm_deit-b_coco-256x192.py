@@ -4,6 +4,7 @@ The backbone is mmpretrain's; two deconvolutions bring stride 16 to 4. 89,993,74
 --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
     model.backbone.init_cfg.prefix=backbone.
 """
+
 _base_ = '../td-hm_hrformer-b_coco-256x192.py'
 model = dict(
     backbone=dict(
@@ -14,7 +15,8 @@ model = dict(
         patch_size=16,
         with_cls_token=False,
         out_type='featmap',
-        drop_path_rate=0.2),
+        drop_path_rate=0.2,
+    ),
     head=dict(
         _delete_=True,
         type='HeatmapHead',
@@ -23,4 +25,6 @@ model = dict(
         deconv_kernel_sizes=(4, 4),
         out_channels=17,
         loss=dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder=_base_.codec))
+        decoder=_base_.codec,
+    ),
+)

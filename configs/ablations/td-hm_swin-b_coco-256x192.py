@@ -4,6 +4,7 @@ The backbone is mmpretrain's; three deconvolutions bring stride 32 to 4. 93,040,
 --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
     model.backbone.init_cfg.prefix=backbone.
 """
+
 _base_ = '../td-hm_hrformer-b_coco-256x192.py'
 model = dict(
     backbone=dict(
@@ -12,12 +13,15 @@ model = dict(
         arch='base',
         img_size=(256, 192),
         pad_small_map=True,
-        out_indices=(3, ),
-        drop_path_rate=0.3),
+        out_indices=(3,),
+        drop_path_rate=0.3,
+    ),
     head=dict(
         _delete_=True,
         type='HeatmapHead',
         in_channels=1024,
         out_channels=17,
         loss=dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder=_base_.codec))
+        decoder=_base_.codec,
+    ),
+)

@@ -2,6 +2,7 @@
 
 2,648,809 parameters.
 """
+
 _base_ = './ocr_hrformer-t_camvid-180x240.py'
 model = dict(
     decode_head=dict(
@@ -17,4 +18,6 @@ model = dict(
         dropout_ratio=-1,
         num_classes=11,
         norm_cfg=_base_.norm_cfg,
-        loss_decode=dict(type='hrformer_mm.CrossEntropyLoss')))
+        loss_decode=dict(type='hrformer_mm.CrossEntropyLoss'),
+    )
+)

@@ -2,5 +2,6 @@
 
 4,561,862 parameters. The backbone is mmseg's.
 """
+
 _base_ = ['./ocr_hrformer-t_camvid-180x240.py', '../_base_/models/hrnet-t.py']
 model = dict(backbone=dict(_delete_=True, type='HRNet', norm_cfg=_base_.norm_cfg, extra=_base_.hrnet))

@@ -2,6 +2,7 @@
 
 hrformer-mm synthesize work_dirs/demo/data --only cityscapes --train 96 --size 512 256
 """
+
 _base_ = '../ocr_hrformer-s_cityscapes.py'
 
 # The inverse root of each class's share of the pixels: a short training would not find the small things otherwise.
@@ -15,7 +16,9 @@ model = dict(
         key_channels=128,
         sampler=None,  # it keeps 100,000 pixels, more than there are
         loss_decode=dict(class_weight=class_weight),
-        loss_auxiliary=dict(class_weight=class_weight)))
+        loss_auxiliary=dict(class_weight=class_weight),
+    ),
+)
 
 data_root = 'work_dirs/demo/data/cityscapes/'
 train_pipeline = [
@@ -33,12 +36,11 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
+    batch_size=2, num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=train_pipeline)
+)
 val_dataloader = dict(
-    num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=test_pipeline)
+)
 test_dataloader = val_dataloader
 
 iters = 520
@@ -49,6 +51,5 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=iters, val_interval=iters)
 default_hooks = dict(
-    logger=dict(interval=20),
-    checkpoint=dict(interval=iters, save_best=None),
-    visualization=dict(interval=1))  # draws every picture of the test, with --show-dir
+    logger=dict(interval=20), checkpoint=dict(interval=iters, save_best=None), visualization=dict(interval=1)
+)  # draws every picture of the test, with --show-dir

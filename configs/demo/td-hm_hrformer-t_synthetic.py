@@ -2,6 +2,7 @@
 
 hrformer-mm synthesize work_dirs/demo/data --only coco --train 128
 """
+
 _base_ = '../td-hm_hrformer-t_coco-256x192.py'
 
 codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
@@ -25,17 +26,17 @@ val_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
+    batch_size=8, num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root, pipeline=train_pipeline)
+)
 val_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
         data_root=data_root,
         bbox_file=data_root + 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
-        pipeline=val_pipeline))
+        pipeline=val_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=ann_file)
 test_evaluator = val_evaluator

@@ -2,5 +2,6 @@
 
 2,424,702 parameters.
 """
+
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'
 model = dict(backbone=dict(with_dwconv=False))

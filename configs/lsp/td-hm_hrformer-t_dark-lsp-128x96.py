@@ -2,6 +2,7 @@
 
 2,518,014 parameters.
 """
+
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'
 codec = dict(_base_.codec, unbiased=True, blur_kernel_size=7)
 train_pipeline = _base_.train_pipeline

@@ -2,5 +2,6 @@
 
 3,616,618 parameters. The backbone is mmpose's.
 """
+
 _base_ = ['./td-hm_hrformer-t_lsp-128x96.py', '../_base_/models/hrnet-t.py']
 model = dict(backbone=dict(_delete_=True, type='HRNet', in_channels=3, extra=_base_.hrnet))

@@ -1,5 +1,6 @@
 # The same by DeepSpeed (pip install deepspeed), in bfloat16; its engine clips gradients, where the config does:
-#     CONFIG=$PWD/configs/ocr_hrformer-b_cityscapes.py mim train mmseg configs/overlays/deepspeed.py --launcher pytorch --gpus 8
+#     CONFIG=$PWD/configs/ocr_hrformer-b_cityscapes.py \
+#         mim train mmseg configs/overlays/deepspeed.py --launcher pytorch --gpus 8
 _base_ = '{{$CONFIG:../ocr_hrformer-b_cityscapes.py}}'
 runner_type = 'FlexibleRunner'
 strategy = dict(
@@ -7,7 +8,12 @@ strategy = dict(
     bf16=dict(enabled=True),
     inputs_to_half=['inputs'],  # the weights are of bfloat16
     gradient_clipping=_base_.optim_wrapper.get('clip_grad', {}).get('max_norm', 0.0),
-    zero_optimization=dict(stage=2, overlap_comm=True, contiguous_gradients=True))
+    zero_optimization=dict(stage=2, overlap_comm=True, contiguous_gradients=True),
+)
 optim_wrapper = dict(
-    _delete_=True, **{**{key: value for key, value in _base_.optim_wrapper.items() if key != 'clip_grad'},
-                      'type': 'DeepSpeedOptimWrapper'})
+    _delete_=True,
+    **{
+        **{key: value for key, value in _base_.optim_wrapper.items() if key != 'clip_grad'},
+        'type': 'DeepSpeedOptimWrapper',
+    },
+)

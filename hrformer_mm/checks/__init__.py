@@ -5,11 +5,25 @@ from typing import Any
 
 from .problem import DataError, Problem
 
-__all__ = ['CheckedPipeline', 'DataError', 'Problem', 'check_start', 'describe', 'explain', 'head_classes',
-           'read_data_set']
+__all__ = [
+    'CheckedPipeline',
+    'DataError',
+    'Problem',
+    'check_start',
+    'describe',
+    'explain',
+    'head_classes',
+    'read_data_set',
+]
 
-_MODULES = dict(CheckedPipeline='pipeline', check_start='reading', describe='reading', explain='reading',
-                read_data_set='reading', head_classes='samples')
+_MODULES = dict(
+    CheckedPipeline='pipeline',
+    check_start='reading',
+    describe='reading',
+    explain='reading',
+    read_data_set='reading',
+    head_classes='samples',
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -33,14 +33,23 @@ def classifier_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Proble
         highest = max([topk] if isinstance(topk, int) else topk, default=1)
         if highest > classes:
             remedy = 'model.head.topk=1' if key == 'model.head' else 'val_evaluator.topk=1 test_evaluator.topk=1'
-            yield Problem('topk', f'{key}.topk', f'is {topk}, but model.head.num_classes is {classes}: top-{highest} '
-                          f'accuracy needs {highest} classes at least', f'Set {remedy}')
+            yield Problem(
+                'topk',
+                f'{key}.topk',
+                f'is {topk}, but model.head.num_classes is {classes}: top-{highest} '
+                f'accuracy needs {highest} classes at least',
+                f'Set {remedy}',
+            )
     preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     augments = preprocessor.get('batch_augments') or (model.get('train_cfg') or {}).get('augments')
     number = preprocessor.get('num_classes')
     if 'train' in splits and augments and number not in (None, classes):
-        yield Problem('number of classes', 'data_preprocessor.num_classes', f'is {number}, but model.head.num_classes '
-                      f'is {classes}: labels could not be mixed', f'Set data_preprocessor.num_classes={classes}')
+        yield Problem(
+            'number of classes',
+            'data_preprocessor.num_classes',
+            f'is {number}, but model.head.num_classes is {classes}: labels could not be mixed',
+            f'Set data_preprocessor.num_classes={classes}',
+        )
 
 
 def folder_problems(datasets: Mapping[str, BaseDataset], cfg: Config) -> Iterator[Problem]:
@@ -56,18 +65,27 @@ def folder_problems(datasets: Mapping[str, BaseDataset], cfg: Config) -> Iterato
         classes = head_classes(cfg.get('model') or {})
         if split == 'train' and classes and len(names) != classes:
             kind = 'number of classes' if len(names) > classes else 'unused classes'
-            yield Problem(kind, dataset.img_prefix, f'has {len(names)} class folders, but '
-                          f'model.head.num_classes is {classes}',
-                          f'Set model.head.num_classes={len(names)} data_preprocessor.num_classes={len(names)}, or add '
-                          'the folders')
+            yield Problem(
+                kind,
+                dataset.img_prefix,
+                f'has {len(names)} class folders, but model.head.num_classes is {classes}',
+                f'Set model.head.num_classes={len(names)} data_preprocessor.num_classes={len(names)}, or add '
+                'the folders',
+            )
         first = folders.get('train', dataset)
         missing, unknown = set(first.folder_to_idx) - names, names - set(first.folder_to_idx)
         if missing or unknown:
-            what = ' and '.join([f'lacks the class folder {_some(missing)}'] * bool(missing) +
-                                [f'has the class folder {_some(unknown)} in addition'] * bool(unknown))
-            yield Problem('class folders', dataset.img_prefix, f'{what}, compared with {first.img_prefix}: folders are '
-                          'numbered in alphabetical order, so that the same class has different labels in the two',
-                          'Make the same class folders in both')
+            what = ' and '.join(
+                [f'lacks the class folder {_some(missing)}'] * bool(missing)
+                + [f'has the class folder {_some(unknown)} in addition'] * bool(unknown)
+            )
+            yield Problem(
+                'class folders',
+                dataset.img_prefix,
+                f'{what}, compared with {first.img_prefix}: folders are '
+                'numbered in alphabetical order, so that the same class has different labels in the two',
+                'Make the same class folders in both',
+            )
 
 
 def _some(names: set[str]) -> str:

@@ -36,15 +36,18 @@ def ignored_changes(cfg: Config) -> Iterator[Problem]:
             if _same(before[name], cfg[name]):
                 continue
         new, old = cfg[name], {value for value in keys.values() if isinstance(value, str) and value}
-        settings = {key: new for key in keys}
+        settings = dict.fromkeys(keys, new)
         for key, value in _values(cfg):  # such as the evaluator's ann_file, in the old folder
             start = next((start for start in old if isinstance(value, str) and value.startswith(start)), None)
             if start is not None and key not in keys:
-                settings[key] = f'{str(new).rstrip("/")}/{value[len(start):].lstrip("/")}'
+                settings[key] = f'{str(new).rstrip("/")}/{value[len(start) :].lstrip("/")}'
         if settings:
-            yield Problem('ignored option', name, f'is {new!r}, which has no effect: the files of the config used '
-                          f'their own value when they were read',
-                          'Set ' + ' '.join(f'{key}={value}' for key, value in settings.items()))
+            yield Problem(
+                'ignored option',
+                name,
+                f'is {new!r}, which has no effect: the files of the config used their own value when they were read',
+                'Set ' + ' '.join(f'{key}={value}' for key, value in settings.items()),
+            )
 
 
 def _other_values(cfg: Config, name: str) -> dict[str, Any]:

@@ -19,14 +19,21 @@ def detection_problems(path: object, content: Mapping[str, Any], ann_file: str) 
     if isinstance(boxes, Problem):
         yield boxes
     elif not isinstance(boxes, list):
-        yield Problem('detection file', path, f'holds {show(boxes)}, but must be a list of boxes',
-                      'Take a file of detections, each with image_id, category_id, bbox and score')
+        yield Problem(
+            'detection file',
+            path,
+            f'holds {show(boxes)}, but must be a list of boxes',
+            'Take a file of detections, each with image_id, category_id, bbox and score',
+        )
     else:
         yield from entry_problems(path, 'boxes', boxes, DETECTION)
         images = images_by_id(content)
         for index, box in enumerate(boxes):
             number = box.get('image_id') if isinstance(box, dict) else None
             if isinstance(number, (int, float)) and number not in images:
-                yield Problem('unknown image', path, f'has boxes of image {number} (boxes[{index}]), which {ann_file} '
-                              'does not list',
-                              'Take the boxes of this split, or bbox_file=None for those of the annotations')
+                yield Problem(
+                    'unknown image',
+                    path,
+                    f'has boxes of image {number} (boxes[{index}]), which {ann_file} does not list',
+                    'Take the boxes of this split, or bbox_file=None for those of the annotations',
+                )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 
@@ -21,13 +21,14 @@ _SHOWN = 3
 @dataclass
 class Metric:
     """A metric of a config: its key there, its class, its settings, and the content of its file where it is read."""
+
     key: str
     kind: str
     settings: Mapping[str, Any]
-    content: Optional[dict[str, Any]] = None
+    content: dict[str, Any] | None = None
 
     @property
-    def path(self) -> Optional[str]:
+    def path(self) -> str | None:
         return self.settings.get('ann_file')
 
     @property
@@ -64,13 +65,20 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
     built_by_mmdet = '_coco_api' in metric.settings  # it does not keep its path, and without one it reads no file
     if not datasets or built_by_mmdet and metric.content is None:
         return
-    own = metric.path is None and not built_by_mmdet or any(
-        is_same(metric.path, dataset.ann_file) for dataset in datasets)
+    own = (
+        metric.path is None
+        and not built_by_mmdet
+        or any(is_same(metric.path, dataset.ann_file) for dataset in datasets)
+    )
     path, content = str(metric.path or (datasets[0].ann_file if own else f'{metric.key}.ann_file')), metric.content
     if content is None:
         if not own and is_local(path) and not Path(path).is_file():
-            yield Problem('evaluator file', path, f'({metric.key}.ann_file) is missing: there is no such file',
-                          f'Set {metric.key}.ann_file to the file of the data set, {datasets[0].ann_file}')
+            yield Problem(
+                'evaluator file',
+                path,
+                f'({metric.key}.ann_file) is missing: there is no such file',
+                f'Set {metric.key}.ann_file to the file of the data set, {datasets[0].ann_file}',
+            )
             return
         content = read_coco(path)
         if content is None:
@@ -84,9 +92,13 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
     if not metric.needs_labels:
         return
     if not entries(content, 'annotations'):
-        yield Problem('no annotations to evaluate', path, f'has no annotations, but {metric.key} ({metric.kind}) '
-                      'compares with them', f"Take a file with annotations, or set {metric.key}.format_only=True and "
-                      f"{metric.key}.outfile_prefix='results' to write the results alone")
+        yield Problem(
+            'no annotations to evaluate',
+            path,
+            f'has no annotations, but {metric.key} ({metric.kind}) compares with them',
+            f'Take a file with annotations, or set {metric.key}.format_only=True and '
+            f"{metric.key}.outfile_prefix='results' to write the results alone",
+        )
         return
     poses = next((dataset for dataset in datasets if dataset.metainfo.get('num_keypoints')), None)
     if 'Coco' in metric.kind and 'Panoptic' not in metric.kind or 'PoseTrack' in metric.kind:
@@ -100,7 +112,7 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
                 yield replace(problem, kind='no iscrowd')
 
 
-def area_problems(content: Mapping[str, Any], path: str, key: Optional[str]) -> Iterator[Problem]:
+def area_problems(content: Mapping[str, Any], path: str, key: str | None) -> Iterator[Problem]:
     """Areas that are missing, not above 0, or of another unit than the box.
 
     Args:
@@ -118,13 +130,15 @@ def area_problems(content: Mapping[str, Any], path: str, key: Optional[str]) -> 
         if 'area' not in annotation:
             yield Problem('no area', path, f'has {where("annotations", index, annotation)} without area', remedy)
         elif not is_number(area):
-            yield Problem('bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}',
-                          remedy)
+            yield Problem(
+                'bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}', remedy
+            )
         elif annotation.get('iscrowd') or not seen or not are_numbers(box) or len(box) != 4 or min(box[2:]) <= 0:
             continue
         elif area <= 0:
-            yield Problem('bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}',
-                          remedy)
+            yield Problem(
+                'bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}', remedy
+            )
         else:
             counted += 1
             share = area / (box[2] * box[3])
@@ -135,27 +149,35 @@ def area_problems(content: Mapping[str, Any], path: str, key: Optional[str]) -> 
     most = 2 * len(large + small) > counted
     for index, annotation in large + small if most else large:
         box = annotation['bbox']
-        yield Problem('area of another unit' if most else 'odd area', path,
-                      f'has {where("annotations", index, annotation)} with area {show(annotation["area"])}, but bbox '
-                      f'{box} has {box[2] * box[3]:g} square pixels', remedy)
+        yield Problem(
+            'area of another unit' if most else 'odd area',
+            path,
+            f'has {where("annotations", index, annotation)} with area {show(annotation["area"])}, but bbox '
+            f'{box} has {box[2] * box[3]:g} square pixels',
+            remedy,
+        )
 
 
 def is_same(one: Any, other: Any) -> bool:
     """Whether two paths name one file."""
     if not one or not other:
         return False
-    return str(one) == str(other) or is_local(one) and is_local(other) and (
-        Path(one).resolve() == Path(other).resolve())
+    return (
+        str(one) == str(other) or is_local(one) and is_local(other) and (Path(one).resolve() == Path(other).resolve())
+    )
 
 
-def _other_file(metric: Metric, content: dict[str, Any], path: str,
-                datasets: Sequence[BaseDataset]) -> Iterator[Problem]:
+def _other_file(
+    metric: Metric, content: dict[str, Any], path: str, datasets: Sequence[BaseDataset]
+) -> Iterator[Problem]:
     """Problems of a metric's file that is not a data set's; none if it agrees with one of them, or with all of them."""
     candidates = [(dataset.ann_file, read_coco(dataset.ann_file), dataset) for dataset in datasets]
     candidates = [candidate for candidate in candidates if candidate[1]]
     if len(candidates) > 1:
-        merged = {name: [entry for _, found, _ in candidates for entry in entries(found, name)]
-                  for name in ('images', 'annotations')}
+        merged = {
+            name: [entry for _, found, _ in candidates for entry in entries(found, name)]
+            for name in ('images', 'annotations')
+        }
         candidates.append((', '.join(path for path, _, _ in candidates), merged, candidates[0][2]))
     found: list[Problem] = []
     for name, ours, dataset in candidates:
@@ -165,19 +187,24 @@ def _other_file(metric: Metric, content: dict[str, Any], path: str,
     yield from found
 
 
-def _differences(metric: Metric, theirs: dict[str, Any], path: str, own_path: str, ours: dict[str, Any],
-                 dataset: BaseDataset) -> Iterator[Problem]:
+def _differences(
+    metric: Metric, theirs: dict[str, Any], path: str, own_path: str, ours: dict[str, Any], dataset: BaseDataset
+) -> Iterator[Problem]:
     own, other = images_by_id(ours), images_by_id(theirs)
     own_boxes, other_boxes = _boxes(ours), _boxes(theirs)
     whole = dataset._indices is None and getattr(dataset, 'sample_interval', 1) == 1
     remedy = f'Set {metric.key}.ann_file to {own_path}'
 
     def problem(kind: str, what: str) -> Problem:
-        return Problem(kind, path, f'({metric.key}.ann_file) is not the file of the data set, {own_path}: '
-                       f'{what}', remedy)
+        return Problem(
+            kind, path, f'({metric.key}.ann_file) is not the file of the data set, {own_path}: {what}', remedy
+        )
 
-    predicted = own_boxes if own_boxes and getattr(dataset, 'data_mode', '') == 'topdown' and not getattr(
-        dataset, 'bbox_file', None) else own
+    predicted = (
+        own_boxes
+        if own_boxes and getattr(dataset, 'data_mode', '') == 'topdown' and not getattr(dataset, 'bbox_file', None)
+        else own
+    )
     lacking = [number for number in predicted if number not in other]
     if lacking and whole:
         yield problem('other images', f'it lacks {len(lacking)} of its images, with id {_first(lacking)}')
@@ -186,13 +213,18 @@ def _differences(metric: Metric, theirs: dict[str, Any], path: str, own_path: st
     different = [number for number in shared if _differ(own[number], other[number])]
     if different:
         one, two = own[different[0]], other[different[0]]
-        yield problem('other images', f'{len(different)} image ids are of other pictures; id '
-                      f'{show(different[0])} is {_picture(two)} there and {_picture(one)} in the data set')
+        yield problem(
+            'other images',
+            f'{len(different)} image ids are of other pictures; id '
+            f'{show(different[0])} is {_picture(two)} there and {_picture(one)} in the data set',
+        )
         return
     more = [number for number in other_boxes if number not in own]
     if more and whole:
-        yield problem('other images', f'it has {len(more)} annotated images more, with id {_first(more)}, '
-                      'which would count as missed')
+        yield problem(
+            'other images',
+            f'it has {len(more)} annotated images more, with id {_first(more)}, which would count as missed',
+        )
     if not own_boxes or not other_boxes:  # e.g. of a test without labels
         return
     total = sum(len(other_boxes.get(number, ())) for number in shared)
@@ -201,8 +233,9 @@ def _differences(metric: Metric, theirs: dict[str, Any], path: str, own_path: st
     if 2 * same < total:
         yield problem('other images', f'of its {total} boxes only {same} are those of the data set')
     elif total != count:
-        yield problem('other number of annotations', f'it has {total} annotations of these images, and the data set '
-                      f'has {count}')
+        yield problem(
+            'other number of annotations', f'it has {total} annotations of these images, and the data set has {count}'
+        )
 
 
 def _boxes(content: Mapping[str, Any]) -> dict[Any, set[tuple]]:
@@ -230,9 +263,12 @@ def _sigma_problems(metric: Metric, dataset: BaseDataset) -> Iterator[Problem]:
         return
     count, sigmas = dataset.metainfo['num_keypoints'], len(dataset.metainfo['sigmas'])
     if not sigmas:
-        yield Problem('sigmas', f'metainfo of {type(dataset).__name__}', f'has 0 sigmas for {count} keypoints, but '
-                      f'{metric.key} ({metric.kind}) needs them', f'Write {count} sigmas, for example 0.05 each, or '
-                      "take a metric without them: dict(type='PCKAccuracy')")
+        yield Problem(
+            'sigmas',
+            f'metainfo of {type(dataset).__name__}',
+            f'has 0 sigmas for {count} keypoints, but {metric.key} ({metric.kind}) needs them',
+            f"Write {count} sigmas, for example 0.05 each, or take a metric without them: dict(type='PCKAccuracy')",
+        )
 
 
 def _first(numbers: list) -> str:
@@ -242,4 +278,3 @@ def _first(numbers: list) -> str:
 def _are_names(inside: Any) -> bool:
     """Whether these are the names of scores, as in mmdet's `metric=['bbox', 'segm']`."""
     return isinstance(inside, (list, tuple)) and all(isinstance(name, str) for name in inside)
-

@@ -3,10 +3,11 @@
 The libraries check no field. A missing one raises `KeyError: 'area'`, null becomes NaN, and a string becomes a number
 or is an error in the middle of an epoch.
 """
+
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from .problem import Problem
 
@@ -17,6 +18,7 @@ _LONGEST = 60  # characters of a value in a message
 
 class Field(NamedTuple):
     """A key of an entry: which values are valid, in code and in words, and whether it must be there."""
+
     key: str
     valid: Callable[[Any], bool]
     expected: str
@@ -66,12 +68,23 @@ FIELDS = dict(
         Field('segmentation', lambda value: isinstance(value, (list, dict)), 'a list of polygons or an RLE'),
         *(Field(key.replace('kpts', 'valid'), _is_flag, 'true or false') for key in PARTS),
     ),
-    categories=(Field('id', _is_id, _ID, True), Field('name', _is_name, 'a string'),
-                Field('keypoints', _are_names, 'the list of the names of its keypoints')))
-DETECTION = (Field('image_id', _is_id, _ID, True), Field('category_id', _is_id, _ID, True),
-             Field('bbox', lambda box: are_numbers(box) and len(box) >= 4 and min(box[2:4]) > 0,
-                   '[x, y, width, height], in pixels, with width and height above 0', True),
-             Field('score', is_number, 'a number', True))
+    categories=(
+        Field('id', _is_id, _ID, True),
+        Field('name', _is_name, 'a string'),
+        Field('keypoints', _are_names, 'the list of the names of its keypoints'),
+    ),
+)
+DETECTION = (
+    Field('image_id', _is_id, _ID, True),
+    Field('category_id', _is_id, _ID, True),
+    Field(
+        'bbox',
+        lambda box: are_numbers(box) and len(box) >= 4 and min(box[2:4]) > 0,
+        '[x, y, width, height], in pixels, with width and height above 0',
+        True,
+    ),
+    Field('score', is_number, 'a number', True),
+)
 
 
 def show(value: Any) -> str:
@@ -103,23 +116,31 @@ def field_problems(content: Mapping[str, Any], path: str) -> Iterator[Problem]:
     Boxes, sizes and keypoints are checked with the others of their entry, by :func:`coco_problems`.
     """
     if 'categories' not in content and content.get('annotations'):
-        yield Problem('categories', path, 'has no categories', "Add categories: the id and the name of each, and for "
-                      'poses its keypoints')
+        yield Problem(
+            'categories',
+            path,
+            'has no categories',
+            'Add categories: the id and the name of each, and for poses its keypoints',
+        )
     for name, fields in FIELDS.items():
         if name in content:
             yield from entry_problems(path, name, content[name], fields)
 
 
-def lacking(content: Mapping[str, Any], path: str, key: Any) -> Optional[Problem]:
+def lacking(content: Mapping[str, Any], path: str, key: Any) -> Problem | None:
     """The problem of the first entry without a key that a reader asked for; None if all have it."""
     for name in FIELDS:
         entries = content.get(name)
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if isinstance(entry, dict) and key not in entry and key in _KNOWN[name]:
                 count = sum(isinstance(other, dict) and key not in other for other in entries)
-                return Problem(f'{name}.{key}', path, f'has {where(name, index, entry)} without {key}',
-                               f'Write {key}, which its reader needs' + (f'; {count} lack it' if count > 1 else ''),
-                               count)
+                return Problem(
+                    f'{name}.{key}',
+                    path,
+                    f'has {where(name, index, entry)} without {key}',
+                    f'Write {key}, which its reader needs' + (f'; {count} lack it' if count > 1 else ''),
+                    count,
+                )
     return None
 
 
@@ -130,11 +151,16 @@ def where(name: str, index: int, entry: Mapping[str, Any], without: str = '') ->
 
 
 def _problem(path: str, name: str, index: int, entry: Mapping[str, Any], field: Field, what: str) -> Problem:
-    return Problem(f'{name}.{field.key}', path, f'has {where(name, index, entry, field.key)} {what}',
-                   f'Make {field.key} {field.expected}')
+    return Problem(
+        f'{name}.{field.key}',
+        path,
+        f'has {where(name, index, entry, field.key)} {what}',
+        f'Make {field.key} {field.expected}',
+    )
 
 
 _KNOWN = dict(
     images=('id', 'file_name', 'width', 'height'),
     annotations=(*(field.key for field in FIELDS['annotations']), 'bbox', 'keypoints', *PARTS),
-    categories=('id', 'name', 'keypoints'))
+    categories=('id', 'name', 'keypoints'),
+)

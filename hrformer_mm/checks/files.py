@@ -3,15 +3,15 @@
 import os
 import struct
 from pathlib import Path
-from typing import Optional
 
 from .problem import Problem
 
 _START, _END = b'\xff\xd8', b'\xff\xd9'
-_SCAN = 0xda
-_ENDINGS = [ending for lower in ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-            for ending in (lower, lower.upper())]
-_ALONE = {0x01, *range(0xd0, 0xd8)}  # markers without a length
+_SCAN = 0xDA
+_ENDINGS = [
+    ending for lower in ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp') for ending in (lower, lower.upper())
+]
+_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 COPY = 'Copy or download it again, or take it out of the data set'
 
 
@@ -36,7 +36,7 @@ def jpeg_is_cut(path: str) -> bool:
                 marker = b'\xff' + file.read(1)
             if len(marker) < 2:
                 return True
-            if marker[0] != 0xff:
+            if marker[0] != 0xFF:
                 return False  # no JPEG: the decoder's affair
             if marker[1] in _ALONE:
                 continue
@@ -58,12 +58,16 @@ def jpeg_is_cut(path: str) -> bool:
 
 def cut_problem(path: str) -> Problem:
     """The problem of a file that :func:`jpeg_is_cut`."""
-    return Problem('cut image', path,
-                   f'is a JPEG file of {Path(path).stat().st_size} bytes without its end: it was cut short, and '
-                   'decoders may fill what is missing with grey', COPY)
+    return Problem(
+        'cut image',
+        path,
+        f'is a JPEG file of {Path(path).stat().st_size} bytes without its end: it was cut short, and '
+        'decoders may fill what is missing with grey',
+        COPY,
+    )
 
 
-def find_problem(path: str, name: str) -> Optional[Problem]:
+def find_problem(path: str, name: str) -> Problem | None:
     """Why a local file cannot be read as a picture, or None if it can.
 
     Args:
@@ -71,6 +75,7 @@ def find_problem(path: str, name: str) -> Optional[Problem]:
         name (str): What it is to the data set: 'image' or 'label map'.
     """
     from PIL import Image, UnidentifiedImageError  # not needed as long as all is well
+
     if not Path(path).is_file():
         what = 'is a folder, not a file' if Path(path).is_dir() else f'is missing: there is no such {name}'
         remedy, found = 'Put the file there, or take it out of the data set', other_ending(path)
@@ -105,6 +110,7 @@ def other_ending(path: str) -> str:
 def orientation(path: str) -> int:
     """The EXIF orientation of a local image file, 1 to 8: 1 is upright, 5 to 8 are a quarter turn."""
     from PIL import Image
+
     try:
         with Image.open(path) as image:  # reads only the header
             found = image.getexif().get(0x0112, 1) if 'exif' in image.info else 1

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 
@@ -15,7 +15,7 @@ UNREADABLE = ('blank entry', 'bad entry', 'bad label')
 FATAL_ENTRIES = (*UNREADABLE, 'contradicting labels', 'label beyond classes')  # a training does not start
 
 
-def list_problems(dataset: BaseDataset, most: Optional[int] = None) -> Iterator[Problem]:
+def list_problems(dataset: BaseDataset, most: int | None = None) -> Iterator[Problem]:
     """Entries of a data set's list that are wrong, one problem for each; nothing if the list is of another format.
 
     Args:
@@ -43,7 +43,7 @@ def _lines(path: str) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def _labelled_lines(path: str, with_label: bool, classes: Optional[int]) -> Iterator[Problem]:
+def _labelled_lines(path: str, with_label: bool, classes: int | None) -> Iterator[Problem]:
     """The lines "FILE LABEL" of mmpretrain's CustomDataset and ImageNet."""
     seen: dict[str, tuple[int, str]] = {}
     for number, line in _lines(path):
@@ -56,23 +56,39 @@ def _labelled_lines(path: str, with_label: bool, classes: Optional[int]) -> Iter
         if line.startswith('\ufeff'):
             yield Problem('bad entry', where, 'begins with a byte order mark', 'Save the file as UTF-8 without it')
         elif not space or not name:
-            yield Problem('bad entry', where, f'is {line!r}: the file or its label is missing',
-                          'Write the file, one space, and the number of its class')
+            yield Problem(
+                'bad entry',
+                where,
+                f'is {line!r}: the file or its label is missing',
+                'Write the file, one space, and the number of its class',
+            )
             continue
         elif with_label:
             yield from _label_problems(where, label, classes)
         yield from _repeated(where, name.strip(), label, number, seen)
 
 
-def _label_problems(where: str, label: Any, classes: Optional[int]) -> Iterator[Problem]:
-    if isinstance(label, str) and not re.fullmatch(r'[+-]?\d+', label) or not isinstance(label, (int, str)) \
-            or isinstance(label, bool):
-        yield Problem('bad label', where, f'has the label {label!r}, which is no integer',
-                      'Write the number of the class, 0 for the first')
+def _label_problems(where: str, label: Any, classes: int | None) -> Iterator[Problem]:
+    if (
+        isinstance(label, str)
+        and not re.fullmatch(r'[+-]?\d+', label)
+        or not isinstance(label, (int, str))
+        or isinstance(label, bool)
+    ):
+        yield Problem(
+            'bad label',
+            where,
+            f'has the label {label!r}, which is no integer',
+            'Write the number of the class, 0 for the first',
+        )
     elif int(label) < 0 or classes and int(label) >= classes:
         allowed = f'there are {classes} classes, 0 to {classes - 1}' if classes else 'labels start at 0'
-        yield Problem('label beyond classes', where, f'has label {label}, but {allowed}',
-                      'Correct the label, or name more classes (metainfo, and model.head.num_classes)')
+        yield Problem(
+            'label beyond classes',
+            where,
+            f'has label {label}, but {allowed}',
+            'Correct the label, or name more classes (metainfo, and model.head.num_classes)',
+        )
 
 
 def _names(path: str, suffix: str) -> Iterator[Problem]:
@@ -86,12 +102,16 @@ def _names(path: str, suffix: str) -> Iterator[Problem]:
         if name.startswith('\ufeff'):
             yield Problem('bad entry', where, 'begins with a byte order mark', 'Save the file as UTF-8 without it')
         elif suffix and name.endswith(suffix):
-            yield Problem('bad entry', where, f'ends in img_suffix, so that {name}{suffix} is read',
-                          f'Write the name without {suffix}')
+            yield Problem(
+                'bad entry',
+                where,
+                f'ends in img_suffix, so that {name}{suffix} is read',
+                f'Write the name without {suffix}',
+            )
         yield from _repeated(where, name, '', number, seen)
 
 
-def _entries(path: str, classes: Optional[int]) -> Iterator[Problem]:
+def _entries(path: str, classes: int | None) -> Iterator[Problem]:
     """The entries of OpenMMLab's JSON format, for mmpretrain's BaseDataset and MultiLabelDataset."""
     try:
         content = json.loads(Path(path).read_bytes())
@@ -113,8 +133,12 @@ def _entries(path: str, classes: Optional[int]) -> Iterator[Problem]:
             continue
         for one in label if isinstance(label, list) else [label]:
             if isinstance(one, str):
-                yield Problem('bad label', where, f'has the gt_label {one!r}, which is text',
-                              'Write the number of the class, 0 for the first')
+                yield Problem(
+                    'bad label',
+                    where,
+                    f'has the gt_label {one!r}, which is text',
+                    'Write the number of the class, 0 for the first',
+                )
             else:
                 yield from _label_problems(where, one, classes)
         yield from _repeated(where, name, str(label), number, seen)
@@ -128,5 +152,9 @@ def _repeated(where: str, name: str, label: str, number: int, seen: dict[str, tu
     first, other = seen.setdefault(name, (number, label))
     if first != number:
         differs = f', with the label {other} in place of {label}' if other != label else ''
-        yield Problem('contradicting labels' if differs else 'duplicate entry', where,
-                      f'was listed before, as entry {first}{differs}', 'Remove one of them')
+        yield Problem(
+            'contradicting labels' if differs else 'duplicate entry',
+            where,
+            f'was listed before, as entry {first}{differs}',
+            'Remove one of them',
+        )

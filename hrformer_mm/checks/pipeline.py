@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from .samples import Facts, image_problems, label_map_problems, label_problems, 
 from .segmentation import histogram
 
 _IMAGE = ('LoadImageFromFile', 'LoadImage')
-_LABELS = ('LoadAnnotations', )
+_LABELS = ('LoadAnnotations',)
 
 
 class CheckedPipeline(Compose):
@@ -38,8 +38,15 @@ class CheckedPipeline(Compose):
             where bad samples are errors.
     """
 
-    def __init__(self, dataset: BaseDataset, where: str, sizes: Optional[Sizes] = None, most: Optional[int] = None,
-                 strict: bool = False, ignored: Optional[Mapping[str, Optional[int]]] = None) -> None:
+    def __init__(
+        self,
+        dataset: BaseDataset,
+        where: str,
+        sizes: Sizes | None = None,
+        most: int | None = None,
+        strict: bool = False,
+        ignored: Mapping[str, int | None] | None = None,
+    ) -> None:
         self.transforms = dataset.pipeline.transforms
         self.where = where
         self.strict = strict
@@ -56,7 +63,7 @@ class CheckedPipeline(Compose):
         """The number of samples that were skipped so far, by all workers."""
         return 0 if self.bad is None else int(self.bad.sum())
 
-    def __call__(self, data: dict[str, Any]) -> Optional[dict[str, Any]]:
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any] | None:
         """Run the transforms; returns None for a sample that one of them, or a check, skips.
 
         Raises:
@@ -83,7 +90,7 @@ class CheckedPipeline(Compose):
             raise
         return data
 
-    def load(self, data: dict[str, Any]) -> Optional[np.ndarray]:
+    def load(self, data: dict[str, Any]) -> np.ndarray | None:
         """Load a sample without the other transforms.
 
         Returns:
@@ -115,8 +122,13 @@ class CheckedPipeline(Compose):
                 raise
             raise self._error(problem) from error
         if loaded is None:  # ignore_empty
-            self._check([local and find_problem(path, 'image') or Problem(
-                'unreadable image', str(path), 'cannot be read', 'See that it is there, and whole')])
+            self._check(
+                [
+                    local
+                    and find_problem(path, 'image')
+                    or Problem('unreadable image', str(path), 'cannot be read', 'See that it is there, and whole')
+                ]
+            )
         if image:
             self._check(image_problems(loaded, self.facts))
             if local and (self.strict or not self.warned) and _turns(step):
@@ -129,13 +141,16 @@ class CheckedPipeline(Compose):
         for problem in problems:
             raise self._error(problem)
 
-    def _doubt(self, problem: Optional[Problem]) -> None:
+    def _doubt(self, problem: Problem | None) -> None:
         if problem and self.strict:
             raise self._error(problem)
         if problem and not self.warned:
             self.warned.fill_(True)
-            print_log(f'{self.where}: {problem}. hrformer-mm check-data CONFIG names all such images', logger='current',
-                      level=logging.WARNING)
+            print_log(
+                f'{self.where}: {problem}. hrformer-mm check-data CONFIG names all such images',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def _error(self, problem: Problem) -> DataError:
         return DataError(f'{self.where}: {problem}', problem)
@@ -147,8 +162,9 @@ def _kind(step: Callable) -> str:
 
 def _turns(step: Callable) -> bool:
     """Whether a step turns images as their EXIF orientation says, as mmcv's does unless its `color_type` forbids it."""
-    return getattr(step, 'color_type', '') in ('color', 'grayscale') and \
-        getattr(step, 'imdecode_backend', None) not in ('turbojpeg', 'tifffile')
+    return getattr(step, 'color_type', '') in ('color', 'grayscale') and getattr(
+        step, 'imdecode_backend', None
+    ) not in ('turbojpeg', 'tifffile')
 
 
 def _loads(step: Callable) -> bool:

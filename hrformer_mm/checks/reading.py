@@ -3,11 +3,12 @@
 The libraries' own errors are obscure (an empty folder: "need at least one array to concatenate") or late (a missing
 label map: in the middle of an epoch).
 """
+
 import logging
 import traceback
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, Compose
@@ -25,9 +26,11 @@ from .pipeline import CheckedPipeline
 from .problem import FATAL, DataError, Problem
 
 SAMPLES = 64  # checked of each data set before a training, evenly spread
-ROOT = ('--cfg-options train_dataloader.dataset.data_root=… val_dataloader.dataset.data_root=… '
-        'test_dataloader.dataset.data_root=… (of poses also val_evaluator.ann_file=… test_evaluator.ann_file=…; '
-        'data_root=… alone has no effect)')
+ROOT = (
+    '--cfg-options train_dataloader.dataset.data_root=… val_dataloader.dataset.data_root=… '
+    'test_dataloader.dataset.data_root=… (of poses also val_evaluator.ann_file=… test_evaluator.ann_file=…; '
+    'data_root=… alone has no effect)'
+)
 LAYOUTS = 'hrformer-mm synthesize writes small data sets in the layouts that the configs expect, to compare with'
 
 
@@ -43,8 +46,7 @@ def read_data_set(dataset: BaseDataset) -> None:
         raise unreadable(dataset, error) from error
 
 
-def check_start(dataset: BaseDataset, most: Optional[int] = None,
-                ignored: Optional[Mapping[str, Optional[int]]] = None) -> bool:
+def check_start(dataset: BaseDataset, most: int | None = None, ignored: Mapping[str, int | None] | None = None) -> bool:
     """Check the annotation file and some samples of a data set, and let its pipeline check all that it loads.
 
     Args:
@@ -111,16 +113,23 @@ def refuse(problems: Iterable[Problem], where: str, fatal: Collection[str] = FAT
             more = f' {others} more are of this kind: hrformer-mm check-data CONFIG names them.' if others else ''
             raise DataError(f'{where}: {problem}{more}', problem)
     if counts:
-        print_log(f'{where} has doubtful annotations, of which some are not trained on: '
-                  f'{", ".join(f"{kind}: {count}" for kind, count in counts.items())}; the first: '
-                  f'{next(iter(first.values()))} hrformer-mm check-data CONFIG names them', logger='current',
-                  level=logging.WARNING)
+        print_log(
+            f'{where} has doubtful annotations, of which some are not trained on: '
+            f'{", ".join(f"{kind}: {count}" for kind, count in counts.items())}; the first: '
+            f'{next(iter(first.values()))} hrformer-mm check-data CONFIG names them',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def describe(dataset: BaseDataset) -> str:
     """A data set's class, folders and files."""
-    where = {'data_root': dataset.data_root, 'ann_file': dataset.ann_file, **dict(dataset.data_prefix),
-             'bbox_file': getattr(dataset, 'bbox_file', None)}
+    where = {
+        'data_root': dataset.data_root,
+        'ann_file': dataset.ann_file,
+        **dict(dataset.data_prefix),
+        'bbox_file': getattr(dataset, 'bbox_file', None),
+    }
     named = ', '.join(f'{key}={value}' for key, value in where.items() if value)
     return type(dataset).__name__ + (f' ({named})' if named else '')
 
@@ -134,29 +143,34 @@ def unreadable(dataset: BaseDataset, error: Exception) -> DataError:
     if problem or entry:
         reason = str(problem or entry)
     elif 'at least one array' in str(error):
-        reason = (f'it has no samples. {found}.' if found else 'it has no samples. Are these folders and files the '
-                  f'right ones, and not empty? {LAYOUTS}.')
+        reason = (
+            f'it has no samples. {found}.'
+            if found
+            else f'it has no samples. Are these folders and files the right ones, and not empty? {LAYOUTS}.'
+        )
     else:
         reason = f'{found or error}. Set the folder of the data with {ROOT}; {LAYOUTS}.'
     return DataError(f'{describe(dataset)} cannot be read: {reason}', problem)
 
 
-def _culprit(dataset: BaseDataset, error: Exception) -> Optional[Problem]:
+def _culprit(dataset: BaseDataset, error: Exception) -> Problem | None:
     """The entry of a data set's files that made its reader raise `error`, as far as it can be told."""
     content = read_coco(dataset.ann_file)
-    if not content or not isinstance(
-            error, (AssertionError, AttributeError, LookupError, TypeError, ValueError)):
+    if not content or not isinstance(error, (AssertionError, AttributeError, LookupError, TypeError, ValueError)):
         return None
     detections = list(detection_problems(getattr(dataset, 'bbox_file', None), content, dataset.ann_file))
     if detections:
         return next((problem for problem in detections if problem.kind in FATAL), detections[0])
     found = lacking(content, dataset.ann_file, error.args[0]) if isinstance(error, KeyError) else None
     reasons = ('bad box', 'bad keypoints', 'number of keypoints', 'image size')
-    return found or next(field_problems(content, dataset.ann_file), None) or next(
-        (problem for problem in annotation_problems(content, dataset) if problem.kind in reasons), None)
+    return (
+        found
+        or next(field_problems(content, dataset.ann_file), None)
+        or next((problem for problem in annotation_problems(content, dataset) if problem.kind in reasons), None)
+    )
 
 
-def explain(error: Exception) -> Optional[DataError]:
+def explain(error: Exception) -> DataError | None:
     """The error of the data set, metainfo or metric that was being built when `error` was raised; None if none was.
 
     A runner builds them before hooks are called.
@@ -176,6 +190,9 @@ def explain(error: Exception) -> Optional[DataError]:
             if isinstance(error, KeyError):
                 problem = lacking(read_coco(path) or {}, path, error.args[0])
             if problem or isinstance(error, (AssertionError, OSError)):
-                found = DataError(f'ann_file of {type(owner).__name__} (val_evaluator or test_evaluator) cannot be '
-                                  f'read: {problem or error}', problem)
+                found = DataError(
+                    f'ann_file of {type(owner).__name__} (val_evaluator or test_evaluator) cannot be '
+                    f'read: {problem or error}',
+                    problem,
+                )
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -12,12 +12,14 @@ from .files import is_local, orientation
 from .problem import Problem
 
 _BYTE = 255  # the highest label that mmseg keeps
-UPRIGHT = ('save it upright (PIL.ImageOps.exif_transpose) with labels to match, or if they are for the file as it is '
-           "stored, set color_type='color_ignore_orientation' of the step that loads images")
+UPRIGHT = (
+    'save it upright (PIL.ImageOps.exif_transpose) with labels to match, or if they are for the file as it is '
+    "stored, set color_type='color_ignore_orientation' of the step that loads images"
+)
 _HEADS = ('decode_head', 'head', 'bbox_head')  # of mmseg, mmpretrain and mmdet
 
 
-def head_classes(model: Mapping[str, Any]) -> Optional[int]:
+def head_classes(model: Mapping[str, Any]) -> int | None:
     """The number of classes of a model's head, the last one if there are several. None if the config has no number."""
     for name in _HEADS:
         head = model.get(name)
@@ -30,13 +32,19 @@ def head_classes(model: Mapping[str, Any]) -> Optional[int]:
 @dataclass(frozen=True)
 class Facts:
     """What a sample must agree with: the number of classes, the ignored label by its keys, and sizes by image id."""
+
     classes: int
-    ignored: Mapping[str, Optional[int]]
-    sizes: Optional[Sizes]
+    ignored: Mapping[str, int | None]
+    sizes: Sizes | None
 
     @classmethod
-    def of(cls, dataset: BaseDataset, sizes: Optional[Sizes], most: Optional[int],
-           ignored: Optional[Mapping[str, Optional[int]]] = None) -> 'Facts':
+    def of(
+        cls,
+        dataset: BaseDataset,
+        sizes: Sizes | None,
+        most: int | None,
+        ignored: Mapping[str, int | None] | None = None,
+    ) -> 'Facts':
         classes = [number for number in (len(dataset.metainfo.get('classes') or ()), most) if number]
         return cls(min(classes, default=0), ignored or {'ignore_index': getattr(dataset, 'ignore_index', _BYTE)}, sizes)
 
@@ -45,9 +53,12 @@ def label_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
     """Problems of an image's label in classification."""
     label, classes = sample.get('gt_label'), facts.classes
     if classes and isinstance(label, (int, np.integer)) and not 0 <= label < classes:
-        yield Problem('label beyond classes', str(sample.get('img_path')),
-                      f'has label {label}, but there are {classes} classes, 0 to {classes - 1}',
-                      'Correct the label, or name more classes (metainfo, and model.head.num_classes)')
+        yield Problem(
+            'label beyond classes',
+            str(sample.get('img_path')),
+            f'has label {label}, but there are {classes} classes, 0 to {classes - 1}',
+            'Correct the label, or name more classes (metainfo, and model.head.num_classes)',
+        )
 
 
 def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
@@ -56,12 +67,15 @@ def image_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]
     expected = facts.sizes.get(sample['img_id']) if facts.sizes and 'img_id' in sample else None
     if expected and shape and tuple(shape[:2]) != expected:
         turned = f', or {UPRIGHT}' if shape[:2] == expected[::-1] else ''
-        yield Problem('image size', str(sample['img_path']),
-                      f'is {_size(shape)}, but the annotation file says {_size(expected)}',
-                      f'Use the image that was annotated, or scale its boxes and keypoints to this size{turned}')
+        yield Problem(
+            'image size',
+            str(sample['img_path']),
+            f'is {_size(shape)}, but the annotation file says {_size(expected)}',
+            f'Use the image that was annotated, or scale its boxes and keypoints to this size{turned}',
+        )
 
 
-def orientation_problem(sample: Mapping[str, Any], facts: Facts) -> Optional[Problem]:
+def orientation_problem(sample: Mapping[str, Any], facts: Facts) -> Problem | None:
     """The problem of a loaded image that its EXIF orientation turned, where no size tells whether its labels are turned
     as well: of half turns and reflections, and of squares. None if there is no such doubt."""
     shape = sample.get('ori_shape')
@@ -71,31 +85,48 @@ def orientation_problem(sample: Mapping[str, Any], facts: Facts) -> Optional[Pro
     turn = orientation(sample['img_path'])
     if turn == 1 or turn > 4 and sized and shape and shape[0] != shape[1]:
         return None
-    return Problem('turned image', str(sample['img_path']),
-                   f'has the EXIF orientation {turn}, by which the image is turned when it is loaded; its labels fit '
-                   'only if they were made for the turned image', f'To be sure, {UPRIGHT}')
+    return Problem(
+        'turned image',
+        str(sample['img_path']),
+        f'has the EXIF orientation {turn}, by which the image is turned when it is loaded; its labels fit '
+        'only if they were made for the turned image',
+        f'To be sure, {UPRIGHT}',
+    )
 
 
 def label_map_problems(sample: Mapping[str, Any], facts: Facts) -> Iterator[Problem]:
     """Problems of a label map (H, W) that mmseg loaded."""
     labels, path, shape = sample['gt_seg_map'], str(sample['seg_map_path']), sample.get('ori_shape')
     if labels.ndim != 2:
-        yield Problem('label map channels', path, f'has {labels.shape[-1]} channels, but a label map has one',
-                      'Save the labels themselves, as grey values or indices of a palette, not their colours (of a '
-                      "palette, imdecode_backend='pillow' of LoadAnnotations reads the indices)")
+        yield Problem(
+            'label map channels',
+            path,
+            f'has {labels.shape[-1]} channels, but a label map has one',
+            'Save the labels themselves, as grey values or indices of a palette, not their colours (of a '
+            "palette, imdecode_backend='pillow' of LoadAnnotations reads the indices)",
+        )
         return
     if shape and labels.shape != tuple(shape[:2]):
         image = sample['img_path']
         turn = orientation(image) if labels.shape == tuple(shape[1::-1]) and is_local(image) else 1
-        yield Problem('label map size', path, f'is {_size(labels.shape)}, but its image {image} is {_size(shape)}' +
-                      (f', turned by its EXIF orientation {turn}' if turn > 1 else ''),
-                      f'For this image, {UPRIGHT}' if turn > 1 else
-                      'Pair the image with its own label map; if the image is of another scale, resize one of them '
-                      '(label maps by nearest neighbour)')
+        yield Problem(
+            'label map size',
+            path,
+            f'is {_size(labels.shape)}, but its image {image} is {_size(shape)}'
+            + (f', turned by its EXIF orientation {turn}' if turn > 1 else ''),
+            f'For this image, {UPRIGHT}'
+            if turn > 1
+            else 'Pair the image with its own label map; if the image is of another scale, resize one of them '
+            '(label maps by nearest neighbour)',
+        )
     deep = _deep_label(path)
     if deep is not None:
-        yield Problem('label map depth', path, f'has label {deep} in more than 8 bits, which would be read as '
-                      f'{deep & _BYTE}', 'Save 8 bits per pixel: labels are 0 to 255')
+        yield Problem(
+            'label map depth',
+            path,
+            f'has label {deep} in more than 8 bits, which would be read as {deep & _BYTE}',
+            'Save 8 bits per pixel: labels are 0 to 255',
+        )
         return
     beyond, ignored = labels >= facts.classes, set(facts.ignored.values())
     if len(ignored) == 1:
@@ -112,22 +143,30 @@ def _beyond(labels: np.ndarray, path: str, reduced: bool, facts: Facts) -> Probl
     if label == _BYTE or len(keys) < len(facts.ignored):  # it is to be ignored
         named = ', '.join(f'{key} is {ignored}' for key, ignored in keys.items())
         what = f'has label {label}' + (' (0 or 255 in the file, by reduce_zero_label)' if reduced else '')
-        return Problem('ignore_index', path, f'{what}, but its {classes}, and {named}',
-                       f'Set {" ".join(f"{key}={label}" for key in keys)} if it is to be ignored, or correct the '
-                       'label map')
+        return Problem(
+            'ignore_index',
+            path,
+            f'{what}, but its {classes}, and {named}',
+            f'Set {" ".join(f"{key}={label}" for key in keys)} if it is to be ignored, or correct the label map',
+        )
     held = ', '.join(str(number + lowest) for number in labels[:5].tolist())
     remedy = 'Correct the label map, or name more classes (metainfo, and num_classes of the head)'
     if label == facts.classes and len(labels) == 1 and not reduced:
         remedy += '; if the label maps count the classes from 1, set reduce_zero_label=True of the data set'
     if path.lower().endswith(('.jpg', '.jpeg')):
         remedy += '; JPEG files change labels: save PNG'
-    return Problem('label beyond classes', path, f'has label {held}, but its {classes}, and '
-                   f'{next(iter(facts.ignored.values()))} is ignored', remedy)
+    return Problem(
+        'label beyond classes',
+        path,
+        f'has label {held}, but its {classes}, and {next(iter(facts.ignored.values()))} is ignored',
+        remedy,
+    )
 
 
-def _deep_label(path: str) -> Optional[int]:
+def _deep_label(path: str) -> int | None:
     """The highest label of a local file, if it needs more than 8 bits. Of files of 8 bits only the header is read."""
     from PIL import Image
+
     try:
         with Image.open(path) as image:
             if not image.mode.startswith(('I', 'F')):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ _SHOWN = 5
 _DEFAULTS = dict(IoUMetric='ignore_index', CityscapesMetric='ignore_index', RandomRotate='seg_pad_val')
 
 
-def histogram(sample: Mapping[str, Any]) -> Optional[np.ndarray]:
+def histogram(sample: Mapping[str, Any]) -> np.ndarray | None:
     """The number of pixels of each label (256, ) in a sample that mmseg loaded; None without a label map."""
     labels = sample.get('gt_seg_map')
     if 'reduce_zero_label' not in sample or not isinstance(labels, np.ndarray) or labels.dtype != np.uint8:
@@ -37,16 +37,20 @@ class LabelCount:
         read (int): How many of them were read.
         pixels (np.ndarray): (256, ) pixels of each label, after `reduce_zero_label`.
     """
+
     masks: int = 0
     read: int = 0
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(_BYTE + 1, dtype=np.int64))
 
     @classmethod
     def sum(cls, counts: Sequence['LabelCount']) -> 'LabelCount':
-        return cls(sum(count.masks for count in counts), sum(count.read for count in counts),
-                   sum(count.pixels for count in counts))
+        return cls(
+            sum(count.masks for count in counts),
+            sum(count.read for count in counts),
+            sum(count.pixels for count in counts),
+        )
 
-    def add(self, pixels: Optional[np.ndarray]) -> None:
+    def add(self, pixels: np.ndarray | None) -> None:
         """Add what :func:`histogram` returned."""
         if pixels is not None:
             self.read, self.pixels = self.read + 1, self.pixels + pixels
@@ -55,24 +59,29 @@ class LabelCount:
         """The share of the pixels that are of no class."""
         return self.pixels[classes:].sum() / max(self.pixels.sum(), 1)
 
-    def problem(self, dataset: BaseDataset) -> Optional[Problem]:
+    def problem(self, dataset: BaseDataset) -> Problem | None:
         """The classes without a pixel in the label maps of a data set, or None."""
         names = dataset.metainfo.get('classes') or ()
-        absent = np.flatnonzero(self.pixels[:len(names)] == 0).tolist()
+        absent = np.flatnonzero(self.pixels[: len(names)] == 0).tolist()
         if not self.read or not absent:
             return None
         shown = ', '.join(f"{label} '{names[label]}'" for label in absent[:_SHOWN])
         many = f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''
-        return Problem('absent class', str(dataset.data_prefix.get('seg_map_path') or dataset.data_root),
-                       f'has no pixel of {"class" if len(absent) == 1 else "classes"} {shown}{many} in {self.read} of '
-                       f'{self.masks} label maps, and {self.ignored(len(names)):.1%} of the pixels are ignored: '
-                       'nothing can be learned of such a class, and its IoU is nan or 0',
-                       self._remedy(absent, len(names), bool(getattr(dataset, 'reduce_zero_label', False))))
+        return Problem(
+            'absent class',
+            str(dataset.data_prefix.get('seg_map_path') or dataset.data_root),
+            f'has no pixel of {"class" if len(absent) == 1 else "classes"} {shown}{many} in {self.read} of '
+            f'{self.masks} label maps, and {self.ignored(len(names)):.1%} of the pixels are ignored: '
+            'nothing can be learned of such a class, and its IoU is nan or 0',
+            self._remedy(absent, len(names), bool(getattr(dataset, 'reduce_zero_label', False))),
+        )
 
     def _remedy(self, absent: list[int], classes: int, reduced: bool) -> str:
         if reduced and self.pixels[_BYTE] and absent[-1] == classes - 1:
-            return ('If the label maps count the classes from 0, set reduce_zero_label=False of the data set: True '
-                    'reads 0 as ignored, and 1 as class 0')
+            return (
+                'If the label maps count the classes from 0, set reduce_zero_label=False of the data set: True '
+                'reads 0 as ignored, and 1 as class 0'
+            )
         if not reduced and self.pixels[_BYTE] and classes - len(absent) == 1:
             labels = ' or '.join(map(str, absent[:_SHOWN]))
             return f'If 255 stands for a class, as in masks of black and white, save {labels} for 255'
@@ -96,12 +105,12 @@ def count_labels(datasets: Iterable[BaseDataset]) -> Iterator[tuple[BaseDataset,
         for position in np.random.default_rng(0).permutation(len(samples))[:_MASKS].tolist():
             dataset, index = samples[position]
             count.add(_load(dataset, index))
-            if count.pixels[:len(classes)].all() or count.pixels.sum() > _PIXELS:
+            if count.pixels[: len(classes)].all() or count.pixels.sum() > _PIXELS:
                 break
         yield group[0], count
 
 
-def _load(dataset: BaseDataset, index: int) -> Optional[np.ndarray]:
+def _load(dataset: BaseDataset, index: int) -> np.ndarray | None:
     step = next((step for step in dataset.pipeline.transforms if type(step).__name__ == 'LoadAnnotations'), None)
     sample = dataset.get_data_info(index)
     if step is None or not sample.get('seg_map_path'):
@@ -112,12 +121,16 @@ def _load(dataset: BaseDataset, index: int) -> Optional[np.ndarray]:
         return None
 
 
-def ignored_labels(cfg: Config, split: str) -> dict[str, Optional[int]]:
+def ignored_labels(cfg: Config, split: str) -> dict[str, int | None]:
     """The ignored label by the keys that decide it: of the heads in training, otherwise of the metrics."""
     if split == 'train':
         return {f'{key}.ignore_index': head.get('ignore_index', _BYTE) for key, head in _heads(cfg)}
-    return {key: value for name, metric in metrics(cfg, split) for key, value in _named(metric, name)
-            if key.endswith('.ignore_index')}
+    return {
+        key: value
+        for name, metric in metrics(cfg, split)
+        for key, value in _named(metric, name)
+        if key.endswith('.ignore_index')
+    }
 
 
 def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
@@ -130,8 +143,9 @@ def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
     for key, head in heads.items():
         for loss in ('loss_decode', 'loss_auxiliary'):
             for index, settings in enumerate(_listed(head.get(loss))):
-                found.update(_named(settings, f'{key}.{loss}.{index}' if isinstance(head[loss], list) else
-                                    f'{key}.{loss}'))
+                found.update(
+                    _named(settings, f'{key}.{loss}.{index}' if isinstance(head[loss], list) else f'{key}.{loss}')
+                )
     name = 'model.data_preprocessor' if cfg.model.get('data_preprocessor') else 'data_preprocessor'
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     if preprocessor.get('size') or preprocessor.get('size_divisor'):
@@ -144,8 +158,12 @@ def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
             found.update(_named(step, f'{split}_dataloader.dataset.pipeline.{index}'))
     others = {key: value for key, value in found.items() if value != wanted}
     if others:
-        yield Problem('ignore_index', first, f'is {wanted}, but {_list(others)}',
-                      f'Set all to one value: {" ".join(f"{key}={wanted}" for key in others)}, or {first} to theirs')
+        yield Problem(
+            'ignore_index',
+            first,
+            f'is {wanted}, but {_list(others)}',
+            f'Set all to one value: {" ".join(f"{key}={wanted}" for key in others)}, or {first} to theirs',
+        )
 
 
 def _heads(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:

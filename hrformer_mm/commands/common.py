@@ -17,8 +17,13 @@ def bar(items: Iterable, description: str) -> Iterable:
 
 def cfg_options(command: Callable) -> Callable:
     """The option --cfg-options of a command; its argument `options` is for :func:`.config.parse_options`."""
-    return click.option('--cfg-options', 'options', multiple=True, metavar='KEY=VALUE',
-                        help='A change of the config, as for mim train; may be repeated.')(command)
+    return click.option(
+        '--cfg-options',
+        'options',
+        multiple=True,
+        metavar='KEY=VALUE',
+        help='A change of the config, as for mim train; may be repeated.',
+    )(command)
 
 
 @contextmanager

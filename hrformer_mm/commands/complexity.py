@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Optional
+from typing import Any
 
 import click
 import torch
@@ -26,8 +26,16 @@ aten = torch.ops.aten
 PRODUCTS = (aten.bmm, aten.baddbmm)
 # What the authors' counter for classification and segmentation adds for every element (`cls/tools/jit_handles.py`).
 ELEMENTWISE = {
-    aten.native_batch_norm: 4, aten._native_batch_norm_legit: 4, aten._native_batch_norm_legit_no_training: 4,
-    aten._softmax: 5, aten.add: 1, aten.add_: 1, aten.mul: 1, aten.div: 1, aten.relu: 1, aten.relu_: 1,
+    aten.native_batch_norm: 4,
+    aten._native_batch_norm_legit: 4,
+    aten._native_batch_norm_legit_no_training: 4,
+    aten._softmax: 5,
+    aten.add: 1,
+    aten.add_: 1,
+    aten.mul: 1,
+    aten.div: 1,
+    aten.relu: 1,
+    aten.relu_: 1,
 }
 # Height and width where the config says none: ImageNet's; the paper's for segmentation; mmdet's.
 SIZES = dict(mmpretrain=(224, 224), mmseg=(1024, 1024), mmdet=(800, 1344))
@@ -43,6 +51,7 @@ class Part:
         padded (int): Further multiply-adds of projections of the positions that pad maps to whole windows.
         elementwise (int): Batch norm (4 for each element), softmax (5), additions, scalings and ReLU (1).
     """
+
     parameters: int = 0
     weights: int = 0
     products: int = 0
@@ -67,6 +76,7 @@ class Part:
 @dataclass
 class Complexity:
     """The count of one config."""
+
     config: str
     scope: str
     size: tuple[int, int]
@@ -86,9 +96,14 @@ class Complexity:
 
     def as_dict(self) -> dict[str, Any]:
         rows = {**self.parts, 'total': self.total}
-        return dict(config=self.config, size=self.size, parts={
-            name: dict(parameters=part.parameters, everything=part.everything, paper=self.paper(part))
-            for name, part in rows.items()})
+        return dict(
+            config=self.config,
+            size=self.size,
+            parts={
+                name: dict(parameters=part.parameters, everything=part.everything, paper=self.paper(part))
+                for name, part in rows.items()
+            },
+        )
 
 
 class _Counter(TorchDispatchMode):
@@ -98,7 +113,7 @@ class _Counter(TorchDispatchMode):
         super().__init__()
         self.current = current
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Optional[dict] = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
         operation = func._overloadpacket
         if operation in flop_registry:
@@ -114,7 +129,7 @@ class _Counter(TorchDispatchMode):
         return out
 
 
-def complexity(config: str, size: Optional[Sequence[int]] = None) -> Complexity:
+def complexity(config: str, size: Sequence[int] | None = None) -> Complexity:
     """Count a config's model on one image.
 
     Args:
@@ -162,8 +177,12 @@ def part_of(name: str) -> str:
     if found:
         kind = {'attn': 'attention', 'ffn': 'FFN', 'mlp': 'FFN'}.get(found[4], 'blocks')
         return f'stage {found[1]}: {"fusion" if found[2] == "fuse_layers" else kind}'
-    for pattern, part in ((r'backbone\.(conv|bn|norm)[12]\b', 'stem'), (r'backbone\.layer1\b', 'stage 1'),
-                          (r'backbone\.transition\d', 'transitions'), (r'(decode_|auxiliary_)?.*head\b', 'head')):
+    for pattern, part in (
+        (r'backbone\.(conv|bn|norm)[12]\b', 'stem'),
+        (r'backbone\.layer1\b', 'stage 1'),
+        (r'backbone\.transition\d', 'transitions'),
+        (r'(decode_|auxiliary_)?.*head\b', 'head'),
+    ):
         if re.match(pattern, name):
             return part
     return name.split('.')[0] or 'model'
@@ -227,10 +246,15 @@ def _without_checkpoints(value: Any) -> None:
 
 @click.command('complexity')
 @click.argument('configs', nargs=-1, required=True)
-@click.option('--size', type=click.IntRange(min=1), nargs=2, metavar='HEIGHT WIDTH',
-              help='Of the image. Default: what the model is for; 1024 1024 for segmentation.')
+@click.option(
+    '--size',
+    type=click.IntRange(min=1),
+    nargs=2,
+    metavar='HEIGHT WIDTH',
+    help='Of the image. Default: what the model is for; 1024 1024 for segmentation.',
+)
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-def command(configs: tuple[str, ...], size: Optional[tuple[int, int]], as_json: bool) -> None:
+def command(configs: tuple[str, ...], size: tuple[int, int] | None, as_json: bool) -> None:
     """Count parameters and multiply-adds of the models of CONFIGS (files or names in the zoo), part by part, on one
     image.
 

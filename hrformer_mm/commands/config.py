@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Optional
+from typing import Any
 
 import click
 from mmengine.config import Config, DictAction
@@ -12,7 +12,7 @@ from ..messages import filter_log
 from ..model_index import config_path
 
 
-def load_config(name: str, options: Optional[Mapping[str, Any]] = None) -> Config:
+def load_config(name: str, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config. Types that are classes, as in pure Python configs, become the strings that mmengine dumps.
 
     Args:
@@ -58,8 +58,10 @@ def parse_options(options: Sequence[str]) -> dict[str, Any]:
 
 def _name_types(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: f'{entry.__module__}.{entry.__qualname__}' if key == 'type' and callable(entry)
-                else _name_types(entry) for key, entry in value.items()}
+        return {
+            key: f'{entry.__module__}.{entry.__qualname__}' if key == 'type' and callable(entry) else _name_types(entry)
+            for key, entry in value.items()
+        }
     return type(value)(map(_name_types, value)) if type(value) in (list, tuple) else value
 
 
@@ -81,5 +83,7 @@ def _check_key(cfg: Config, key: str) -> None:
             return
         close = [path[1:] for path, _ in walk(value, '') if path.endswith(f'.{part}')]
         close = close or get_close_matches(part, names)
-        raise ValueError(f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
-                         + (', '.join(close or map(str, names)) or f'the value {value!r}'))
+        raise ValueError(
+            f'--cfg-options {key}: {parent or cfg.filename} has no {part!r}: it has '
+            + (', '.join(close or map(str, names)) or f'the value {value!r}')
+        )

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import click
 import torch
@@ -22,14 +22,19 @@ from ..weights.layouts import TABLE
 from .common import errors
 from .folder import check_file
 
-_TASKS = {'decode_head.': 'segmentation', 'neck.0.': 'classification', 'head.fc.': 'classification',
-          'head.final_layer.': 'pose'}
+_TASKS = {
+    'decode_head.': 'segmentation',
+    'neck.0.': 'classification',
+    'head.fc.': 'classification',
+    'head.final_layer.': 'pose',
+}
 _OUTPUTS = dict(segmentation='decode_head.conv_seg', classification='head.fc', pose='head.final_layer')
 _BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_position_index')
 
 
 class Layout(NamedTuple):
     """What a file is: the `task` of its head ('backbone' if it has none), and whether it has the `authors`' names."""
+
     task: str
     authors: bool
 
@@ -37,6 +42,7 @@ class Layout(NamedTuple):
 class Conversion(NamedTuple):
     """What was found and written; `arguments` are those of the backbone, and `unchanged` tells that the file was in
     this layout already."""
+
     layout: Layout
     arguments: dict[str, Any]
     tensors: int
@@ -47,12 +53,15 @@ class Conversion(NamedTuple):
     def arch(self) -> str:
         """The name of the variant, or 'custom'."""
         own = self.arguments['arch']
-        names = [name for name, arch in ARCHS.items()
-                 if all(arch[key] == own[key] for key in ('num_modules', 'channels', 'num_heads'))]
+        names = [
+            name
+            for name, arch in ARCHS.items()
+            if all(arch[key] == own[key] for key in ('num_modules', 'channels', 'num_heads'))
+        ]
         return names[0] if names else 'custom'
 
 
-def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike]) -> Conversion:
+def convert(source: str | os.PathLike, destination: str | os.PathLike) -> Conversion:
     """Read released weights, adapt them, check them against a model of the same shape, and write them.
 
     An existing file is replaced once the new one is complete.
@@ -73,12 +82,15 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
     try:
         authors = any('.attn.attn.q_proj.' in name for name in state)
         if not authors and not any('.attn.attn.qkv.' in name for name in state):
-            raise ValueError('these are not HRFormer weights: there must be stage2.0.branches.0.0.attn.attn.qkv.* or '
-                             f"….q_proj.*, but the keys are {', '.join(list(state)[:8])}")
+            raise ValueError(
+                'these are not HRFormer weights: there must be stage2.0.branches.0.0.attn.attn.qkv.* or '
+                f'….q_proj.*, but the keys are {", ".join(list(state)[:8])}'
+            )
         converted = weights.convert_names(state)
         unchanged = converted.keys() == state.keys() and all(converted[name] is state[name] for name in state)
-        task = next((task for start, task in _TASKS.items() if any(name.startswith(start) for name in converted)),
-                    'backbone')
+        task = next(
+            (task for start, task in _TASKS.items() if any(name.startswith(start) for name in converted)), 'backbone'
+        )
         arguments = describe_backbone({k.removeprefix('backbone.'): v for k, v in converted.items()})
         model = _model(task, converted, arguments)
         converted = weights.adapt_state_dict(model, converted)
@@ -86,16 +98,18 @@ def convert(source: Union[str, os.PathLike], destination: Union[str, os.PathLike
     except ValueError as error:
         if unchanged:
             difference = str(error).removeprefix('the weights do not fit. ')
-            raise ValueError(f'{source} is already in this layout, and there is nothing to convert: load it with the '
-                             'config that it was trained with. Compared with a whole file of a released model: '
-                             f'{difference}') from error
+            raise ValueError(
+                f'{source} is already in this layout, and there is nothing to convert: load it with the '
+                'config that it was trained with. Compared with a whole file of a released model: '
+                f'{difference}'
+            ) from error
         raise ValueError(f'{source}: {error}') from error
     weights.write_tensors(converted, path, _provenance(source))
     parameters = sum(value.numel() for name, value in converted.items() if not name.endswith(_BUFFERS))
     return Conversion(Layout(task, authors), arguments, len(converted), parameters, unchanged)
 
 
-def _path(destination: Union[str, os.PathLike]) -> Path:
+def _path(destination: str | os.PathLike) -> Path:
     if not str(destination).startswith(SCHEME):
         return Path(destination)
     path = weights.find_released(str(destination)).path
@@ -103,7 +117,7 @@ def _path(destination: Union[str, os.PathLike]) -> Path:
     return path
 
 
-def _provenance(source: Union[str, os.PathLike]) -> dict[str, str]:
+def _provenance(source: str | os.PathLike) -> dict[str, str]:
     """Where weights are from, for the metadata of a file: no folder of this machine."""
     source = str(source)
     found = weights.find_released(source)
@@ -121,11 +135,12 @@ def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
     Raises:
         ValueError: If a key is missing that tells one of them.
     """
+
     def count(pattern: str) -> int:
         return len({match[1] for match in map(re.compile(pattern).match, state) if match})
 
     blocks = [f'stage4.0.branches.{branch}.0' for branch in range(4)]
-    modules = (1, ) + tuple(count(rf'stage{number}\.(\d+)\.') for number in (2, 3, 4))
+    modules = (1,) + tuple(count(rf'stage{number}\.(\d+)\.') for number in (2, 3, 4))
     fusion = f'stage4.{modules[3] - 1}.fuse_layers'
     try:
         channels = tuple(len(state[f'{block}.norm1.weight']) for block in blocks)
@@ -134,10 +149,16 @@ def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
     except KeyError as error:
         raise ValueError(f'the key {error.args[0]} is missing') from None
     return dict(
-        arch=dict(num_modules=modules, channels=channels, num_heads=tuple(table.shape[1] for table in tables),
-                  num_blocks=count(r'stage4\.0\.branches\.0\.(\d+)\.'), mlp_ratio=mlp_ratio),
+        arch=dict(
+            num_modules=modules,
+            channels=channels,
+            num_heads=tuple(table.shape[1] for table in tables),
+            num_blocks=count(r'stage4\.0\.branches\.0\.(\d+)\.'),
+            mlp_ratio=mlp_ratio,
+        ),
         window_sizes=tuple(square_window(table) for table in tables),
-        out_indices=tuple(i for i in range(4) if any(name.startswith(f'{fusion}.{i}.') for name in state)))
+        out_indices=tuple(i for i in range(4) if any(name.startswith(f'{fusion}.{i}.') for name in state)),
+    )
 
 
 def _model(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> nn.Module:
@@ -163,14 +184,22 @@ def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
         return conv_norm(a, b, dict(type='BN'), kernel, groups=groups, bias=True, relu=True)
 
     entry = (total, 512, kernel, math.gcd(total, 512) if kernel == 7 else 1)  # 7x7 is v3
-    return nn.ModuleDict(dict(
-        pixels=nn.Sequential(*conv(*entry)),
-        auxiliary=nn.Sequential(*conv(*entry), nn.Conv2d(512, classes, 1)),
-        attention=nn.ModuleDict(dict(
-            query=nn.Sequential(*conv(512, 256), *conv(256, 256)), key=nn.Sequential(*conv(512, 256), *conv(256, 256)),
-            value=nn.Sequential(*conv(512, 256)), project=nn.Sequential(*conv(256, 512)))),
-        fuse=nn.Sequential(*conv(1024, 512)),
-        conv_seg=nn.Conv2d(512, classes, 1)))
+    return nn.ModuleDict(
+        dict(
+            pixels=nn.Sequential(*conv(*entry)),
+            auxiliary=nn.Sequential(*conv(*entry), nn.Conv2d(512, classes, 1)),
+            attention=nn.ModuleDict(
+                dict(
+                    query=nn.Sequential(*conv(512, 256), *conv(256, 256)),
+                    key=nn.Sequential(*conv(512, 256), *conv(256, 256)),
+                    value=nn.Sequential(*conv(512, 256)),
+                    project=nn.Sequential(*conv(256, 512)),
+                )
+            ),
+            fuse=nn.Sequential(*conv(1024, 512)),
+            conv_seg=nn.Conv2d(512, classes, 1),
+        )
+    )
 
 
 @click.command('convert')

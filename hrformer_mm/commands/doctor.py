@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from pathlib import Path
-from typing import Optional
 
 import click
 
@@ -20,19 +19,42 @@ REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain', 'onedl-mmdetection', 'onedl-mim')
-PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-lite', *HOSTS, *FORKS, 'xtcocotools',
-            'pycocotools', 'ftfy', 'regex', 'openmim', 'openxlab', 'setuptools', 'onnx', 'onnxscript', 'onnxruntime')
+PACKAGES = (
+    'torch',
+    'torchvision',
+    'numpy',
+    *OPENCV,
+    'mmengine',
+    'mmcv',
+    'mmcv-lite',
+    *HOSTS,
+    *FORKS,
+    'xtcocotools',
+    'pycocotools',
+    'ftfy',
+    'regex',
+    'openmim',
+    'openxlab',
+    'setuptools',
+    'onnx',
+    'onnxscript',
+    'onnxruntime',
+)
 # Of xtcocotools' wheel for Python 3.11 every Python uses the modules, and pycocotools' compiled extension.
-TO_SITE = ('pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
-           f"{sysconfig.get_path('purelib')} ")
-MASKS = ('import hrformer_mm, numpy; from xtcocotools.mask import area, encode; '
-         'area(encode(numpy.zeros((2, 2), "u1", "F")))')
+TO_SITE = (
+    'pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
+    f'{sysconfig.get_path("purelib")} '
+)
+MASKS = (
+    'import hrformer_mm, numpy; from xtcocotools.mask import area, encode; area(encode(numpy.zeros((2, 2), "u1", "F")))'
+)
 THREADS = 'import sys, torch; from hrformer_mm.threads import crowded; sys.exit(crowded(torch.get_num_threads()))'
 
 
 @dataclass(frozen=True)
 class Trap:
     """What is wrong, in one line, and the command that cures it."""
+
     name: str
     what: str
     cure: str
@@ -41,17 +63,18 @@ class Trap:
 @dataclass
 class Stack:
     """What is checked. `probe` runs Python code in another process and returns None, or the last line of its error."""
+
     versions: dict[str, str]
     modules: set[str]
-    probe: Callable[[str], Optional[str]]
+    probe: Callable[[str], str | None]
     has_gpu: bool = False
-    torchvision_wants: Optional[str] = None
+    torchvision_wants: str | None = None
 
     def has(self, *names: str) -> bool:
         return all(name in self.versions for name in names)
 
     def at_least(self, name: str, *wanted: int) -> bool:
-        return self.has(name) and tuple(map(int, re.findall(r'\d+', self.versions[name])[:len(wanted)])) >= wanted
+        return self.has(name) and tuple(map(int, re.findall(r'\d+', self.versions[name])[: len(wanted)])) >= wanted
 
 
 def this_stack() -> Stack:
@@ -62,7 +85,7 @@ def this_stack() -> Stack:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             pass
-    modules = {name for name in ('pkg_resources', ) if util.find_spec(name) is not None}
+    modules = {name for name in ('pkg_resources',) if util.find_spec(name) is not None}
     wants = None
     if 'torchvision' in versions:
         found = [re.fullmatch(r'torch\s*\(?==\s*([\d.]+)\)?', line) for line in metadata.requires('torchvision') or ()]
@@ -70,7 +93,7 @@ def this_stack() -> Stack:
     return Stack(versions, modules, _probe, Path('/proc/driver/nvidia/version').exists(), wants)
 
 
-def _probe(code: str) -> Optional[str]:
+def _probe(code: str) -> str | None:
     click.echo(f'Trying: {code}', err=True)  # an import can take seconds
     try:
         done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=120)
@@ -84,9 +107,13 @@ def _probe(code: str) -> Optional[str]:
 def find_traps(stack: Stack) -> Iterator[Trap]:
     """Every trap that applies to a stack."""
     if forks := [name for name in FORKS if stack.has(name)]:
-        yield Trap('onedl', f"{', '.join(forks)}: with these forks this package imports, but does not train: configs "
-                   'look for the originals', f"pip uninstall -y {' '.join(forks)} && pip install --force-reinstall "
-                   "--no-deps mmengine 'mmcv-lite==2.1.0' mmsegmentation mmpretrain")
+        yield Trap(
+            'onedl',
+            f'{", ".join(forks)}: with these forks this package imports, but does not train: configs '
+            'look for the originals',
+            f'pip uninstall -y {" ".join(forks)} && pip install --force-reinstall '
+            "--no-deps mmengine 'mmcv-lite==2.1.0' mmsegmentation mmpretrain",
+        )
         return
     for name in REQUIRED:
         if not stack.has(name):
@@ -94,32 +121,51 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
     yield from _torch(stack)
     yield from _mmcv(stack)
     if not any(map(stack.has, HOSTS)):
-        yield Trap('host', 'none of mmsegmentation, mmpose, mmpretrain and mmdet is installed: the backbone works, '
-                   'its tasks do not', "pip install 'hrformer_mm[seg]'")
+        yield Trap(
+            'host',
+            'none of mmsegmentation, mmpose, mmpretrain and mmdet is installed: the backbone works, its tasks do not',
+            "pip install 'hrformer_mm[seg]'",
+        )
     missing = [name for name in ('ftfy', 'regex') if not stack.has(name)]
     if stack.has('mmsegmentation') and missing:
-        yield Trap('ftfy', f"mmsegmentation imports {' and '.join(missing)} without declaring it",
-                   f"pip install {' '.join(missing)}")
+        yield Trap(
+            'ftfy',
+            f'mmsegmentation imports {" and ".join(missing)} without declaring it',
+            f'pip install {" ".join(missing)}',
+        )
     if stack.has('mmpose') and not stack.has('mmdet'):
         yield Trap('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
     if stack.has('openxlab'):
-        yield Trap('openxlab', f"openxlab {stack.versions['openxlab']} pins setuptools, requests, rich and tqdm to "
-                   'versions that clash with torch', "pip uninstall -y openxlab && pip install 'openmim==0.3.8'")
+        yield Trap(
+            'openxlab',
+            f'openxlab {stack.versions["openxlab"]} pins setuptools, requests, rich and tqdm to '
+            'versions that clash with torch',
+            "pip uninstall -y openxlab && pip install 'openmim==0.3.8'",
+        )
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
-        yield Trap('setuptools', 'mim and mmengine import pkg_resources, which is not there (setuptools 82 removed it)',
-                   "pip install 'setuptools>=77,<80.9'")
+        yield Trap(
+            'setuptools',
+            'mim and mmengine import pkg_resources, which is not there (setuptools 82 removed it)',
+            "pip install 'setuptools>=77,<80.9'",
+        )
     if stack.has('mmpose') and not stack.has('xtcocotools'):
         yield Trap('xtcocotools', 'mmpose requires xtcocotools', f'{TO_SITE}xtcocotools')
     elif stack.has('xtcocotools') and (error := stack.probe(MASKS)):
-        yield Trap('xtcocotools', f"xtcocotools' mask functions fail; they use pycocotools' ({error})",
-                   'pip install --upgrade pycocotools')
+        yield Trap(
+            'xtcocotools',
+            f"xtcocotools' mask functions fail; they use pycocotools' ({error})",
+            'pip install --upgrade pycocotools',
+        )
     opencv = [name for name in OPENCV if stack.has(name)]
     if not opencv:
         yield Trap('opencv', 'OpenCV is not installed', 'pip install opencv-python')
     elif error := stack.probe('import cv2'):
-        yield Trap('opencv', f'OpenCV does not import ({error})',
-                   f"pip uninstall -y {' '.join(opencv)} && pip install opencv-python"
-                   f"{'-headless' if 'libGL' in error else ''}")
+        yield Trap(
+            'opencv',
+            f'OpenCV does not import ({error})',
+            f'pip uninstall -y {" ".join(opencv)} && pip install opencv-python'
+            f'{"-headless" if "libGL" in error else ""}',
+        )
 
 
 def _torch(stack: Stack) -> Iterator[Trap]:
@@ -127,24 +173,36 @@ def _torch(stack: Stack) -> Iterator[Trap]:
         return
     version = stack.versions['torch']
     if not stack.at_least('torch', 2, 4):
-        yield Trap('torch', f'torch is {version}, but must be 2.4 or newer: earlier ones cannot read '
-                   "mmengine's checkpoints safely", "pip install --upgrade 'torch>=2.4'")
+        yield Trap(
+            'torch',
+            f"torch is {version}, but must be 2.4 or newer: earlier ones cannot read mmengine's checkpoints safely",
+            "pip install --upgrade 'torch>=2.4'",
+        )
     if error := stack.probe('import torch'):
         yield Trap('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
         return
     if stack.has('torchvision'):
         wanted = stack.torchvision_wants
         if wanted and wanted != version.split('+')[0]:
-            yield Trap('torchvision', f"torchvision {stack.versions['torchvision']} is for torch {wanted}, but torch "
-                       f'is {version}', f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision")
+            yield Trap(
+                'torchvision',
+                f'torchvision {stack.versions["torchvision"]} is for torch {wanted}, but torch is {version}',
+                f"pip install --upgrade 'torch=={version.split('+')[0]}' torchvision",
+            )
         elif error := stack.probe('import torchvision'):
-            yield Trap('torchvision', f'torchvision does not import; its build must be of the same kind as torch '
-                       f'{version} ({error})', 'pip install --force-reinstall torch torchvision')
+            yield Trap(
+                'torchvision',
+                f'torchvision does not import; its build must be of the same kind as torch {version} ({error})',
+                'pip install --force-reinstall torch torchvision',
+            )
     if stack.has_gpu and stack.probe('import torch; assert torch.cuda.is_available()'):
         kind = 'is a build for the CPU' if '+cpu' in version else 'does not work with the driver'
-        yield Trap('cuda', f'there is an NVIDIA driver, but torch {version} {kind}',
-                   'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
-                   '--index-url https://download.pytorch.org/whl/cu126')
+        yield Trap(
+            'cuda',
+            f'there is an NVIDIA driver, but torch {version} {kind}',
+            'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
+            '--index-url https://download.pytorch.org/whl/cu126',
+        )
 
 
 def _mmcv(stack: Stack) -> Iterator[Trap]:
@@ -152,14 +210,23 @@ def _mmcv(stack: Stack) -> Iterator[Trap]:
     if not both:
         yield Trap('mmcv', 'neither mmcv nor mmcv-lite is installed', "pip install 'mmcv-lite==2.1.0'")
     if len(both) == 2:
-        yield Trap('mmcv', 'mmcv and mmcv-lite are both installed, in the same folder',
-                   "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'")
+        yield Trap(
+            'mmcv',
+            'mmcv and mmcv-lite are both installed, in the same folder',
+            "pip uninstall -y mmcv mmcv-lite && pip install 'mmcv-lite==2.1.0'",
+        )
     elif both and stack.at_least(both[0], 2, 2) and (stack.has('mmsegmentation') or stack.has('mmdet')):
-        yield Trap('mmcv', f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
-                   f"pip install '{both[0]}==2.1.0'")
+        yield Trap(
+            'mmcv',
+            f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
+            f"pip install '{both[0]}==2.1.0'",
+        )
     if both == ['mmcv'] and (error := stack.probe('import mmcv._ext')):
-        yield Trap('mmcv', f"mmcv's compiled operators do not import ({error})",
-                   "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'")
+        yield Trap(
+            'mmcv',
+            f"mmcv's compiled operators do not import ({error})",
+            "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'",
+        )
 
 
 @click.command('doctor')

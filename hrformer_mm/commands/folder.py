@@ -4,9 +4,9 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
-Name = Union[str, os.PathLike]
+Name = str | os.PathLike
 
 
 def check_folder(name: Name, files: Iterable[str] = (), inputs: Iterable[Name] = ()) -> Path:

@@ -12,10 +12,10 @@ from mmengine.config.utils import MODULE2PACKAGE
 from ..model_index import config_path
 from .common import INTERRUPTED
 
-USAGE = '''usage: {script} CONFIG [arguments]
+USAGE = """usage: {script} CONFIG [arguments]
 
 CONFIG is a file or a model's name. The arguments are those of the library that the config is for:
-{script} CONFIG -h'''
+{script} CONFIG -h"""
 
 
 def launch(script: str, arguments: Sequence[str]) -> None:
@@ -43,6 +43,7 @@ def launch(script: str, arguments: Sequence[str]) -> None:
     # Here, since they import torch, which takes seconds: mim asks for the help above before each run.
     from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
     from ..checks import explain
+
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.parent)
     try:
@@ -70,12 +71,15 @@ def find_script(script: str, config: str) -> Path:
         raise ValueError(f"{config} does not name its library: add default_scope = 'mmseg', or another")
     spec = find_spec(library)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f'{config} is for {library}, which is not installed: pip install '
-                          f'{MODULE2PACKAGE.get(library, library)}')
+        raise ImportError(
+            f'{config} is for {library}, which is not installed: pip install {MODULE2PACKAGE.get(library, library)}'
+        )
     package = Path(spec.submodule_search_locations[0])
     folders = [package / '.mim' / 'tools', package.parent / 'tools']  # installed; a checkout
     for folder in folders:
         if (folder / script).is_file():
             return folder / script
-    raise FileNotFoundError(f'{library} has no {script} in {" or ".join(map(str, folders))}: install it again, with '
-                            f'mim install {MODULE2PACKAGE.get(library, library)}')
+    raise FileNotFoundError(
+        f'{library} has no {script} in {" or ".join(map(str, folders))}: install it again, with '
+        f'mim install {MODULE2PACKAGE.get(library, library)}'
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -16,7 +16,7 @@ TASKS = dict(mmseg='segmentation', mmpose='pose', mmpretrain='classification')
 ALL_TASKS = dict(TASKS, mmdet='detection')
 
 
-def read_config(name: str, tasks: Mapping[str, str] = TASKS, options: Optional[Mapping[str, Any]] = None) -> Config:
+def read_config(name: str, tasks: Mapping[str, str] = TASKS, options: Mapping[str, Any] | None = None) -> Config:
     """Read the config of a model.
 
     Args:
@@ -29,12 +29,13 @@ def read_config(name: str, tasks: Mapping[str, str] = TASKS, options: Optional[M
     """
     cfg = load_config(name, options)
     if cfg.get('default_scope') not in tasks or 'model' not in cfg:
-        raise ValueError(f"{cfg.filename} has no model of {', '.join(tasks)}: default_scope is "
-                         f"{cfg.get('default_scope')!r}")
+        raise ValueError(
+            f'{cfg.filename} has no model of {", ".join(tasks)}: default_scope is {cfg.get("default_scope")!r}'
+        )
     return cfg
 
 
-def find_device(name: Optional[str] = None) -> str:
+def find_device(name: str | None = None) -> str:
     """The device of that name; by default the first GPU, or the CPU.
 
     Raises:
@@ -98,6 +99,7 @@ def dataset_meta(cfg: Config) -> dict[str, Any]:
     dataset = find_dataset(cfg, 'test')
     if cfg.default_scope == 'mmpose':
         from mmpose.apis.inference import dataset_meta_from_config
+
         return dataset_meta_from_config(cfg, 'test') or {}
     if dataset.get('metainfo'):
         return dict(dataset['metainfo'])

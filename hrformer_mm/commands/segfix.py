@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Optional, Union
 
 import click
 import numpy as np
@@ -15,8 +14,13 @@ from .common import bar, errors
 from .folder import check_folder
 
 
-def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[str, Path], scale: int = 2,
-           progress: Optional[Callable[[Iterable, str], Iterable]] = None) -> list[Path]:
+def segfix(
+    labels: str | Path,
+    offsets: str | Path,
+    output: str | Path,
+    scale: int = 2,
+    progress: Callable[[Iterable, str], Iterable] | None = None,
+) -> list[Path]:
     """Refine every label map of a folder, and write it with the palette that it has.
 
     Args:
@@ -40,8 +44,10 @@ def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[st
         raise ValueError(f'{output} is the folder of the label maps: name another one, they would be lost')
     missing = [file.stem for file in files if not (offsets / f'{file.stem}.mat').is_file()]
     if missing:
-        raise FileNotFoundError(f'{offsets} lacks {missing[0]}.mat ({len(missing)} of {len(files)} files): offsets and '
-                                'label maps must have the same names')
+        raise FileNotFoundError(
+            f'{offsets} lacks {missing[0]}.mat ({len(missing)} of {len(files)} files): offsets and '
+            'label maps must have the same names'
+        )
     check_folder(output, [file.name for file in files], [*files, *offsets.glob('*.mat')])
     output.mkdir(parents=True, exist_ok=True)
     written = []
@@ -51,8 +57,11 @@ def segfix(labels: Union[str, Path], offsets: Union[str, Path], output: Union[st
                 palette, array = image.getpalette(), np.array(image)
             if array.ndim != 2:
                 raise ValueError(f'it has {array.shape[2]} channels, a label map has one')
-            refined = refine_labels(torch.from_numpy(array.astype(np.int64)),
-                                    torch.from_numpy(read_offsets(offsets / f'{file.stem}.mat')), scale)
+            refined = refine_labels(
+                torch.from_numpy(array.astype(np.int64)),
+                torch.from_numpy(read_offsets(offsets / f'{file.stem}.mat')),
+                scale,
+            )
         except (OSError, ValueError) as error:
             raise ValueError(f'{file}: {error}') from error
         image = Image.fromarray(refined.numpy().astype(array.dtype))

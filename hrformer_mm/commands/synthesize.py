@@ -1,7 +1,5 @@
 """`hrformer-mm synthesize`."""
 
-from typing import Optional
-
 import click
 
 from ..data import LAYOUTS, synthesize
@@ -16,8 +14,9 @@ from .folder import check_folder
 @click.option('--train', type=click.IntRange(min=1), help='Number of training images. Default: 24 to 300, by data set.')
 @click.option('--val', type=click.IntRange(min=1), help='Number of validation images. Default: 12 to 50.')
 @click.option('--size', type=int, nargs=2, metavar='WIDTH HEIGHT', help='Size of an image in pixels.')
-def command(directory: str, only: tuple[str, ...], seed: int, train: Optional[int], val: Optional[int],
-               size: Optional[tuple[int, int]]) -> None:
+def command(
+    directory: str, only: tuple[str, ...], seed: int, train: int | None, val: int | None, size: tuple[int, int] | None
+) -> None:
     """Write small generated data sets under DIRECTORY, in the layouts that the configs read."""
     with errors():
         check_folder(directory)

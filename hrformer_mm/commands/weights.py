@@ -20,8 +20,11 @@ def table() -> str:
     """Names, publishers and scores of all weights; where each file is, or is from, on a line of its own."""
     lines = []
     for row in released().values():
-        state = f'in the cache: {row.path}' if row.path.is_file() else (
-            f'hrformer-mm weights {row.name}, from {row.address}' if row.address else row.next_step)
+        state = (
+            f'in the cache: {row.path}'
+            if row.path.is_file()
+            else (f'hrformer-mm weights {row.name}, from {row.address}' if row.address else row.next_step)
+        )
         lines += [f'{row.name:38} {row.publisher:12} {row.scores}'.rstrip(), f'    {state}']
     return '\n'.join(lines)
 
@@ -45,6 +48,7 @@ def command(names: tuple[str, ...], everything: bool) -> None:
     Each name works wherever a checkpoint does: -C NAME, load_from, init_cfg, predict, export, explain, convert.
     """
     from ..weights import find_released  # imports torch
+
     with errors():
         chosen = [find_released(SCHEME + name.removeprefix(SCHEME)) for name in names]
         if everything:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import click
 import yaml
@@ -26,6 +26,7 @@ class Row:
     parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'. `weights`
     is who has released weights, which `hrformer-mm weights NAME` fetches or finds.
     """
+
     name: str
     config: str
     data: str
@@ -47,7 +48,7 @@ class Row:
         return [*self.size, self.parameters, self.everything, self.paper_convention]
 
 
-def model_rows(root: Optional[str] = None, count: bool = False) -> list[Row]:
+def model_rows(root: str | None = None, count: bool = False) -> list[Row]:
     """A row for every config of the metafiles: those of this package, or of a folder with a model index.
 
     Args:
@@ -58,13 +59,26 @@ def model_rows(root: Optional[str] = None, count: bool = False) -> list[Row]:
     rows = []
     for model in bar(read_models(root), 'configs') if not known else read_models(root):
         about = model['Metadata']
-        scores = '; '.join(f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in
-                                                                 result['Metrics'].items())
-                           for result in model.get('Results', ()))
+        scores = '; '.join(
+            f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in result['Metrics'].items())
+            for result in model.get('Results', ())
+        )
         weights = weights_of(model['Name'])
-        rows.append(_row(model['Name'], model['Config'], model['Path'], about['Training Data'], None,
-                         about.get('Paper', {}), known, scores, about.get('Origin', ''), about.get('Note', ''),
-                         weights.publisher if weights else ''))
+        rows.append(
+            _row(
+                model['Name'],
+                model['Config'],
+                model['Path'],
+                about['Training Data'],
+                None,
+                about.get('Paper', {}),
+                known,
+                scores,
+                about.get('Origin', ''),
+                about.get('Note', ''),
+                weights.publisher if weights else '',
+            )
+        )
     return rows
 
 
@@ -76,9 +90,19 @@ def peer_rows(count: bool = False) -> list[Row]:
     """
     known = {} if count else read_counts()
     peers = yaml.safe_load(PEERS.read_text(encoding='utf-8'))
-    return [_row(peer['Name'], peer['Config'], peer['Config'], 'peers', peer.get('Size'),
-                 {**peer, 'Where': f'table {peer["Table"]}'}, known, note=peer.get('Note', ''))
-            for peer in (bar(peers, 'peers') if not known else peers)]
+    return [
+        _row(
+            peer['Name'],
+            peer['Config'],
+            peer['Config'],
+            'peers',
+            peer.get('Size'),
+            {**peer, 'Where': f'table {peer["Table"]}'},
+            known,
+            note=peer.get('Note', ''),
+        )
+        for peer in (bar(peers, 'peers') if not known else peers)
+    ]
 
 
 def read_counts() -> dict[str, list[int]]:
@@ -92,29 +116,72 @@ def write_counts(rows: list[Row]) -> None:
     COUNTS.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
 
 
-def _row(name: str, config: str, path: str, data: str, size: Optional[list[int]], paper: dict[str, Any],
-         known: dict[str, list[int]], scores: str = '', origin: str = '', note: str = '', weights: str = '') -> Row:
+def _row(
+    name: str,
+    config: str,
+    path: str,
+    data: str,
+    size: list[int] | None,
+    paper: dict[str, Any],
+    known: dict[str, list[int]],
+    scores: str = '',
+    origin: str = '',
+    note: str = '',
+    weights: str = '',
+) -> Row:
     height, width, *figures = known[config] if config in known else _count(path, size)
-    return Row(name, config, data, (height, width), *figures, str(paper.get('Where', '')),
-               str(paper.get('Parameters', '')), str(paper.get('Operations', '')), scores, origin, note, weights)
+    return Row(
+        name,
+        config,
+        data,
+        (height, width),
+        *figures,
+        str(paper.get('Where', '')),
+        str(paper.get('Parameters', '')),
+        str(paper.get('Operations', '')),
+        scores,
+        origin,
+        note,
+        weights,
+    )
 
 
-def _count(path: str, size: Optional[list[int]]) -> list[int]:
+def _count(path: str, size: list[int] | None) -> list[int]:
     from .complexity import complexity  # imports torch
+
     count = complexity(path, size)
     return [*count.size, count.total.parameters, count.total.everything, count.paper(count.total)]
 
 
-HEADER = ('model', 'size', 'parameters', 'published', 'multiply-adds', "paper's convention", 'published', 'where',
-          'score', 'weights by')
+HEADER = (
+    'model',
+    'size',
+    'parameters',
+    'published',
+    'multiply-adds',
+    "paper's convention",
+    'published',
+    'where',
+    'score',
+    'weights by',
+)
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row of the table, as text."""
     score = f'{row.scores} ({row.origin})' if row.scores else ''
-    return (row.name, f'{row.size[0]}x{row.size[1]}', f'{row.parameters:,}', row.paper_parameters,
-            f'{row.everything / 1e9:.2f} G', f'{row.paper_convention / 1e9:.2f} G', row.paper_operations, row.where,
-            score, row.weights)
+    return (
+        row.name,
+        f'{row.size[0]}x{row.size[1]}',
+        f'{row.parameters:,}',
+        row.paper_parameters,
+        f'{row.everything / 1e9:.2f} G',
+        f'{row.paper_convention / 1e9:.2f} G',
+        row.paper_operations,
+        row.where,
+        score,
+        row.weights,
+    )
 
 
 def table(rows: list[Row]) -> str:
@@ -142,7 +209,7 @@ def _notes(rows: list[Row]) -> list[str]:
     return list(dict.fromkeys(f'- {row.name}: {row.note}.' for row in rows if row.note))
 
 
-PAGE = '''# Model zoo
+PAGE = """# Model zoo
 
 Made by `hrformer-mm zoo --markdown`. Parameters and multiply-adds of one image are counted from the config files;
 scores are of the origin that they state, and nothing that is published was reproduced here. "Paper's convention" is
@@ -156,25 +223,30 @@ weights have scores of their own, which are [below](#weights).
     mim test mmseg configs/ocr_hrformer-b_cityscapes.py -C weights.pth --tta    # several scales and flips
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth     # on the detections of AP 56.4
     mim test mmpose configs/td-hm_hrformer-b_coco-256x192.py -C weights.pth \\
-        --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations'''
+        --cfg-options test_dataloader.dataset.bbox_file=None                    # on the boxes of the annotations"""
 
 
-WEIGHTS = '''
+WEIGHTS = """
 ## Weights
 
 Untried: none of these files could be downloaded here. [How to use them](weights.md).
-'''
+"""
 
 
 @click.command('zoo')
 @click.option('--peers', 'with_peers', is_flag=True, help="The paper's peers too, from the libraries' own configs.")
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-@click.option('--markdown', 'page', type=click.Path(), is_flag=False, flag_value='docs/model_zoo.md',
-              help='Write a page, by default docs/model_zoo.md.')
+@click.option(
+    '--markdown',
+    'page',
+    type=click.Path(),
+    is_flag=False,
+    flag_value='docs/model_zoo.md',
+    help='Write a page, by default docs/model_zoo.md.',
+)
 @click.option('--count', is_flag=True, help='Count again, and store the figures; takes a minute.')
 @click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
-def command(with_peers: bool, as_json: bool, page: Optional[str], count: bool,
-            root: Optional[str]) -> None:
+def command(with_peers: bool, as_json: bool, page: str | None, count: bool, root: str | None) -> None:
     """List all configs in one table: parameters and multiply-adds as counted, beside what is published.
 
     With --root all configs are counted; otherwise the table shows the figures that are stored with the package.

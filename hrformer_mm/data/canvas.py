@@ -1,13 +1,34 @@
 """A picture and, drawn in the same strokes, what each of its pixels shows."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence, Tuple
 
 import cv2
 import numpy as np
 
 # The 19 classes of Cityscapes in the order of its train ids, and one that it ignores.
-KINDS = ('road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic_light', 'traffic_sign', 'vegetation',
-         'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle', 'static')
+KINDS = (
+    'road',
+    'sidewalk',
+    'building',
+    'wall',
+    'fence',
+    'pole',
+    'traffic_light',
+    'traffic_sign',
+    'vegetation',
+    'terrain',
+    'sky',
+    'person',
+    'rider',
+    'car',
+    'truck',
+    'bus',
+    'train',
+    'motorcycle',
+    'bicycle',
+    'static',
+)
 SUBPIXEL_BITS = 4
 
 
@@ -17,7 +38,7 @@ class Canvas:
     Points are (x, y) in pixels with the origin at the centre of the top left pixel; they may be outside of the picture.
     """
 
-    def __init__(self, size: Tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         self.image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
         self.labels = np.zeros((size[1], size[0], 2), dtype=np.uint8)
 
@@ -31,8 +52,15 @@ class Canvas:
         """Fill an upright rectangle."""
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour, kind)
 
-    def bar(self, start: Sequence[float], end: Sequence[float], thickness: float, colour: Sequence[float], kind: str,
-            person: int = 0) -> None:
+    def bar(
+        self,
+        start: Sequence[float],
+        end: Sequence[float],
+        thickness: float,
+        colour: Sequence[float],
+        kind: str,
+        person: int = 0,
+    ) -> None:
         """Draw a thick line with rounded ends; it is a disc where both ends are the same."""
         ends = np.round(np.array([start, end]) * 2**SUBPIXEL_BITS).astype(int).tolist()
         pixels = max(1, round(thickness))

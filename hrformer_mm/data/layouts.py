@@ -1,7 +1,9 @@
 """The files of the data sets: what each layout writes of its scenes."""
+
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Dict, Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,35 +17,127 @@ FILES = dict(
     cityscapes={
         'leftImg8bit/{split}/{part}/{part}_{number:06d}_000000_leftImg8bit.png': None,
         'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelIds.png': (
-            7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33, 4),
-        'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelTrainIds.png': (*range(19), 255)},
+            7,
+            8,
+            11,
+            12,
+            13,
+            17,
+            19,
+            20,
+            21,
+            22,
+            23,
+            24,
+            25,
+            26,
+            27,
+            28,
+            31,
+            32,
+            33,
+            4,
+        ),
+        'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelTrainIds.png': (*range(19), 255),
+    },
     VOCdevkit={
         'VOC2010/JPEGImages/2010_{split}{number:06d}.jpg': None,
         'VOC2010/SegmentationClassContext/2010_{split}{number:06d}.png': (
-            41, 45, 11, 56, 25, 0, 33, 46, 53, 29, 47, 37, 37, 14, 54, 12, 52, 34, 6, 0)},
+            41,
+            45,
+            11,
+            56,
+            25,
+            0,
+            33,
+            46,
+            53,
+            29,
+            47,
+            37,
+            37,
+            14,
+            54,
+            12,
+            52,
+            34,
+            6,
+            0,
+        ),
+    },
     coco_stuff10k={
         'images/{part}/COCO_train2014_{number:012d}.jpg': None,
         'annotations/{part}/COCO_train2014_{number:012d}_labelTrainIds.png': (
-            138, 129, 85, 161, 102, 153, 10, 12, 158, 113, 146, 1, 1, 3, 8, 6, 7, 4, 2, 0)},
+            138,
+            129,
+            85,
+            161,
+            102,
+            153,
+            10,
+            12,
+            158,
+            113,
+            146,
+            1,
+            1,
+            3,
+            8,
+            6,
+            7,
+            4,
+            2,
+            0,
+        ),
+    },
     ade={
         'ADEChallengeData2016/images/{part}/ADE_{split}_{number:08d}.jpg': None,
         'ADEChallengeData2016/annotations/{part}/ADE_{split}_{number:08d}.png': (
-            7, 12, 2, 1, 33, 94, 137, 44, 5, 10, 3, 13, 13, 21, 84, 81, 0, 117, 128, 139)},
+            7,
+            12,
+            2,
+            1,
+            33,
+            94,
+            137,
+            44,
+            5,
+            10,
+            3,
+            13,
+            13,
+            21,
+            84,
+            81,
+            0,
+            117,
+            128,
+            139,
+        ),
+    },
     custom={
         'images/{split}/{split}_{number:06d}.jpg': None,
-        'labels/{split}/{split}_{number:06d}.png': [int(kind == 'person') for kind in KINDS]})
+        'labels/{split}/{split}_{number:06d}.png': [int(kind == 'person') for kind in KINDS],
+    },
+)
 PARTS = dict(
     cityscapes=dict(train='arborton', val='dalewick', test='fernleigh'),  # towns that do not exist
     coco_stuff10k=dict(train='train2014', val='test2014'),
-    ade=dict(train='training', val='validation'))
+    ade=dict(train='training', val='validation'),
+)
 
 # The files of detections that everybody tests with, named after their average precision on people.
-DETECTIONS = dict(val='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
-                  test='person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json')
+DETECTIONS = dict(
+    val='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
+    test='person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json',
+)
 FIRST_ID = dict(train=1, val=500001, test=700001)  # an image's id is unique over all splits
 # What COCO-WholeBody adds to a person: feet, face and hands, none of them labelled here.
-WHOLEBODY = {f'{part}_{key}': value for part, count in dict(foot=6, face=68, lefthand=21, righthand=21).items()
-             for key, value in dict(kpts=[0] * 3 * count, valid=False, box=[0, 0, 0, 0]).items()}
+WHOLEBODY = {
+    f'{part}_{key}': value
+    for part, count in dict(foot=6, face=68, lefthand=21, righthand=21).items()
+    for key, value in dict(kpts=[0] * 3 * count, valid=False, box=[0, 0, 0, 0]).items()
+}
 # A detector's labels are all 80 categories of COCO, though people alone are annotated.
 CATEGORY_IDS = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
 CATEGORIES = """person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
@@ -87,35 +181,52 @@ def write_coco(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -
         height, width = scene.kinds.shape
         images.append(dict(id=image_id, file_name=f'{image_id:012d}.jpg', height=height, width=width))
         write_image(folder / f'{split}2017' / images[-1]['file_name'], scene.image)
-        people += [annotation(image_id, number, keypoints, scene.persons == number)
-                   for number, keypoints in enumerate(scene.keypoints, 1)]
+        people += [
+            annotation(image_id, number, keypoints, scene.persons == number)
+            for number, keypoints in enumerate(scene.keypoints, 1)
+        ]
 
     person = [dict(supercategory='person', id=1, name='person', keypoints=KEYPOINTS)]
     whole = [{**record, **WHOLEBODY} for record in people]
     categories = [dict(id=number, name=name) for number, name in zip(CATEGORY_IDS, CATEGORIES)]
-    files = {f'person_keypoints_{split}2017': (people, person), f'coco_wholebody_{split}_v1.0': (whole, person),
-             f'instances_{split}2017': (people, categories)}
+    files = {
+        f'person_keypoints_{split}2017': (people, person),
+        f'coco_wholebody_{split}_v1.0': (whole, person),
+        f'instances_{split}2017': (people, categories),
+    }
     if split == 'test':
         files = {'image_info_test-dev2017': ([], person)}
     for name, (annotations, categories) in files.items():
-        content = dict(info=dict(description='Generated people in the format of COCO 2017'), images=images,
-                       annotations=annotations, categories=categories)
+        content = dict(
+            info=dict(description='Generated people in the format of COCO 2017'),
+            images=images,
+            annotations=annotations,
+            categories=categories,
+        )
         write_lines(folder / f'annotations/{name}.json', [json.dumps(content)])
     if split in DETECTIONS:  # a perfect detector's
-        detections = [dict(image_id=record['image_id'], category_id=1, bbox=record['bbox'], score=0.9)
-                      for record in people]
+        detections = [
+            dict(image_id=record['image_id'], category_id=1, bbox=record['bbox'], score=0.9) for record in people
+        ]
         write_lines(folder / DETECTIONS[split], [json.dumps(detections)])
 
 
-def annotation(image_id: int, number: int, keypoints: np.ndarray, mask: np.ndarray) -> Dict[str, Any]:
+def annotation(image_id: int, number: int, keypoints: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
     """COCO's entry of a person who is seen at ``mask`` (height, width); the box also holds the hidden keypoints."""
     contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
     labelled = keypoints[keypoints[:, 2] > 0, :2]
     box = cv2.boundingRect(np.concatenate([np.argwhere(mask)[:, ::-1], labelled]).astype(np.int32))
     return dict(
-        id=10 * image_id + number, image_id=image_id, category_id=1, iscrowd=0, area=int(mask.sum()),
-        bbox=box, num_keypoints=len(labelled), keypoints=keypoints.ravel().tolist(),
-        segmentation=[contour.ravel().tolist() for contour in contours if len(contour) >= 3])
+        id=10 * image_id + number,
+        image_id=image_id,
+        category_id=1,
+        iscrowd=0,
+        area=int(mask.sum()),
+        bbox=box,
+        num_keypoints=len(labelled),
+        keypoints=keypoints.ravel().tolist(),
+        segmentation=[contour.ravel().tolist() for contour in contours if len(contour) >= 3],
+    )
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

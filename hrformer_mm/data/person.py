@@ -2,20 +2,43 @@
 
 Position alone tells left from right: a joint has one colour on both sides, and which side is lighter is random.
 """
-from typing import Sequence, Tuple
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from .canvas import Canvas
 
-KEYPOINTS = ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder', 'left_elbow',
-             'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee', 'right_knee',
-             'left_ankle', 'right_ankle')
+KEYPOINTS = (
+    'nose',
+    'left_eye',
+    'right_eye',
+    'left_ear',
+    'right_ear',
+    'left_shoulder',
+    'right_shoulder',
+    'left_elbow',
+    'right_elbow',
+    'left_wrist',
+    'right_wrist',
+    'left_hip',
+    'right_hip',
+    'left_knee',
+    'right_knee',
+    'left_ankle',
+    'right_ankle',
+)
 SIDES = dict(left=1, right=-1)
 LIMBS = (('hip', 'knee', 'ankle'), ('shoulder', 'elbow', 'wrist'))
 SKINS = ((235, 195, 170), (205, 155, 125), (130, 90, 68))
-PADS = dict(hip=(150, 65, 165), knee=(230, 205, 70), ankle=(40, 40, 45), shoulder=(70, 175, 90), elbow=(230, 125, 45),
-            wrist=(65, 195, 215))
+PADS = dict(
+    hip=(150, 65, 165),
+    knee=(230, 205, 70),
+    ankle=(40, 40, 45),
+    shoulder=(70, 175, 90),
+    elbow=(230, 125, 45),
+    wrist=(65, 195, 215),
+)
 
 
 def random_pose(rng: np.random.Generator) -> np.ndarray:
@@ -28,17 +51,25 @@ def random_pose(rng: np.random.Generator) -> np.ndarray:
         forearm, thigh = arm + rng.uniform(-0.9, 1.2), rng.uniform(-0.05, 0.5)
         shin = thigh - rng.uniform(-0.1, 0.5)
         joints = dict(
-            eye=head + (turn + sign * 0.036, -0.02), ear=head + (sign * 0.083, 0.0),
-            shoulder=np.array((sign * 0.115, -0.77)), hip=np.array((sign * 0.068, -0.45)))
-        for start, end, length, angle in (('shoulder', 'elbow', 0.155, arm), ('elbow', 'wrist', 0.145, forearm),
-                                          ('hip', 'knee', 0.205, thigh), ('knee', 'ankle', 0.215, shin)):
+            eye=head + (turn + sign * 0.036, -0.02),
+            ear=head + (sign * 0.083, 0.0),
+            shoulder=np.array((sign * 0.115, -0.77)),
+            hip=np.array((sign * 0.068, -0.45)),
+        )
+        for start, end, length, angle in (
+            ('shoulder', 'elbow', 0.155, arm),
+            ('elbow', 'wrist', 0.145, forearm),
+            ('hip', 'knee', 0.205, thigh),
+            ('knee', 'ankle', 0.215, shin),
+        ):
             joints[end] = joints[start] + length * np.array((sign * np.sin(angle), np.cos(angle)))
         pose.update({f'{side}_{joint}': point for joint, point in joints.items()})
     return np.stack([pose[name] for name in KEYPOINTS])
 
 
-def draw_person(canvas: Canvas, rng: np.random.Generator, feet: Tuple[float, float], height: float, kind: str,
-                number: int = 0) -> np.ndarray:
+def draw_person(
+    canvas: Canvas, rng: np.random.Generator, feet: tuple[float, float], height: float, kind: str, number: int = 0
+) -> np.ndarray:
     """Draw a person of this height in pixels; returns the keypoints (17, 2), in pixels."""
     points = np.asarray(feet) + height * random_pose(rng)
     at = dict(zip(KEYPOINTS, points))

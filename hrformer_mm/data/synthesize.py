@@ -1,8 +1,10 @@
 """Write generated data sets where the stock configs look for the real ones."""
+
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -20,18 +22,21 @@ LAYOUTS = dict(
     VOCdevkit=(24, 12, (256, 192), 'street', write_segmentation),
     coco_stuff10k=(24, 12, (256, 192), 'street', write_segmentation),
     ade=(24, 12, (256, 192), 'street', write_segmentation),
-    custom=(24, 12, (256, 192), 'people', write_segmentation))
+    custom=(24, 12, (256, 192), 'people', write_segmentation),
+)
 WITH_TEST_SET = ('cityscapes', 'coco')  # of the size of the validation set
 
 
-def synthesize(root: Union[str, Path],
-               layouts: Sequence[str] = tuple(LAYOUTS),
-               seed: int = 0,
-               progress: Optional[Callable[[Iterable, str], Iterable]] = None,
-               *,
-               train: Optional[int] = None,
-               val: Optional[int] = None,
-               size: Optional[Tuple[int, int]] = None) -> List[Path]:
+def synthesize(
+    root: str | Path,
+    layouts: Sequence[str] = tuple(LAYOUTS),
+    seed: int = 0,
+    progress: Callable[[Iterable, str], Iterable] | None = None,
+    *,
+    train: int | None = None,
+    val: int | None = None,
+    size: tuple[int, int] | None = None,
+) -> list[Path]:
     """Generate small data sets in the on-disk layouts of those that the configs name.
 
     The libraries' own data set classes read them, and they are learnable from scratch on a CPU. The same arguments give
@@ -84,8 +89,15 @@ def synthesize(root: Union[str, Path],
             for split, count in counts.items():
                 name = f'{target.name}/{split}'
                 indices = progress(range(count), name) if progress else range(count)
-                scenes = (draw_scene(np.random.default_rng([seed, crc32(name.encode()), index]),
-                                     tuple(size or default_size), subject, index) for index in indices)
+                scenes = (
+                    draw_scene(
+                        np.random.default_rng([seed, crc32(name.encode()), index]),
+                        tuple(size or default_size),
+                        subject,
+                        index,
+                    )
+                    for index in indices
+                )
                 write(new, target.name, split, scenes)
             # The marker lists the files, itself too, so that a later call knows what it may delete.
             (new / MARKER).write_text('\n'.join([MARKER, *list_files(new), '']), encoding='utf-8')
@@ -114,7 +126,8 @@ def check_target(target: Path) -> None:
         raise FileExistsError(f'{target} holds {foreign}, which was not generated here; nothing is replaced. {remedy}')
 
 
-def list_files(folder: Path) -> List[str]:
+def list_files(folder: Path) -> list[str]:
     """All that lies below ``folder`` except folders, as sorted relative names with forward slashes."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*')
-                  if path.is_symlink() or not path.is_dir())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob('*') if path.is_symlink() or not path.is_dir()
+    )

@@ -1,7 +1,5 @@
 """Window attention as two batched products without gradients: the fastest on a CPU, where fresh memory is expensive."""
 
-from typing import Optional
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,7 @@ _library = torch.library.Library('hrformer_mm', 'DEF')
 _library.define('attention(Tensor q, Tensor k, Tensor v, Tensor? bias) -> Tensor')
 
 
-def batched_attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+def batched_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Compute softmax(q k^T + bias) v.
 
     Args:
@@ -24,7 +22,7 @@ def batched_attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -
     return torch.ops.hrformer_mm.attention(q, k, v, bias)
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+def _attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     dtype = v.dtype
     if dtype == torch.float16:  # the sum of a few products exceeds 65504, its largest number
         q, k = q.float(), k.float()
@@ -39,5 +37,5 @@ _library.impl('attention', _attention, 'CompositeExplicitAutograd')
 
 
 @torch.library.register_fake('hrformer_mm::attention')
-def _(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+def _(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     return v.new_empty(v.shape)

@@ -1,7 +1,5 @@
 """The deployment form of a block and its parts."""
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,13 +64,14 @@ class DeployAttention(nn.Module):
         scale = torch.ones(3, channels, dtype=torch.float64, device=weight.device)
         scale[0] = size**-0.5
         scale = scale.flatten()
-        self.qkv = PackedConv.from_weight(pad_heads((weight * scale[:, None]).to(weight.dtype), 0, 3),
-                                          pad_heads((bias * scale).to(bias.dtype), 0, 3))
+        self.qkv = PackedConv.from_weight(
+            pad_heads((weight * scale[:, None]).to(weight.dtype), 0, 3), pad_heads((bias * scale).to(bias.dtype), 0, 3)
+        )
         self.proj = PackedConv.from_weight(pad_heads(inner.proj.weight.detach(), 1, 1), inner.proj.bias.detach())
         table = inner.relative_position_bias()
         self.register_buffer('bias', None if table is None else table.detach().contiguous())
 
-    def forward(self, x: Tensor, padding: Optional[Padding] = None) -> Tensor:
+    def forward(self, x: Tensor, padding: Padding | None = None) -> Tensor:
         """Attend within the windows of a map.
 
         Args:
@@ -101,7 +100,7 @@ class DeployAttention(nn.Module):
         """Return whether the windows of a map of this size are shifted: they stay where one spans a side."""
         return any(self.shift) and all(own > window for own, window in zip(size, self.window_size))
 
-    def masked_bias(self, like: Tensor, size: tuple[int, int], padding: Padding) -> Optional[Tensor]:
+    def masked_bias(self, like: Tensor, size: tuple[int, int], padding: Padding) -> Tensor | None:
         """Compute the bias of attention within the windows of N maps of one size, (1 or N * windows, heads, L, L).
 
         Args:
@@ -118,7 +117,7 @@ class DeployAttention(nn.Module):
             return self.bias
         return mask_bias(self.bias, mask, like.shape[0], like)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         if q.device.type != 'cpu' or self.implementation == 'sdpa':
             return attention(q, k, v, bias, 1.0, self.implementation or 'sdpa')
         # An exported graph holds PyTorch's operators only.
@@ -137,8 +136,10 @@ class DeployBlock(nn.Module):
     def __init__(self, block: HRFormerBlock) -> None:
         super().__init__()
         self.norm1, self.attn, self.norm2 = block.norm1, DeployAttention(block.attn), block.norm2
-        folded = all(norm is None or isinstance(norm, nn.Identity)
-                     for norm in (block.ffn.norm1, block.ffn.norm2, block.ffn.norm3))
+        folded = all(
+            norm is None or isinstance(norm, nn.Identity)
+            for norm in (block.ffn.norm1, block.ffn.norm2, block.ffn.norm3)
+        )
         self.ffn = DeployFFN(block.ffn) if folded else block.ffn
         self.hidden_channels = block.ffn.fc1.out_channels
         # A position depends on its window and its neighbors only, and windows do not cross the borders of tiles.
@@ -158,8 +159,12 @@ class DeployBlock(nn.Module):
         attended = torch.empty_like(x)
         for images, rows in row_tiles(x, self.hidden_channels, height, padding.top):
             part = x[images, rows]
-            own = Padding(padding.top if rows.start == 0 else 0, padding.bottom if rows.stop == h else 0,
-                          padding.left, padding.right)
+            own = Padding(
+                padding.top if rows.start == 0 else 0,
+                padding.bottom if rows.stop == h else 0,
+                padding.left,
+                padding.right,
+            )
             torch.add(part, self.attn(self.norm1(part), own), out=attended[images, rows])
         out = torch.empty_like(x)
         for images, rows in row_tiles(x, self.hidden_channels):
@@ -183,8 +188,12 @@ def _pad(x: Tensor, padding: Padding, value: Tensor) -> Tensor:
     n, h, w, c = x.shape
     out = x.new_empty(n, h + padding.top + padding.bottom, w + padding.left + padding.right, c)
     bottom, right = padding.top + h, padding.left + w
-    out[:, padding.top:bottom, padding.left:right] = x
-    for border in (out[:, :padding.top], out[:, bottom:], out[:, padding.top:bottom, :padding.left],
-                   out[:, padding.top:bottom, right:]):
+    out[:, padding.top : bottom, padding.left : right] = x
+    for border in (
+        out[:, : padding.top],
+        out[:, bottom:],
+        out[:, padding.top : bottom, : padding.left],
+        out[:, padding.top : bottom, right:],
+    ):
         border.copy_(value.to(x.dtype).expand_as(border))
     return out

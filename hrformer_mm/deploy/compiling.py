@@ -18,6 +18,7 @@ def compile_frozen(module: nn.Module, arguments: Mapping[str, Any]) -> None:
         arguments (Mapping): Arguments of torch.compile.
     """
     from torch._inductor import config  # takes a second to import
+
     module.compile(**arguments)
     compiled = module._compiled_call_impl
 

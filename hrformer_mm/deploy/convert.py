@@ -3,7 +3,7 @@
 import copy
 import sys
 from collections.abc import Mapping
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -21,8 +21,9 @@ from .replacing import replace_modules
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, engine: str = 'torch',
-              dtype: str = 'fp32') -> Model:
+def to_deploy(
+    model: Model, compile: bool | dict[str, Any] = False, engine: str = 'torch', dtype: str = 'fp32'
+) -> Model:
     """Make a copy of a model for inference, with the same inputs and outputs.
 
     Batch norms are folded into convolutions; the weights of convolutions and projections are laid out for the CPU's
@@ -58,8 +59,10 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, engine
         if compile is not False:
             raise ValueError("compile is incompatible with engine='openvino', which compiles by itself: leave it out")
     if is_deployed(model):
-        raise ValueError(f'{type(model).__name__} is in the deployment form already: use it as it is, or convert the '
-                         'model that it was made from')
+        raise ValueError(
+            f'{type(model).__name__} is in the deployment form already: use it as it is, or convert the '
+            'model that it was made from'
+        )
     if not can_deploy(model):
         raise ValueError(f'{type(model).__name__} contains no hrformer_mm.HRFormer')
     with torch.inference_mode(False):  # tensors of that mode have no version, by which packed weights are kept current
@@ -68,6 +71,7 @@ def to_deploy(model: Model, compile: Union[bool, dict[str, Any]] = False, engine
         replace_modules(model, HRFormerBlock, DeployBlock)
         if 'hrformer_mm.models.ocr_head' in sys.modules:  # it needs mmseg
             from .ocr import DeployOCRHead, OCRHead
+
             replace_modules(model, OCRHead, lambda head: DeployOCRHead(head) if head.version == 'v2' else head)
         replace_modules(model, nn.Conv2d, lambda conv: PackedConv(conv) if _can_pack(conv) else conv)
     if compile is not False:
@@ -83,6 +87,7 @@ def _run_in_openvino(model: nn.Module, dtype: str) -> nn.Module:
     replace_modules(model, (HRFormer, ClassificationNeck), lambda module: OpenVINOModule(module, dtype))
     if 'hrformer_mm.models.ocr_head' in sys.modules:
         from .ocr import OCRHead, OpenVINOOCRHead
+
         replace_modules(model, OCRHead, lambda head: OpenVINOOCRHead(head, dtype))
     return model
 
@@ -98,5 +103,6 @@ def can_deploy(model: nn.Module) -> bool:
 
 
 def _can_pack(conv: nn.Conv2d) -> bool:
-    return (type(conv) in (nn.Conv2d, PointwiseConv) and conv.padding_mode == 'zeros'
-            and not isinstance(conv.padding, str))
+    return (
+        type(conv) in (nn.Conv2d, PointwiseConv) and conv.padding_mode == 'zeros' and not isinstance(conv.padding, str)
+    )

@@ -50,8 +50,9 @@ def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain')
     return model
 
 
-def window_rows(size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int],
-                num_heads: int) -> tuple[Tensor, Tensor]:
+def window_rows(
+    size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int], num_heads: int
+) -> tuple[Tensor, Tensor]:
     """Compute which rows a map's windows consist of, and the map of those of the windows.
 
     A row is one head of one position. `size` has H and W, and P is H * W, the index of a row that stands for padding.
@@ -62,14 +63,15 @@ def window_rows(size: tuple[int, int], window_size: tuple[int, int], shift: tupl
     """
     (h, w), (height, width) = size, window_size
     padding = centred_padding(size, window_size)
-    positions = F.pad(torch.arange(h * w).view(h, w), (padding.left, padding.right, padding.top, padding.bottom),
-                      value=h * w)
+    positions = F.pad(
+        torch.arange(h * w).view(h, w), (padding.left, padding.right, padding.top, padding.bottom), value=h * w
+    )
     positions = positions.roll((-shift[0], -shift[1]), (0, 1))
     positions = positions.unflatten(1, (-1, width)).unflatten(0, (-1, height)).transpose(1, 2).flatten(2).flatten(0, 1)
     heads = torch.arange(3 * num_heads).view(3, 1, num_heads, 1)
     into = positions[:, None] * (3 * num_heads) + heads
 
-    order = positions.flatten().argsort()[:h * w]  # of each position, its index within the windows
+    order = positions.flatten().argsort()[: h * w]  # of each position, its index within the windows
     window, position = order // (height * width), order % (height * width)
     out = (window[:, None] * num_heads + torch.arange(num_heads)) * height * width + position[:, None]
     return into.flatten().int(), out.flatten().int()
@@ -85,8 +87,9 @@ class GraphBlock(nn.Module):
         implementation (str): Of attention.
     """
 
-    def __init__(self, block: DeployBlock, size: tuple[int, int], into: Tensor, out: Tensor,
-                 implementation: str) -> None:
+    def __init__(
+        self, block: DeployBlock, size: tuple[int, int], into: Tensor, out: Tensor, implementation: str
+    ) -> None:
         super().__init__()
         self.norm1, self.attn, self.norm2, self.ffn = block.norm1, block.attn, block.norm2, block.ffn
         self.size, self.implementation = size, implementation

@@ -60,7 +60,6 @@ def _adopt(own: OCRHead, head: OCRHead) -> None:
 
 
 class _BothLogits(nn.Module):
-
     def __init__(self, head: OCRHead) -> None:
         super().__init__()
         self.head = head

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,10 @@ def check_norms(module: nn.Module) -> None:
         ValueError: If there is a group norm, with which OpenVINO 2026.4 ends the process when it compiles an HRFormer.
     """
     if any(isinstance(child, nn.GroupNorm) for child in module.modules()):
-        raise ValueError("norm_cfg is of type 'GN', with which OpenVINO crashes: use engine='torch' or export to .pt2, "
-                         "or train with norm_cfg=dict(type='BN')")
+        raise ValueError(
+            "norm_cfg is of type 'GN', with which OpenVINO crashes: use engine='torch' or export to .pt2, "
+            "or train with norm_cfg=dict(type='BN')"
+        )
 
 
 def openvino_model(module: nn.Module, *inputs: Any) -> Any:
@@ -68,8 +70,11 @@ class CompiledModel:
     """
 
     def __init__(self, model: Any, dtype: str) -> None:
-        options = {'INFERENCE_PRECISION_HINT': PRECISIONS[dtype], 'PERFORMANCE_HINT': 'LATENCY',
-                   'INFERENCE_NUM_THREADS': torch.get_num_threads()}
+        options = {
+            'INFERENCE_PRECISION_HINT': PRECISIONS[dtype],
+            'PERFORMANCE_HINT': 'LATENCY',
+            'INFERENCE_NUM_THREADS': torch.get_num_threads(),
+        }
         self._compiled = import_openvino().compile_model(model, 'CPU', options)
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -101,7 +106,7 @@ class OpenVINOModule(nn.Module):
         self.dtype = dtype
         self._compiled: dict[Any, CompiledModel] = {}
 
-    def forward(self, inputs: Union[Tensor, Sequence[Tensor]]) -> tuple[Tensor, ...]:
+    def forward(self, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Run the engine.
 
         Raises:
@@ -109,8 +114,10 @@ class OpenVINOModule(nn.Module):
         """
         tensors = tree_leaves(inputs)
         if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
-            raise RuntimeError("the model was made by to_deploy(engine='openvino') and computes no gradients: use "
-                               'the model that it was made from, or torch.no_grad()')
+            raise RuntimeError(
+                "the model was made by to_deploy(engine='openvino') and computes no gradients: use "
+                'the model that it was made from, or torch.no_grad()'
+            )
         if not all(x.numel() for x in tensors):
             return self.source(inputs)  # which checks the shape; OpenVINO does not run empty batches
         key = (*(x.shape for x in tensors), torch.get_num_threads())
@@ -128,8 +135,9 @@ class OpenVINOModule(nn.Module):
             RuntimeError: In training mode.
         """
         if mode:
-            raise RuntimeError("a model made by to_deploy(engine='openvino') cannot be trained: train the model that "
-                               'it was made from')
+            raise RuntimeError(
+                "a model made by to_deploy(engine='openvino') cannot be trained: train the model that it was made from"
+            )
         return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:

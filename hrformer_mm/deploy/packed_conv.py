@@ -1,6 +1,6 @@
 """A convolution whose weight is laid out once for oneDNN, with the activation in the same step."""
 
-from typing import Any, Optional
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ class PackedConv(nn.Module):
         self._packed: Any = None  # the version and address of the weight that was packed, and the result
 
     @classmethod
-    def from_weight(cls, weight: Tensor, bias: Optional[Tensor]) -> 'PackedConv':
+    def from_weight(cls, weight: Tensor, bias: Tensor | None) -> 'PackedConv':
         """Make a 1x1 convolution of the weight (O, C) and bias (O,) of a projection."""
         conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None, device='meta')
         conv.weight = nn.Parameter(weight[:, :, None, None], requires_grad=False)
@@ -44,15 +44,20 @@ class PackedConv(nn.Module):
             x = F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
             return _ACTIVATIONS[self.activation](x)
         x = x.contiguous(memory_format=torch.channels_last)
-        return torch.ops.mkldnn._convolution_pointwise(x, self._pack(x), self.bias, padding, stride, dilation, groups,
-                                                       self.activation, [], 'none')
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, self._pack(x), self.bias, padding, stride, dilation, groups, self.activation, [], 'none'
+        )
 
     def _pack(self, x: Tensor) -> Tensor:
         current = (self.weight._version, self.weight.data_ptr())  # changes when weights are loaded or edited
         if self._packed is None or self._packed[0] != current:
             stride, padding, dilation, groups = self.arguments
-            self._packed = current, torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, padding, stride, dilation, groups, list(x.shape))
+            self._packed = (
+                current,
+                torch.ops.mkldnn._reorder_convolution_weight(
+                    self.weight, padding, stride, dilation, groups, list(x.shape)
+                ),
+            )
         return self._packed[1]
 
     def _can_pack(self, x: Tensor) -> bool:
@@ -60,9 +65,9 @@ class PackedConv(nn.Module):
             return False
         if x.dtype != self.weight.dtype or not x.numel() or torch.is_autocast_enabled('cpu'):
             return False
-        return torch.backends.mkldnn.is_available() and (x.dtype == torch.float32 or
-                                                         (x.dtype == torch.bfloat16 and
-                                                          torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+        return torch.backends.mkldnn.is_available() and (
+            x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_packed': None}  # cannot be pickled or copied

@@ -1,13 +1,12 @@
 """Replacing modules within a model."""
 
 from collections.abc import Callable
-from typing import Any, Union
+from typing import Any
 
 from torch import nn
 
 
-def replace_modules(model: nn.Module, kind: Union[type, tuple[type, ...]],
-                    replacement: Callable[[Any], nn.Module]) -> None:
+def replace_modules(model: nn.Module, kind: type | tuple[type, ...], replacement: Callable[[Any], nn.Module]) -> None:
     """Replace every module of a kind that is within a model."""
     for module in list(model.modules()):
         for name, child in module.named_children():

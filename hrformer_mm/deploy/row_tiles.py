@@ -44,5 +44,6 @@ def needs_row_tiles(x: Tensor, channels: int) -> bool:
     """Return whether a map with this number of channels computed from `x`, (N, H, W, C), is too large for one tile: on
     the CPU, and where no graph is traced for other machines."""
     tracing = torch.jit.is_tracing() or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
-    return (x.device.type == 'cpu' and not tracing
-            and x.numel() // x.shape[3] * channels * x.element_size() > _tile_bytes())
+    return (
+        x.device.type == 'cpu' and not tracing and x.numel() // x.shape[3] * channels * x.element_size() > _tile_bytes()
+    )

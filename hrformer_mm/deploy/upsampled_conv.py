@@ -1,14 +1,13 @@
 """A convolution over upsampled maps, most of it done before the upsampling."""
 
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Optional[Tensor], align_corners: bool) -> Tensor:
+def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, align_corners: bool) -> Tensor:
     """A convolution with padding over the concatenation of maps, all brought to the first one's size.
 
     Upsampling and convolution are both linear, so a coarse map can be projected to every tap of the kernel at its own
@@ -73,4 +72,4 @@ def _shifted_interpolation(old: int, new: int, k: int, align_corners: bool, like
     one_hot = torch.eye(old, dtype=dtype, device=like.device)[:, None, :]
     matrix = F.interpolate(one_hot, size=new, mode='linear', align_corners=align_corners)[:, 0].t()
     matrix = F.pad(matrix, (0, 0, k // 2, k // 2))
-    return torch.stack([matrix[i:i + new] for i in range(k)])
+    return torch.stack([matrix[i : i + new] for i in range(k)])

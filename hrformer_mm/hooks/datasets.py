@@ -34,7 +34,7 @@ def check_loops(runner: Runner) -> None:
         changed = [check_start(dataset, most if split == 'train' else None, ignored) for dataset in found[split]]
         for dataset, count in count_labels(found[split]) if any(changed) else ():
             problem = count.problem(dataset)
-            if problem and split == 'train' and not count.pixels[:len(dataset.metainfo['classes'])].any():
+            if problem and split == 'train' and not count.pixels[: len(dataset.metainfo['classes'])].any():
                 raise DataError(str(problem), problem)
             _report(runner, [problem] if problem else [])
         if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
@@ -55,9 +55,11 @@ def warn_of_classes(runner: Runner) -> None:
     for dataset in _data_sets(runner.train_dataloader.dataset):
         classes = len(dataset.metainfo.get('classes') or ())
         if most and most < classes:
-            runner.logger.warning(f'{type(dataset).__name__} has {classes} classes, but the head has num_classes='
-                                  f'{most}: a label of {most} or more would end the training. Make them the same, or '
-                                  'check with hrformer-mm check-data CONFIG that there is none')
+            runner.logger.warning(
+                f'{type(dataset).__name__} has {classes} classes, but the head has num_classes='
+                f'{most}: a label of {most} or more would end the training. Make them the same, or '
+                'check with hrformer-mm check-data CONFIG that there is none'
+            )
 
 
 def report_skipped(runner: Runner) -> None:
@@ -65,8 +67,10 @@ def report_skipped(runner: Runner) -> None:
     for dataset in _data_sets(runner.train_dataloader.dataset):
         pipeline = dataset.pipeline
         if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
-            runner.logger.warning(f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left '
-                                  'out (ignore_empty of its pipeline); each is named above')
+            runner.logger.warning(
+                f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left '
+                'out (ignore_empty of its pipeline); each is named above'
+            )
 
 
 def _data_sets(dataset: Any) -> Iterator[BaseDataset]:

@@ -1,7 +1,5 @@
 """Testing runs the deployment form."""
 
-from typing import Optional
-
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -31,7 +29,7 @@ class DeployHook(Hook):
         if not isinstance(enabled, bool):
             raise TypeError(f'enabled is {enabled!r}, but must be True or False')
         self.enabled = enabled
-        self._model: Optional[nn.Module] = None
+        self._model: nn.Module | None = None
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Replace the model; within wrappers of distributed tests, the one they wrap."""
@@ -41,7 +39,7 @@ class DeployHook(Hook):
             _set_model(runner, to_deploy(model))
             runner.logger.info('The test runs the deployment form of the model.')
 
-    def after_test_epoch(self, runner: Runner, metrics: Optional[dict[str, float]] = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Restore the model."""
         if self._model is not None:
             _set_model(runner, self._model)

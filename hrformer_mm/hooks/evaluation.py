@@ -25,8 +25,10 @@ def check_evaluation(runner: Runner) -> None:
         if not isinstance(loop, BaseLoop):
             continue
         data = loop.dataloader.dataset
-        refuse(chain.from_iterable(head_problems(model, dataset) for dataset in _outermost(data)),
-               f'{split}_dataloader.dataset')
+        refuse(
+            chain.from_iterable(head_problems(model, dataset) for dataset in _outermost(data)),
+            f'{split}_dataloader.dataset',
+        )
         for metric in find_metrics(getattr(loop, 'evaluator', None), f'{split}_evaluator'):
             refuse(metric_problems(metric, leaves(data)), metric.key)
 

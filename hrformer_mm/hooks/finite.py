@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 import torch
 from mmengine.runner import Runner
@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 _SHOWN = 8
 
 
-def check_loss(runner: Runner, data_batch: Any, outputs: Optional[Mapping[str, Any]]) -> None:
+def check_loss(runner: Runner, data_batch: Any, outputs: Mapping[str, Any] | None) -> None:
     """Stop where a loss is NaN or infinite.
 
     The loss is judged before a gradient scaler sees it: that fp16 gradients overflow, and their step is skipped, is no
@@ -19,17 +19,22 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Optional[Mapping[str, A
     Raises:
         FloatingPointError: With the iteration, the losses and the files of the batch.
     """
-    losses = {name: float(value.detach()) for name, value in (outputs or {}).items()
-              if 'loss' in name and isinstance(value, torch.Tensor) and value.numel() == 1}
+    losses = {
+        name: float(value.detach())
+        for name, value in (outputs or {}).items()
+        if 'loss' in name and isinstance(value, torch.Tensor) and value.numel() == 1
+    }
     bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
     if not bad:
         return
     terms = {name: value for name, value in bad.items() if name != 'loss'} or bad  # 'loss' is the sum of the terms
     _stop(
-        runner, ', '.join(f'{name} is {value}' for name, value in terms.items()) +
-        f'. The batch: {_files(data_batch)}. Checkpoints that were saved before are good. Look at these files '
+        runner,
+        ', '.join(f'{name} is {value}' for name, value in terms.items())
+        + f'. The batch: {_files(data_batch)}. Checkpoints that were saved before are good. Look at these files '
         'and their labels; where they are right, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
-        'train without mixed precision; then go on with --resume')
+        'train without mixed precision; then go on with --resume',
+    )
 
 
 def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
@@ -38,13 +43,18 @@ def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     Raises:
         FloatingPointError: With the first of their names.
     """
-    bad = [name for name, value in checkpoint['state_dict'].items()
-           if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all()]
+    bad = [
+        name
+        for name, value in checkpoint['state_dict'].items()
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all()
+    ]
     if bad:
         _stop(
-            runner, f'{len(bad)} weights hold NaN or infinity and are not saved: '
-            f"{'; '.join(bad[:_SHOWN])}{'; …' if len(bad) > _SHOWN else ''}. The loss was finite: a gradient was not. "
-            'Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then go on with --resume')
+            runner,
+            f'{len(bad)} weights hold NaN or infinity and are not saved: '
+            f'{"; ".join(bad[:_SHOWN])}{"; …" if len(bad) > _SHOWN else ""}. The loss was finite: a gradient was not. '
+            'Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then go on with --resume',
+        )
 
 
 def _stop(runner: Runner, reason: str) -> NoReturn:

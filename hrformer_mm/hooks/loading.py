@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
@@ -15,7 +15,7 @@ from ..weights import Pretrained, check_fit, find_tensors, fit_weights, locate, 
 from .saving import POINTER
 
 
-def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
+def choose_checkpoint(runner: Runner, folder: Path) -> Any | None:
     """Read what the runner is about to load, and set `--resume` on the newest good checkpoint of a folder.
 
     Returns:
@@ -41,8 +41,11 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Optional[Any]:
         runner._load_from = str(path)
         return checkpoint
     if rejected:
-        raise ValueError(f'none of the {len(rejected)} checkpoints in {folder} can be resumed. ' + '. '.join(rejected) +
-                         '. To start again, choose another work_dir or leave --resume out')
+        raise ValueError(
+            f'none of the {len(rejected)} checkpoints in {folder} can be resumed. '
+            + '. '.join(rejected)
+            + '. To start again, choose another work_dir or leave --resume out'
+        )
     runner.logger.warning(f'{folder} holds no checkpoint: the training starts at its beginning')
     runner._resume = False
     return None
@@ -56,8 +59,9 @@ def prepare_start(runner: Runner, may_differ: tuple[str, ...]) -> None:
     """
     if not isinstance(runner._train_loop, BaseLoop):
         return
-    replaced = runner._load_from is not None and (runner._resume or not any(
-        name.startswith('backbone') or 'backbone.'.startswith(name) for name in may_differ))
+    replaced = runner._load_from is not None and (
+        runner._resume or not any(name.startswith('backbone') or 'backbone.'.startswith(name) for name in may_differ)
+    )
     for backbone in runner.model.modules():
         if not isinstance(backbone, HRFormer):
             continue
@@ -94,12 +98,16 @@ def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]
     try:
         state = fit_weights(model, state, source, may_differ=may_differ)
     except ValueError as error:
-        raise ValueError(f"{error}. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ="
-                         "['decode_head.conv_seg']") from None
+        raise ValueError(
+            f'{error}. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ='
+            "['decode_head.conv_seg']"
+        ) from None
     fitting = {name: state[name] for name, value in own.items() if name in state and state[name].shape == value.shape}
     if len(fitting) < len(own):
-        runner.logger.warning(f'{source}: {len(fitting)} of the {len(own)} weights of the model fit and are loaded; '
-                              f'may_differ={list(may_differ)} leaves the others at their initial values')
+        runner.logger.warning(
+            f'{source}: {len(fitting)} of the {len(own)} weights of the model fit and are loaded; '
+            f'may_differ={list(may_differ)} leaves the others at their initial values'
+        )
     checkpoint['state_dict'] = fitting
 
 
@@ -107,12 +115,17 @@ def _read(path: os.PathLike, resume: bool) -> Any:
     checkpoint = read_checkpoint(path)
     if resume:
         meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
-        missing = [f'meta.{name}' for name in ('epoch', 'iter')
-                   if not isinstance(meta, Mapping) or not isinstance(meta.get(name), int)]
+        missing = [
+            f'meta.{name}'
+            for name in ('epoch', 'iter')
+            if not isinstance(meta, Mapping) or not isinstance(meta.get(name), int)
+        ]
         missing += [name for name in ('message_hub', 'optimizer') if name not in (checkpoint or ())]
         if missing:
-            raise ValueError(f'{path} cannot be resumed: it lacks {", ".join(missing)}. Resume a checkpoint that a '
-                             'training wrote; to start from its weights, use load_from without resume')
+            raise ValueError(
+                f'{path} cannot be resumed: it lacks {", ".join(missing)}. Resume a checkpoint that a '
+                'training wrote; to start from its weights, use load_from without resume'
+            )
     return checkpoint
 
 

@@ -24,9 +24,11 @@ def check_training(runner: Runner) -> None:
     rate = (wrapper.get('paramwise_cfg') or {}).get('layer_decay_rate', 1)
     scales = {group.get('lr_scale', 1) for group in getattr(runner.optim_wrapper, 'param_groups', [])}
     if rate != 1 and scales == {1} and any(isinstance(module, HRFormer) for module in runner.model.modules()):
-        raise ValueError(f"optim_wrapper.constructor is {wrapper.get('constructor')!r}, which does not know the layers "
-                         f'of HRFormer: layer_decay_rate={rate} changes no learning rate. Set '
-                         "constructor='hrformer_mm.LayerDecayOptimWrapperConstructor'")
+        raise ValueError(
+            f'optim_wrapper.constructor is {wrapper.get("constructor")!r}, which does not know the layers '
+            f'of HRFormer: layer_decay_rate={rate} changes no learning rate. Set '
+            "constructor='hrformer_mm.LayerDecayOptimWrapperConstructor'"
+        )
 
 
 class UnusedParameters:
@@ -57,7 +59,9 @@ class UnusedParameters:
         self._handles.clear()
         if self._waiting:
             names = sorted(self._waiting)
-            raise ValueError(f"{len(names)} parameters are not used for the loss, for example {', '.join(names[:3])}, "
-                             'and distributed training would fail in the next iteration. Let out_indices of the '
-                             "backbone name only the branches that the heads' in_index use, or set "
-                             'find_unused_parameters=True in the config')
+            raise ValueError(
+                f'{len(names)} parameters are not used for the loss, for example {", ".join(names[:3])}, '
+                'and distributed training would fail in the next iteration. Let out_indices of the '
+                "backbone name only the branches that the heads' in_index use, or set "
+                'find_unused_parameters=True in the config'
+            )

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any, List, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ def random_state() -> dict:
         python=random.getstate(),
         numpy=(kind, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
         torch=torch.get_rng_state(),
-        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None)
+        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    )
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
@@ -68,9 +69,9 @@ class Randomness:
     """The random states of a training's processes, which a checkpoint holds."""
 
     def __init__(self) -> None:
-        self._resumed: Optional[Mapping[str, Any]] = None
-        self._outside: Optional[dict] = None
-        self._gathered: Optional[List[dict]] = None
+        self._resumed: Mapping[str, Any] | None = None
+        self._outside: dict | None = None
+        self._gathered: list[dict] | None = None
 
     def prepare_resume(self, runner: Runner, checkpoint: Mapping[str, Any]) -> None:
         """Build the data loader again with the seed in the checkpoint, which mmengine reads later than it builds it."""
@@ -80,7 +81,8 @@ class Randomness:
         else:
             runner.logger.warning(
                 f'The checkpoint holds the random states of {len(states or ())} processes, and this training has '
-                f'{get_world_size()}: it continues with new random numbers and another order of the data')
+                f'{get_world_size()}: it continues with new random numbers and another order of the data'
+            )
         seed = checkpoint['meta'].get('seed')
         # All processes must decide alike: building a loader synchronises them.
         offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
@@ -112,7 +114,8 @@ class Randomness:
                 worker_init_fn,
                 num_workers=loader.num_workers,
                 rank=get_rank(),
-                seed=(runner.seed + _EPOCH_STEP * runner.epoch) % 2**31)
+                seed=(runner.seed + _EPOCH_STEP * runner.epoch) % 2**31,
+            )
         if self._resumed is not None:
             set_random_state(self._resumed)
             self._resumed = None

@@ -1,7 +1,7 @@
 """The hook that guards a training."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -41,8 +41,9 @@ class Safeguard(Hook):
 
     def __init__(self, may_differ: Sequence[str] = (), replay: bool = True) -> None:
         if isinstance(may_differ, str) or not all(isinstance(name, str) for name in may_differ):
-            raise TypeError(f'may_differ is {may_differ!r}, but must be a list of strings, such as '
-                            "['decode_head.conv_seg']")
+            raise TypeError(
+                f"may_differ is {may_differ!r}, but must be a list of strings, such as ['decode_head.conv_seg']"
+            )
         if not isinstance(replay, bool):
             raise TypeError(f'replay is {replay!r}, but must be True or False')
         self.may_differ = tuple(may_differ)
@@ -76,11 +77,9 @@ class Safeguard(Hook):
         """Make the randomness of the data a function of the seed and the epoch."""
         self.randomness.start_epoch(runner)
 
-    def after_train_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Any = None,
-                         outputs: Optional[dict] = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
         """Stop at a loss that is not finite, and at parameters that a distributed training does not use."""
         check_loss(runner, data_batch, outputs)
         self.unused.check()

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import List, Union
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
@@ -20,7 +19,7 @@ _BACKEND = 'hrformer_mm_whole_files'
 class _WholeFiles(LocalBackend):
     """mmengine's backend for local files, which writes checkpoints whole and with their checksum."""
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         write_whole(filepath, seal(obj))
 
 
@@ -28,9 +27,9 @@ class _LateRemoval(_WholeFiles):
     """Keeps the files that it is asked to remove until :meth:`remove_outdated`."""
 
     def __init__(self) -> None:
-        self._outdated: List[str] = []
+        self._outdated: list[str] = []
 
-    def remove(self, filepath: Union[str, Path]) -> None:
+    def remove(self, filepath: str | Path) -> None:
         self._outdated.append(str(filepath))
 
     rmtree = remove  # DeepSpeed's checkpoints are folders
@@ -53,6 +52,7 @@ class _SafeCheckpointHook(CheckpointHook):
 
     All processes call `before_saving`; only the first one saves.
     """
+
     before_saving: Callable[[], None]
 
     def before_train(self, runner: Runner) -> None:
@@ -97,9 +97,11 @@ def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
             continue
         out_dir = str(hook.out_dir or runner.work_dir)
         if type(hook) not in (CheckpointHook, _SafeCheckpointHook) or '://' in out_dir or hook.file_client_args:
-            runner.logger.warning(f'{type(hook).__name__} writes to {out_dir} without protection: '
-                                  "hrformer_mm.Safeguard protects mmengine's CheckpointHook on local folders, without "
-                                  'file_client_args')
+            runner.logger.warning(
+                f'{type(hook).__name__} writes to {out_dir} without protection: '
+                "hrformer_mm.Safeguard protects mmengine's CheckpointHook on local folders, without "
+                'file_client_args'
+            )
             continue
         # Changed in place, so that the hook keeps its priority and whatever refers to it.
         hook.__class__ = _SafeCheckpointHook

@@ -10,7 +10,18 @@ from .fusion import UPSAMPLES, BranchFusion
 from .norm import norm_layer
 
 __all__ = [
-    'CHECKPOINTING', 'UPSAMPLES', 'Bottleneck', 'BranchFusion', 'CheckpointedSequential', 'DepthwiseFFN',
-    'HRFormerBlock', 'LocalWindowAttention', 'PointwiseConv', 'PointwiseLinear', 'WindowAttention', 'conv_norm',
-    'norm_layer', 'run_checkpointed'
+    'CHECKPOINTING',
+    'UPSAMPLES',
+    'Bottleneck',
+    'BranchFusion',
+    'CheckpointedSequential',
+    'DepthwiseFFN',
+    'HRFormerBlock',
+    'LocalWindowAttention',
+    'PointwiseConv',
+    'PointwiseLinear',
+    'WindowAttention',
+    'conv_norm',
+    'norm_layer',
+    'run_checkpointed',
 ]

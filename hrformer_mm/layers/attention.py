@@ -1,7 +1,6 @@
 """Local-window self-attention with a relative position bias (HRFormer, section 3.1)."""
 
 from collections.abc import Callable
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -33,12 +32,14 @@ class WindowAttention(nn.Module):
             the CPU, 'sdpa' elsewhere.
     """
 
-    def __init__(self,
-                 channels: int,
-                 num_heads: int,
-                 window_size: tuple[int, int],
-                 with_rpe: bool = True,
-                 implementation: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        window_size: tuple[int, int],
+        with_rpe: bool = True,
+        implementation: str | None = None,
+    ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.window_size = window_size
@@ -52,8 +53,9 @@ class WindowAttention(nn.Module):
         self.qkv = PointwiseLinear(channels, 3 * channels)
         self.proj = PointwiseLinear(channels, channels)
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None,
-                restore: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, restore: Callable[[Tensor], Tensor] = lambda x: x
+    ) -> Tensor:
         """Attend within the windows of a map.
 
         Args:
@@ -67,15 +69,16 @@ class WindowAttention(nn.Module):
         """
         size, head_size = x.shape[1:3], x.shape[3] // self.num_heads
         implementation = self.implementation or ('plain' if x.device.type == 'cpu' else 'sdpa')
-        q, k, v = partition_windows(self.qkv(x), self.window_size, 3, self.num_heads,
-                                    HEAD_MULTIPLE if implementation == 'sdpa' else 1).unbind(0)
+        q, k, v = partition_windows(
+            self.qkv(x), self.window_size, 3, self.num_heads, HEAD_MULTIPLE if implementation == 'sdpa' else 1
+        ).unbind(0)
         bias = self.relative_position_bias()
         if mask is not None:
             bias = mask_bias(bias, mask, x.shape[0], q)
         out = attention(q, k, v, bias, head_size**-0.5, implementation)
         return self.proj(restore(merge_windows(out[..., :head_size], self.window_size, size)).contiguous())
 
-    def relative_position_bias(self) -> Optional[Tensor]:
+    def relative_position_bias(self) -> Tensor | None:
         """Look up the bias of every pair of query and key, (1, heads, L, L), or None without such a bias."""
         if self.relative_position_bias_table is None:
             return None
@@ -99,14 +102,16 @@ class LocalWindowAttention(nn.Module):
             `with_pad_mask`, since a window at the border may then hold nothing but padding. Default: False.
     """
 
-    def __init__(self,
-                 channels: int,
-                 num_heads: int,
-                 window_size: tuple[int, int],
-                 with_rpe: bool = True,
-                 with_pad_mask: bool = False,
-                 shifted: bool = False,
-                 implementation: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        window_size: tuple[int, int],
+        with_rpe: bool = True,
+        with_pad_mask: bool = False,
+        shifted: bool = False,
+        implementation: str | None = None,
+    ) -> None:
         super().__init__()
         self.window_size = window_size
         self.with_pad_mask = with_pad_mask
@@ -121,8 +126,10 @@ class LocalWindowAttention(nn.Module):
         if self.with_pad_mask:
             return self.attn(x, padding_mask(size, self.window_size, padding, x.device), padding.crop)
         if any(self.shift) and torch.jit.is_tracing():
-            raise NotImplementedError('torch.jit.trace is not supported with shift_windows=True: it would record the '
-                                      'masks of one size for all sizes; use torch.export')
+            raise NotImplementedError(
+                'torch.jit.trace is not supported with shift_windows=True: it would record the '
+                'masks of one size for all sizes; use torch.export'
+            )
         # As in Swin, windows stay where they are if one spans the height or width of the map.
         if any(self.shift) and all(own > window for own, window in zip(size, self.window_size)):
             mask = shift_mask(x.shape[1:3], self.window_size, self.shift, x.device)

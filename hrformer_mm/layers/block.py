@@ -1,6 +1,6 @@
 """The HRFormer block (section 3.1, figure 1)."""
 
-from typing import Any, Optional
+from typing import Any
 
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
@@ -24,18 +24,20 @@ class HRFormerBlock(nn.Module):
             `implementation`.
     """
 
-    def __init__(self,
-                 channels: int,
-                 num_heads: int,
-                 window_size: tuple[int, int],
-                 mlp_ratio: float,
-                 drop_path: float,
-                 norm_cfg: dict[str, Any],
-                 with_dwconv: bool = True,
-                 with_rpe: bool = True,
-                 with_pad_mask: bool = False,
-                 shifted: bool = False,
-                 attention: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        window_size: tuple[int, int],
+        mlp_ratio: float,
+        drop_path: float,
+        norm_cfg: dict[str, Any],
+        with_dwconv: bool = True,
+        with_rpe: bool = True,
+        with_pad_mask: bool = False,
+        shifted: bool = False,
+        attention: str | None = None,
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels, eps=1e-6)
         self.attn = LocalWindowAttention(channels, num_heads, window_size, with_rpe, with_pad_mask, shifted, attention)

@@ -1,9 +1,9 @@
 """Activation checkpointing that updates the statistics of batch norms once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, ContextManager, Union
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,7 @@ CHECKPOINTING = (False, True, 'cheap')
 _EXPENSIVE = (torch.ops.aten.convolution.default, torch.ops.aten.addmm.default, torch.ops.aten.mm.default)
 
 
-def run_checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, with_cp: Union[bool, str],
-                     module: nn.Module) -> Tensor:
+def run_checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, with_cp: bool | str, module: nn.Module) -> Tensor:
     """Call a function, and recompute its activations in the backward pass.
 
     The recomputation draws the same random numbers, and does not update the running statistics of batch norms again.
@@ -41,7 +40,7 @@ class CheckpointedSequential(nn.Sequential):
         with_cp (bool | str): See :func:`run_checkpointed`. Default: False.
     """
 
-    def __init__(self, *modules: nn.Module, with_cp: Union[bool, str] = False) -> None:
+    def __init__(self, *modules: nn.Module, with_cp: bool | str = False) -> None:
         super().__init__(*modules)
         self.with_cp = with_cp
 
@@ -52,7 +51,7 @@ class CheckpointedSequential(nn.Sequential):
         return x
 
 
-def _contexts(module: nn.Module, selective: bool) -> tuple[ContextManager, ContextManager]:
+def _contexts(module: nn.Module, selective: bool) -> tuple[AbstractContextManager, AbstractContextManager]:
     forward, recompute = create_selective_checkpoint_contexts(_policy) if selective else (nullcontext(), nullcontext())
     return forward, _frozen_statistics(module, recompute)
 
@@ -62,7 +61,7 @@ def _policy(context: Any, op: Any, *args: Any, **kwargs: Any) -> CheckpointPolic
 
 
 @contextmanager
-def _frozen_statistics(module: nn.Module, recompute: ContextManager) -> Iterator[None]:
+def _frozen_statistics(module: nn.Module, recompute: AbstractContextManager) -> Iterator[None]:
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
     saved = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:

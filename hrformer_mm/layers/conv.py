@@ -33,17 +33,19 @@ class PointwiseConv(nn.Conv2d):
         return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
-def conv_norm(in_channels: int,
-              out_channels: int,
-              norm_cfg: dict[str, Any],
-              kernel_size: int = 1,
-              stride: int = 1,
-              groups: int = 1,
-              bias: bool = False,
-              relu: bool = False) -> list[nn.Module]:
+def conv_norm(
+    in_channels: int,
+    out_channels: int,
+    norm_cfg: dict[str, Any],
+    kernel_size: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    relu: bool = False,
+) -> list[nn.Module]:
     """Build a padded convolution, a norm and optionally a ReLU, to be chained in an `nn.Sequential`."""
     modules = [
         nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=bias),
-        norm_layer(norm_cfg, out_channels)
+        norm_layer(norm_cfg, out_channels),
     ]
     return modules + [nn.ReLU()] if relu else modules

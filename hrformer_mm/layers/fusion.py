@@ -1,7 +1,7 @@
 """Exchange between branches of different resolution (HRNet, arXiv 1908.07919, section 3.2)."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,18 +26,22 @@ class BranchFusion(nn.ModuleList):
             that aligns corners; or 'bilinear', as in their pose code and mmpose, with neither aligning corners.
     """
 
-    def __init__(self, channels: Sequence[int], out_branches: Sequence[int], norm_cfg: dict[str, Any],
-                 upsample: str) -> None:
+    def __init__(
+        self, channels: Sequence[int], out_branches: Sequence[int], norm_cfg: dict[str, Any], upsample: str
+    ) -> None:
         super().__init__()
         self.out_branches = tuple(out_branches)
         self.upsample = upsample
         for i in range(len(channels)):
             # A branch that is not computed keeps its index and holds nothing, so that the key names do not change.
-            self.append(nn.ModuleList(self._path(channels, j, i, norm_cfg) for j in range(len(channels)))
-                        if i in self.out_branches else None)
+            self.append(
+                nn.ModuleList(self._path(channels, j, i, norm_cfg) for j in range(len(channels)))
+                if i in self.out_branches
+                else None
+            )
 
     @staticmethod
-    def _path(channels: Sequence[int], source: int, target: int, norm_cfg: dict[str, Any]) -> Optional[nn.Module]:
+    def _path(channels: Sequence[int], source: int, target: int, norm_cfg: dict[str, Any]) -> nn.Module | None:
         if source == target:
             return None
         if source > target:
@@ -47,8 +51,11 @@ class BranchFusion(nn.ModuleList):
         for step in range(source + 1, target + 1):
             last = step == target
             steps.append(
-                nn.Sequential(*conv_norm(c, c, norm_cfg, kernel_size=3, stride=2, groups=c),
-                              *conv_norm(c, channels[target] if last else c, norm_cfg, relu=not last)))
+                nn.Sequential(
+                    *conv_norm(c, c, norm_cfg, kernel_size=3, stride=2, groups=c),
+                    *conv_norm(c, channels[target] if last else c, norm_cfg, relu=not last),
+                )
+            )
         return nn.Sequential(*steps)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -61,7 +68,7 @@ class BranchFusion(nn.ModuleList):
             if j != i:
                 x = self[i][j](x)
             if j > i:
-                x = self._resize(x, 2**(j - i), maps[i].shape[2:])
+                x = self._resize(x, 2 ** (j - i), maps[i].shape[2:])
             total = x if total is None else total + x
         return F.relu(total)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Union
+from typing import Any
 
 from ..arguments import (
     check_bool,
@@ -25,12 +25,13 @@ ARCHS: dict[str, dict[str, Any]] = {
 }
 DEFAULTS: dict[str, Any] = dict(num_blocks=2, mlp_ratio=4, drop_path_rate=0.0)
 
-WindowSizes = Union[int, Sequence[Union[int, Sequence[int]]]]
+WindowSizes = int | Sequence[int | Sequence[int]]
 
 
 @dataclass(frozen=True)
 class Stage:
     """Stage 2, 3 or 4: the same module `num_modules` times; the tuples have one entry per branch."""
+
     num_modules: int
     num_blocks: tuple[int, ...]
     channels: tuple[int, ...]
@@ -42,13 +43,14 @@ class Stage:
 @dataclass(frozen=True)
 class Arch:
     """A whole backbone: `bottlenecks` of `bottleneck_channels` in stage 1, then stages 2, 3 and 4."""
+
     bottlenecks: int
     bottleneck_channels: int
     stages: tuple[Stage, Stage, Stage]
     drop_path_rate: float
 
 
-def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) -> Arch:
+def from_arch(arch: str | Mapping[str, Any], window_sizes: WindowSizes) -> Arch:
     """Read a variant's name or a dict of the form of :data:`ARCHS`.
 
     Args:
@@ -62,10 +64,10 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     """
     if isinstance(arch, str):
         if arch not in ARCHS:
-            raise ValueError(f"arch is {arch!r}, but must be one of {', '.join(ARCHS)}, or a dict")
+            raise ValueError(f'arch is {arch!r}, but must be one of {", ".join(ARCHS)}, or a dict')
         arch = ARCHS[arch]
     if not isinstance(arch, Mapping):
-        raise TypeError(f"arch must be one of {', '.join(ARCHS)}, or a dict, but is {arch!r}")
+        raise TypeError(f'arch must be one of {", ".join(ARCHS)}, or a dict, but is {arch!r}')
     check_keys('arch', arch, required=('num_modules', 'channels', 'num_heads'), optional=tuple(DEFAULTS))
     arch = {**DEFAULTS, **arch}
 
@@ -77,11 +79,12 @@ def from_arch(arch: Union[str, Mapping[str, Any]], window_sizes: WindowSizes) ->
     blocks = check_int('arch.num_blocks', arch['num_blocks'])
     ratio = check_positive('arch.mlp_ratio', arch['mlp_ratio'])
     if isinstance(window_sizes, Sequence) and len(window_sizes) == 2:  # one (height, width) for all branches
-        window_sizes = (check_ints('window_sizes', window_sizes, 2), ) * 4
+        window_sizes = (check_ints('window_sizes', window_sizes, 2),) * 4
     windows = _windows('window_sizes', window_sizes, 4)
     stages = tuple(
-        _stage('arch', modules[n - 1], (blocks, ) * n, channels[:n], heads[:n], windows[:n], (ratio, ) * n)
-        for n in (2, 3, 4))
+        _stage('arch', modules[n - 1], (blocks,) * n, channels[:n], heads[:n], windows[:n], (ratio,) * n)
+        for n in (2, 3, 4)
+    )
     return Arch(2, 64, stages, check_probability('arch.drop_path_rate', arch['drop_path_rate']))
 
 
@@ -97,8 +100,12 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
     """
     if not isinstance(extra, Mapping):
         raise TypeError(f'extra must be a dict, but is {extra!r}')
-    check_keys('extra', extra, required=('stage1', 'stage2', 'stage3', 'stage4'),
-                optional=('drop_path_rate', 'with_rpe', 'with_pad_mask', 'upsample'))
+    check_keys(
+        'extra',
+        extra,
+        required=('stage1', 'stage2', 'stage3', 'stage4'),
+        optional=('drop_path_rate', 'with_rpe', 'with_pad_mask', 'upsample'),
+    )
     common = ('num_modules', 'num_branches', 'block', 'num_blocks', 'num_channels')
     for name in ('stage1', 'stage2', 'stage3', 'stage4'):
         stage, key = extra[name], f'extra.{name}'
@@ -109,8 +116,12 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
         # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
         first = name == 'stage1'
-        check_keys(key, stage, required=common + (() if first else attention),
-             optional=(attention + ('num_mlp_ratios', ) if first else ('drop_path_rates', )) + ('multiscale_output', ))
+        check_keys(
+            key,
+            stage,
+            required=common + (() if first else attention),
+            optional=(attention + ('num_mlp_ratios',) if first else ('drop_path_rates',)) + ('multiscale_output',),
+        )
         _check_equal(f'{key}.num_branches', stage['num_branches'], branches)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
         if branches < 4:  # all branches are needed by the next stage
@@ -122,21 +133,30 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         stage, key = extra[name], f'extra.{name}'
         ratios = check_sequence(f'{key}.mlp_ratios', stage['mlp_ratios'], n)
         stages.append(
-            _stage(key, check_int(f'{key}.num_modules', stage['num_modules']),
-                   check_ints(f'{key}.num_blocks', stage['num_blocks'], n),
-                   check_ints(f'{key}.num_channels', stage['num_channels'], n),
-                   check_ints(f'{key}.num_heads', stage['num_heads'], n),
-                   _windows(f'{key}.window_sizes', stage['window_sizes'], n),
-                   tuple(check_positive(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios))))
-    arch = Arch(check_ints('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
-                check_ints('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0], tuple(stages),
-                check_probability('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)))
+            _stage(
+                key,
+                check_int(f'{key}.num_modules', stage['num_modules']),
+                check_ints(f'{key}.num_blocks', stage['num_blocks'], n),
+                check_ints(f'{key}.num_channels', stage['num_channels'], n),
+                check_ints(f'{key}.num_heads', stage['num_heads'], n),
+                _windows(f'{key}.window_sizes', stage['window_sizes'], n),
+                tuple(check_positive(f'{key}.mlp_ratios[{i}]', ratio) for i, ratio in enumerate(ratios)),
+            )
+        )
+    arch = Arch(
+        check_ints('extra.stage1.num_blocks', extra['stage1']['num_blocks'], 1)[0],
+        check_ints('extra.stage1.num_channels', extra['stage1']['num_channels'], 1)[0],
+        tuple(stages),
+        check_probability('extra.drop_path_rate', extra.get('drop_path_rate', 0.0)),
+    )
     arguments = dict(
         fuse_upsample=_upsample(extra.get('upsample', dict(mode='bilinear'))),
-        out_indices=(0, 1, 2, 3) if check_bool('extra.stage4.multiscale_output',
-                                         extra['stage4'].get('multiscale_output', False)) else (0, ),
+        out_indices=(0, 1, 2, 3)
+        if check_bool('extra.stage4.multiscale_output', extra['stage4'].get('multiscale_output', False))
+        else (0,),
         with_rpe=check_bool('extra.with_rpe', extra.get('with_rpe', True)),
-        with_pad_mask=check_bool('extra.with_pad_mask', extra.get('with_pad_mask', False)))
+        with_pad_mask=check_bool('extra.with_pad_mask', extra.get('with_pad_mask', False)),
+    )
     return arch, arguments
 
 
@@ -144,21 +164,30 @@ def _upsample(upsample: Any) -> str:
     key = 'extra.upsample'
     if not isinstance(upsample, Mapping):
         raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
-    check_keys(key, upsample, required=('mode', ), optional=('align_corners', ))
+    check_keys(key, upsample, required=('mode',), optional=('align_corners',))
     check_choice(f'{key}.mode', upsample['mode'], UPSAMPLES)
     check_choice(f'{key}.align_corners', upsample.get('align_corners'), (False, None))
     return upsample['mode']
 
 
-def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...],
-           windows: tuple[tuple[int, int], ...], ratios: tuple[float, ...]) -> Stage:
+def _stage(
+    key: str,
+    modules: int,
+    blocks: tuple[int, ...],
+    channels: tuple[int, ...],
+    heads: tuple[int, ...],
+    windows: tuple[tuple[int, int], ...],
+    ratios: tuple[float, ...],
+) -> Stage:
     for branch, (c, h) in enumerate(zip(channels, heads)):
         if c % h:
             raise ValueError(f'{key}: num_heads[{branch}] is {h}, but must divide the {c} channels of branch {branch}')
     for branch, (c, ratio) in enumerate(zip(channels, ratios)):
         if int(c * ratio) < 1:
-            raise ValueError(f'{key}: the mlp_ratio of branch {branch} is {ratio}, but must be at least 1 / {c}, or '
-                             'the FFN has no channels between its convolutions')
+            raise ValueError(
+                f'{key}: the mlp_ratio of branch {branch} is {ratio}, but must be at least 1 / {c}, or '
+                'the FFN has no channels between its convolutions'
+            )
     if len(set(blocks)) > 1:
         # Streams of a module share their rates of drop path, block by block.
         raise ValueError(f'{key}.num_blocks is {blocks}, but all branches of a stage must have as many blocks')
@@ -167,14 +196,14 @@ def _stage(key: str, modules: int, blocks: tuple[int, ...], channels: tuple[int,
 
 def _windows(name: str, value: Any, branches: int) -> tuple[tuple[int, int], ...]:
     if isinstance(value, Integral):
-        return (_window(name, value), ) * branches
+        return (_window(name, value),) * branches
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
         raise TypeError(f'{name} must be an integer, or a list of {branches}, but is {value!r}')
     return tuple(_window(f'{name}[{i}]', window) for i, window in enumerate(check_sequence(name, value, branches)))
 
 
 def _window(name: str, value: Any) -> tuple[int, int]:
-    return (check_int(name, value), ) * 2 if isinstance(value, Integral) else check_ints(name, value, 2)
+    return (check_int(name, value),) * 2 if isinstance(value, Integral) else check_ints(name, value, 2)
 
 
 def _check_equal(name: str, value: Any, expected: Any) -> None:

@@ -1,7 +1,7 @@
 """The authors' classification head up to its pooling (authors' code, `cls/models/hrt.py`)."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -31,25 +31,32 @@ class ClassificationNeck(BaseModule):
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
-    def __init__(self,
-                 in_channels: Sequence[int],
-                 channels: Sequence[int] = (32, 64, 128, 256),
-                 out_channels: int = 2048,
-                 norm_cfg: dict[str, Any] = dict(type='BN'),
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: Sequence[int] = (32, 64, 128, 256),
+        out_channels: int = 2048,
+        norm_cfg: dict[str, Any] = dict(type='BN'),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         channels, in_channels = check_ints('channels', channels), check_ints('in_channels', in_channels)
         if len(in_channels) != len(channels):
-            raise ValueError(f'in_channels is {in_channels}, but must have {len(channels)} entries, one per entry of '
-                             f'channels, {channels}')
+            raise ValueError(
+                f'in_channels is {in_channels}, but must have {len(channels)} entries, one per entry of '
+                f'channels, {channels}'
+            )
         self.in_channels = in_channels
         check_int('out_channels', out_channels)
         widths = [c * Bottleneck.expansion for c in channels]
-        self.increase = nn.ModuleList(
-            Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))
+        self.increase = nn.ModuleList(Bottleneck(a, b, norm_cfg, depthwise=True) for a, b in zip(in_channels, channels))
         self.downsample = nn.ModuleList(
-            nn.Sequential(*conv_norm(a, a, norm_cfg, kernel_size=3, stride=2, groups=a, bias=True),
-                          *conv_norm(a, b, norm_cfg, bias=True, relu=True)) for a, b in zip(widths, widths[1:]))
+            nn.Sequential(
+                *conv_norm(a, a, norm_cfg, kernel_size=3, stride=2, groups=a, bias=True),
+                *conv_norm(a, b, norm_cfg, bias=True, relu=True),
+            )
+            for a, b in zip(widths, widths[1:])
+        )
         self.final = nn.Sequential(*conv_norm(widths[-1], out_channels, norm_cfg, bias=True, relu=True))
         accept_layouts(self, 'neck.0.')
 
@@ -61,17 +68,21 @@ class ClassificationNeck(BaseModule):
                 channel, with the remedy.
         """
         if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
-            raise ValueError(f'the neck joins {len(self.increase)} branches, but got {len(maps)}: the backbone needs '
-                             f'out_indices={tuple(range(len(self.increase)))}')
+            raise ValueError(
+                f'the neck joins {len(self.increase)} branches, but got {len(maps)}: the backbone needs '
+                f'out_indices={tuple(range(len(self.increase)))}'
+            )
         check_maps(maps, range(len(maps)), self.in_channels, self)
         for i, (fine, coarse) in enumerate(zip(maps, maps[1:])):
             halved = tuple((side - 1) // 2 + 1 for side in fine.shape[2:])
             if tuple(coarse.shape[2:]) != halved:  # a sum of one position and many would go unnoticed
-                raise ValueError(f'branch {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
-                                 f'half of that of branch {i}: the neck takes the branches of an HRFormer')
+                raise ValueError(
+                    f'branch {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
+                    f'half of that of branch {i}: the neck takes the branches of an HRFormer'
+                )
         n, _, height, width = maps[-1].shape
         check_batch_norm(f'branch {len(maps) - 1}', n * height * width, self)
         x = self.increase[0](maps[0])
         for down, up, branch in zip(self.downsample, self.increase[1:], maps[1:]):
             x = up(branch) + down(x)
-        return (self.final(x), )
+        return (self.final(x),)

@@ -1,7 +1,6 @@
 """The authors' segmentation loss: class weights, ignored pixels and hard examples together."""
 
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -28,27 +27,36 @@ class CrossEntropyLoss(nn.Module):
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
-    def __init__(self,
-                 class_weight: Optional[Sequence[float]] = None,
-                 loss_weight: float = 1.0,
-                 loss_name: str = 'loss_ce') -> None:
+    def __init__(
+        self, class_weight: Sequence[float] | None = None, loss_weight: float = 1.0, loss_name: str = 'loss_ce'
+    ) -> None:
         super().__init__()
         weight = None
         if class_weight is not None:
-            values = [check_non_negative(f'class_weight[{i}]', w)
-                      for i, w in enumerate(check_sequence('class_weight', class_weight))]
+            values = [
+                check_non_negative(f'class_weight[{i}]', w)
+                for i, w in enumerate(check_sequence('class_weight', class_weight))
+            ]
             if not any(values):
                 raise ValueError(f'class_weight is {class_weight!r}, but one entry at least must be above 0')
             weight = torch.tensor(values)
         if not isinstance(loss_name, str) or 'loss' not in loss_name:
-            raise ValueError(f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
-                             'trains on nothing else')
+            raise ValueError(
+                f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
+                'trains on nothing else'
+            )
         self.register_buffer('class_weight', weight, persistent=False)
         self.loss_weight = check_non_negative('loss_weight', loss_weight)
         self.loss_name = loss_name
 
-    def forward(self, logits: Tensor, labels: Tensor, weight: Optional[Tensor] = None, ignore_index: int = 255,
-                reduction_override: Optional[str] = None) -> Tensor:
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        weight: Tensor | None = None,
+        ignore_index: int = 255,
+        reduction_override: str | None = None,
+    ) -> Tensor:
         """Compute the loss.
 
         Args:
@@ -70,8 +78,9 @@ class CrossEntropyLoss(nn.Module):
         check_choice('reduction_override', reduction_override, (None, 'none'))
         check_channels('logits', self, logits.shape[1])
         if self.class_weight is not None and len(self.class_weight) != logits.shape[1]:
-            raise ValueError(f'class_weight has {len(self.class_weight)} entries, but there are {logits.shape[1]} '
-                             'classes')
+            raise ValueError(
+                f'class_weight has {len(self.class_weight)} entries, but there are {logits.shape[1]} classes'
+            )
         loss = F.cross_entropy(logits, labels, self.class_weight, ignore_index=ignore_index, reduction='none')
         if reduction_override == 'none':
             return self.loss_weight * (loss if weight is None else loss * weight)
@@ -94,9 +103,16 @@ def check_channels(name: str, loss: nn.Module, channels: int) -> None:
     Raises:
         ValueError: If it does, with the remedy.
     """
-    softmax = [part for part in loss.modules() if 'CrossEntropyLoss' in type(part).__name__
-               and not getattr(part, 'use_sigmoid', False) and not getattr(part, 'use_mask', False)]
+    softmax = [
+        part
+        for part in loss.modules()
+        if 'CrossEntropyLoss' in type(part).__name__
+        and not getattr(part, 'use_sigmoid', False)
+        and not getattr(part, 'use_mask', False)
+    ]
     if channels == 1 and softmax:
-        raise ValueError(f'{name}: {type(softmax[0]).__name__} over 1 class is always 0, and nothing is trained. Set '
-                         'num_classes=2, for background and object; or, in segmentation, num_classes=2, '
-                         'out_channels=1, a threshold, and use_sigmoid=True in each CrossEntropyLoss of mmseg')
+        raise ValueError(
+            f'{name}: {type(softmax[0]).__name__} over 1 class is always 0, and nothing is trained. Set '
+            'num_classes=2, for background and object; or, in segmentation, num_classes=2, '
+            'out_channels=1, a threshold, and use_sigmoid=True in each CrossEntropyLoss of mmseg'
+        )

@@ -1,7 +1,7 @@
 """The top-down heatmap head (HRFormer, section 4.1) on mmpose's losses, codecs and decoding."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import KEYPOINT_CODECS
@@ -33,21 +33,24 @@ class TopdownHeatmapHead(HeatmapHead):
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 in_index: int = 0,
-                 loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
-                 decoder: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        in_index: int = 0,
+        loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         for name, value in (('in_channels', in_channels), ('out_channels', out_channels)):
             check_int(name, value)
         check_config('loss', loss, MMPOSE_MODELS, "dict(type='KeypointMSELoss')")
         if decoder is not None:
             check_config('decoder', decoder, KEYPOINT_CODECS, "dict(type='MSRAHeatmap', input_size=(192, 256), …)")
         check_int('in_index', in_index, lowest=0)
-        super().__init__(in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder,
-                         init_cfg=init_cfg)
+        super().__init__(
+            in_channels, out_channels, deconv_out_channels=None, loss=loss, decoder=decoder, init_cfg=init_cfg
+        )
         self.in_index = in_index
         accept_layouts(self, 'head.')
 
@@ -57,5 +60,5 @@ class TopdownHeatmapHead(HeatmapHead):
         Raises:
             TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
         """
-        check_maps(feats, (self.in_index, ), (self.in_channels, ), self)
+        check_maps(feats, (self.in_index,), (self.in_channels,), self)
         return self.final_layer(feats[self.in_index])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Optional, Union
+from typing import Any
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -42,15 +42,28 @@ class HRModule(nn.Module):
         block_options: Further arguments of :class:`HRFormerBlock`.
     """
 
-    def __init__(self, stage: Stage, out_branches: Sequence[int], drop_paths: Sequence[float],
-                 norm_cfg: Mapping[str, Any], fuse_upsample: str, shift_windows: bool, with_cp: Union[bool, str],
-                 **block_options: Any) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        out_branches: Sequence[int],
+        drop_paths: Sequence[float],
+        norm_cfg: Mapping[str, Any],
+        fuse_upsample: str,
+        shift_windows: bool,
+        with_cp: bool | str,
+        **block_options: Any,
+    ) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             CheckpointedSequential(
-                *(HRFormerBlock(*branch, drop_path, norm_cfg, shifted=shift_windows and i % 2 == 1, **block_options)
-                  for i, drop_path in enumerate(drop_paths)), with_cp=with_cp)
-            for branch in zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios))
+                *(
+                    HRFormerBlock(*branch, drop_path, norm_cfg, shifted=shift_windows and i % 2 == 1, **block_options)
+                    for i, drop_path in enumerate(drop_paths)
+                ),
+                with_cp=with_cp,
+            )
+            for branch in zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios)
+        )
         self.fuse_layers = BranchFusion(stage.channels, out_branches, norm_cfg, fuse_upsample)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -110,26 +123,28 @@ class HRFormer(BaseModule):
 
     _checkpoint_filter = staticmethod(accept_whole_files)  # a hook that mmpretrain's ImageClassifier registers
 
-    def __init__(self,
-                 arch: Optional[Union[str, Mapping[str, Any]]] = None,
-                 window_sizes: Optional[WindowSizes] = None,
-                 drop_path_rate: Optional[float] = None,
-                 out_indices: Optional[Sequence[int]] = None,
-                 in_channels: int = 3,
-                 fuse_upsample: Optional[str] = None,
-                 with_rpe: Optional[bool] = None,
-                 with_pad_mask: Optional[bool] = None,
-                 with_dwconv: bool = True,
-                 shift_windows: bool = False,
-                 attention: Optional[str] = None,
-                 with_cp: Union[bool, str] = False,
-                 norm_cfg: Mapping[str, Any] = dict(type='BN'),
-                 norm_eval: bool = False,
-                 frozen_stages: int = -1,
-                 extra: Optional[Mapping[str, Any]] = None,
-                 compile: Union[bool, Mapping[str, Any]] = False,
-                 init_cfg: Optional[Union[dict, list]] = None,
-                 pretrained: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        arch: str | Mapping[str, Any] | None = None,
+        window_sizes: WindowSizes | None = None,
+        drop_path_rate: float | None = None,
+        out_indices: Sequence[int] | None = None,
+        in_channels: int = 3,
+        fuse_upsample: str | None = None,
+        with_rpe: bool | None = None,
+        with_pad_mask: bool | None = None,
+        with_dwconv: bool = True,
+        shift_windows: bool = False,
+        attention: str | None = None,
+        with_cp: bool | str = False,
+        norm_cfg: Mapping[str, Any] = dict(type='BN'),
+        norm_eval: bool = False,
+        frozen_stages: int = -1,
+        extra: Mapping[str, Any] | None = None,
+        compile: bool | Mapping[str, Any] = False,
+        init_cfg: dict | list | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         if pretrained is not None:
             if not isinstance(pretrained, (str, PathLike)):
                 raise TypeError(f'pretrained must be a file or a URL, but is {pretrained!r}')
@@ -146,27 +161,42 @@ class HRFormer(BaseModule):
                     raise ValueError(f'{name} is {value!r}, but extra is given too: leave out one of them')
             variant, defaults = from_extra(extra)
         defaults['drop_path_rate'] = variant.drop_path_rate
-        given = dict(fuse_upsample=fuse_upsample, out_indices=out_indices, with_rpe=with_rpe,
-                     with_pad_mask=with_pad_mask, drop_path_rate=drop_path_rate)
+        given = dict(
+            fuse_upsample=fuse_upsample,
+            out_indices=out_indices,
+            with_rpe=with_rpe,
+            with_pad_mask=with_pad_mask,
+            drop_path_rate=drop_path_rate,
+        )
         settings = {**defaults, **{name: value for name, value in given.items() if value is not None}}
 
-        options = dict(with_rpe=settings['with_rpe'], with_pad_mask=settings['with_pad_mask'], with_dwconv=with_dwconv,
-                       shift_windows=shift_windows)
+        options = dict(
+            with_rpe=settings['with_rpe'],
+            with_pad_mask=settings['with_pad_mask'],
+            with_dwconv=with_dwconv,
+            shift_windows=shift_windows,
+        )
         for name, value in (*options.items(), ('norm_eval', norm_eval)):
             check_bool(name, value)
         if shift_windows and options['with_pad_mask']:
-            raise ValueError('shift_windows is True, but is incompatible with with_pad_mask=True: a window at the '
-                             'border would hold nothing but padding, with nothing to attend to; leave out one of them')
+            raise ValueError(
+                'shift_windows is True, but is incompatible with with_pad_mask=True: a window at the '
+                'border would hold nothing but padding, with nothing to attend to; leave out one of them'
+            )
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
-            raise ValueError('shift_windows is True, but a branch has 1 block in a module, and only the second is '
-                             'shifted: set num_blocks=2 or more')
+            raise ValueError(
+                'shift_windows is True, but a branch has 1 block in a module, and only the second is '
+                'shifted: set num_blocks=2 or more'
+            )
         check_choice('with_cp', with_cp, CHECKPOINTING)
         check_choice('attention', attention, (None, *IMPLEMENTATIONS))
         if not isinstance(compile, (bool, Mapping)):
             raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
         if compile is not False and with_cp:
-            raise ValueError(f'with_cp is {with_cp!r}, but is incompatible with compile, which chooses by itself what '
-                             'the backward pass recomputes: leave out one of them')
+            raise ValueError(
+                f'with_cp is {with_cp!r}, but is incompatible with compile, which chooses by itself what '
+                'the backward pass recomputes: leave out one of them'
+            )
         check_choice('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
         check_choice('frozen_stages', frozen_stages, range(-1, 5))
         _check_initialization(init_cfg)
@@ -177,8 +207,15 @@ class HRFormer(BaseModule):
         self.out_indices = _check_indices(settings['out_indices'])
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self._build(variant, check_probability('drop_path_rate', settings['drop_path_rate']), norm_cfg,
-                    fuse_upsample=settings['fuse_upsample'], with_cp=with_cp, attention=attention, **options)
+        self._build(
+            variant,
+            check_probability('drop_path_rate', settings['drop_path_rate']),
+            norm_cfg,
+            fuse_upsample=settings['fuse_upsample'],
+            with_cp=with_cp,
+            attention=attention,
+            **options,
+        )
         accept_layouts(self, 'backbone.')
         self._freeze()
         if compile is not False:
@@ -188,8 +225,10 @@ class HRFormer(BaseModule):
         try:
             self.compile(**arguments)
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(f'compile is {dict(arguments)!r}, but must be arguments of torch.compile, as '
-                             f"dict(mode='max-autotune', dynamic=False): {error}") from error
+            raise ValueError(
+                f'compile is {dict(arguments)!r}, but must be arguments of torch.compile, as '
+                f"dict(mode='max-autotune', dynamic=False): {error}"
+            ) from error
 
     def _build(self, variant: Arch, drop_path_rate: float, norm_cfg: dict[str, Any], **options: Any) -> None:
         self.conv1 = nn.Conv2d(self.in_channels, STEM_CHANNELS, 3, 2, 1, bias=False)
@@ -204,27 +243,34 @@ class HRFormer(BaseModule):
 
         depth = sum(stage.num_modules * stage.num_blocks[0] for stage in variant.stages)
         rates = iter([drop_path_rate * i / max(depth - 1, 1) for i in range(depth)])
-        previous: tuple[int, ...] = (channels, )
+        previous: tuple[int, ...] = (channels,)
         for number, stage in enumerate(variant.stages, start=2):
             self.add_module(f'transition{number - 1}', self._transition(previous, stage.channels, norm_cfg))
             modules = []
             for i in range(stage.num_modules):
                 last = number == 4 and i == stage.num_modules - 1
                 modules.append(
-                    HRModule(stage, self.out_indices if last else range(number),
-                             [next(rates) for _ in range(stage.num_blocks[0])], norm_cfg, **options))
+                    HRModule(
+                        stage,
+                        self.out_indices if last else range(number),
+                        [next(rates) for _ in range(stage.num_blocks[0])],
+                        norm_cfg,
+                        **options,
+                    )
+                )
             self.add_module(f'stage{number}', nn.Sequential(*modules))
             previous = stage.channels
 
     @staticmethod
     def _transition(old: Sequence[int], new: Sequence[int], norm_cfg: dict[str, Any]) -> nn.ModuleList:
         """Adapt the channels of the old branches (None: they fit), and derive the new one from the coarsest."""
-        steps: list[Optional[nn.Module]] = [
+        steps: list[nn.Module | None] = [
             None if a == b else nn.Sequential(*conv_norm(a, b, norm_cfg, kernel_size=3, relu=True))
             for a, b in zip(old, new)
         ]
         steps.append(
-            nn.Sequential(nn.Sequential(*conv_norm(old[-1], new[-1], norm_cfg, kernel_size=3, stride=2, relu=True))))
+            nn.Sequential(nn.Sequential(*conv_norm(old[-1], new[-1], norm_cfg, kernel_size=3, stride=2, relu=True)))
+        )
         return nn.ModuleList(steps)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -251,8 +297,9 @@ class HRFormer(BaseModule):
         for number in (2, 3, 4):
             transition = self.get_submodule(f'transition{number - 1}')
             # Every new branch starts from the coarsest of the old ones.
-            maps = [step(maps[min(i, len(maps) - 1)]) if step is not None else maps[i]
-                    for i, step in enumerate(transition)]
+            maps = [
+                step(maps[min(i, len(maps) - 1)]) if step is not None else maps[i] for i, step in enumerate(transition)
+            ]
             maps = self.get_submodule(f'stage{number}')(maps)
         return tuple(maps)
 

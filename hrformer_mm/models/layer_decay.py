@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructor
 from torch import nn
@@ -22,14 +22,22 @@ class LayerDecayOptimWrapperConstructor(LearningRateDecayOptimWrapperConstructor
         ValueError: If the model contains no HRFormer.
     """
 
-    def add_params(self, params: list[dict], module: nn.Module, prefix: str = '',
-                   get_layer_depth: Optional[Callable] = None, **kwargs: Any) -> None:
+    def add_params(
+        self,
+        params: list[dict],
+        module: nn.Module,
+        prefix: str = '',
+        get_layer_depth: Callable | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Add the parameters of a module to the groups; called for the whole model, and by itself for its parts."""
         if get_layer_depth is None:
             name = next((name for name, part in module.named_modules() if isinstance(part, HRFormer)), None)
             if name is None:
-                raise ValueError(f'{type(module).__name__} contains no hrformer_mm.HRFormer, whose layers '
-                                 'LayerDecayOptimWrapperConstructor knows')
+                raise ValueError(
+                    f'{type(module).__name__} contains no hrformer_mm.HRFormer, whose layers '
+                    'LayerDecayOptimWrapperConstructor knows'
+                )
             backbone = module.get_submodule(name)
             get_layer_depth = partial(backbone.get_layer_depth, prefix=f'{name}.' if name else '')
         super().add_params(params, module, prefix, get_layer_depth, **kwargs)

@@ -20,14 +20,14 @@ def layer_depth(backbone: nn.Module, name: str, prefix: str = '') -> tuple[int, 
     Returns:
         tuple[int, int]: The depth, and the number of depths.
     """
-    steps: list[tuple[Any, ...]] = [('stem', ), *(('layer1', i) for i in range(len(backbone.layer1)))]
+    steps: list[tuple[Any, ...]] = [('stem',), *(('layer1', i) for i in range(len(backbone.layer1)))]
     for stage in ('stage2', 'stage3', 'stage4'):
         for i, module in enumerate(backbone.get_submodule(stage)):
             steps += [(stage, i, block) for block in range(len(module.branches[0]))]
     if not name.startswith(prefix):
         return len(steps), len(steps) + 1
-    part, *rest = name[len(prefix):].split('.')
-    step: tuple[Any, ...] = ('stem', )
+    part, *rest = name[len(prefix) :].split('.')
+    step: tuple[Any, ...] = ('stem',)
     if part == 'layer1':
         step = (part, int(rest[0]))
     elif part.startswith('transition'):

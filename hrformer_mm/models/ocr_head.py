@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -83,19 +83,21 @@ class OCRHead(BaseDecodeHead):
         TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
     """
 
-    def __init__(self,
-                 in_channels: Sequence[int],
-                 *,
-                 num_classes: int,
-                 version: str = 'v2',
-                 channels: int = 512,
-                 key_channels: int = 256,
-                 in_index: Optional[Sequence[int]] = None,
-                 norm_cfg: dict[str, Any] = dict(type='BN'),
-                 loss_auxiliary: dict[str, Any] = _LOSS_AUXILIARY,
-                 dropout_ratio: float = 0.05,
-                 align_corners: bool = True,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        *,
+        num_classes: int,
+        version: str = 'v2',
+        channels: int = 512,
+        key_channels: int = 256,
+        in_index: Sequence[int] | None = None,
+        norm_cfg: dict[str, Any] = dict(type='BN'),
+        loss_auxiliary: dict[str, Any] = _LOSS_AUXILIARY,
+        dropout_ratio: float = 0.05,
+        align_corners: bool = True,
+        **kwargs: Any,
+    ) -> None:
         check_choice('version', version, VERSIONS)
         in_channels = check_ints('in_channels', in_channels)
         in_index = tuple(range(len(in_channels))) if in_index is None else check_ints('in_index', in_index, lowest=0)
@@ -114,9 +116,17 @@ class OCRHead(BaseDecodeHead):
         _check_host(logits, **kwargs)
         with warnings.catch_warnings():
             filter_warnings()  # mmseg's head calls its own deprecated build_loss
-            super().__init__(list(in_channels), channels, num_classes=num_classes, in_index=list(in_index),
-                             input_transform='multiple_select', norm_cfg=norm_cfg, dropout_ratio=dropout_ratio,
-                             align_corners=align_corners, **kwargs)
+            super().__init__(
+                list(in_channels),
+                channels,
+                num_classes=num_classes,
+                in_index=list(in_index),
+                input_transform='multiple_select',
+                norm_cfg=norm_cfg,
+                dropout_ratio=dropout_ratio,
+                align_corners=align_corners,
+                **kwargs,
+            )
         self.version = version
         total = sum(in_channels)
         kernel, groups = (3, 1) if version == 'v2' else (7, math.gcd(total, channels))
@@ -142,9 +152,11 @@ class OCRHead(BaseDecodeHead):
         check_maps(inputs, self.in_index, self.in_channels, self)
         maps = self._transform_inputs(inputs)
         size = maps[0].shape[2:]
-        x = torch.cat(maps[:1] + [
-            F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]
-        ], dim=1)
+        x = torch.cat(
+            maps[:1]
+            + [F.interpolate(x, size=size, mode='bilinear', align_corners=self.align_corners) for x in maps[1:]],
+            dim=1,
+        )
         return self.attend(self.pixels(x), self.auxiliary(x))
 
     def attend(self, pixels: Tensor, auxiliary: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,8 +192,14 @@ class OCRHead(BaseDecodeHead):
         return losses
 
 
-def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), sampler: Any = None,
-                ignore_index: Any = 255, threshold: Any = None, **_: Any) -> None:
+def _check_host(
+    classes: int,
+    loss_decode: Any = dict(type='CrossEntropyLoss'),
+    sampler: Any = None,
+    ignore_index: Any = 255,
+    threshold: Any = None,
+    **_: Any,
+) -> None:
     """Check what mmseg's `BaseDecodeHead` would accept silently, or reject without a reason."""
     several = isinstance(loss_decode, (list, tuple))
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
@@ -191,14 +209,16 @@ def _check_host(classes: int, loss_decode: Any = dict(type='CrossEntropyLoss'), 
     if threshold is not None:
         check_probability('threshold', threshold)
     if sampler is not None:
-        check_config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context', ))
+        check_config('sampler', sampler, TASK_UTILS, "dict(type='OHEMPixelSampler')", given=('context',))
         if sampler['type'] == 'OHEMPixelSampler':
             if sampler.get('thresh') is not None:
                 check_probability('sampler.thresh', sampler['thresh'])
                 if classes == 1:
-                    raise ValueError(f"sampler.thresh is {sampler['thresh']}, but OHEMPixelSampler compares it with a "
-                                     'softmax, which needs more than one channel: leave thresh out, to choose '
-                                     'min_kept pixels by their loss')
+                    raise ValueError(
+                        f'sampler.thresh is {sampler["thresh"]}, but OHEMPixelSampler compares it with a '
+                        'softmax, which needs more than one channel: leave thresh out, to choose '
+                        'min_kept pixels by their loss'
+                    )
             check_int('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 
 
@@ -206,5 +226,6 @@ def _check_loss(name: str, loss: Any, classes: int) -> None:
     check_config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
     weight = loss.get('class_weight')
     if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also takes the name of a file
-        raise ValueError(f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not '
-                         f'{len(weight)}')
+        raise ValueError(
+            f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not {len(weight)}'
+        )

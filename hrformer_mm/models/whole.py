@@ -25,9 +25,13 @@ def check_model(model: nn.Module) -> None:
     for name in ('mean', 'std'):
         values = getattr(preprocessor, name, None)
         if values is not None and len(values) not in (1, channels):
-            raise ValueError(f'data_preprocessor.{name} has {len(values)} entries, but the backbone has in_channels='
-                             f'{channels}: give one entry per channel, or change backbone.in_channels')
+            raise ValueError(
+                f'data_preprocessor.{name} has {len(values)} entries, but the backbone has in_channels='
+                f'{channels}: give one entry per channel, or change backbone.in_channels'
+            )
     # mmengine's preprocessor takes channels 2, 1 and 0 of any image; mmseg's and mmpretrain's only of three channels.
     if getattr(preprocessor, '_channel_conversion', False) and channels != 3:
-        raise ValueError('data_preprocessor.bgr_to_rgb or rgb_to_bgr is True, but reorders 3 channels, and the '
-                         f'backbone has in_channels={channels}: set it to False')
+        raise ValueError(
+            'data_preprocessor.bgr_to_rgb or rgb_to_bgr is True, but reorders 3 channels, and the '
+            f'backbone has in_channels={channels}: set it to False'
+        )

@@ -1,7 +1,5 @@
 """Scaled dot-product attention with an additive bias, in two implementations."""
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,7 +10,7 @@ HEAD_MULTIPLE = 8
 MAX_BATCH = 65535  # the limit of a CUDA grid, which holds one window for each entry of the batch
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float, implementation: str) -> Tensor:
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float, implementation: str) -> Tensor:
     """Compute softmax(scale * q k^T + bias) v.
 
     Args:
@@ -36,7 +34,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: fl
     return torch.cat([F.scaled_dot_product_attention(*part, scale=scale) for part in zip(*parts, biases)])
 
 
-def mask_bias(bias: Optional[Tensor], mask: Tensor, images: int, like: Tensor) -> Tensor:
+def mask_bias(bias: Tensor | None, mask: Tensor, images: int, like: Tensor) -> Tensor:
     """Add -inf to a bias where keys are masked.
 
     Args:
@@ -52,7 +50,7 @@ def mask_bias(bias: Optional[Tensor], mask: Tensor, images: int, like: Tensor) -
     return bias.masked_fill(mask.repeat(images, 1, 1, 1), float('-inf'))
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float) -> Tensor:
     if q.dtype == torch.float16:  # the sum of a few products exceeds 65504, its largest number
         with torch.autocast(q.device.type, enabled=False):
             scores = q.float() @ k.float().transpose(-2, -1)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 class Padding(NamedTuple):
     """The number of positions that are added to a map on each side."""
+
     top: int
     bottom: int
     left: int
@@ -26,7 +27,7 @@ class Padding(NamedTuple):
         if any(isinstance(side, torch.SymInt) for side in self):  # torch.export does not know the size of such a slice
             rows = torch.arange(height, device=x.device) + self.top
             return x.index_select(1, rows).index_select(2, torch.arange(width, device=x.device) + self.left)
-        return x[:, self.top:self.top + height, self.left:self.left + width]
+        return x[:, self.top : self.top + height, self.left : self.left + width]
 
 
 def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padding:
@@ -40,8 +41,9 @@ def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padd
     return Padding(height // 2, height - height // 2, width // 2, width - width // 2)
 
 
-def partition_windows(x: Tensor, window_size: tuple[int, int], parts: int = 1, heads: int = 1,
-                      head_multiple: int = 1) -> Tensor:
+def partition_windows(
+    x: Tensor, window_size: tuple[int, int], parts: int = 1, heads: int = 1, head_multiple: int = 1
+) -> Tensor:
     """Partition a map into windows, and its channels into parts and heads, in a single copy.
 
     Args:
@@ -83,8 +85,7 @@ def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int
     return x.reshape(n, h, w, heads * d)
 
 
-def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: Padding,
-                 device: torch.device) -> Tensor:
+def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: Padding, device: torch.device) -> Tensor:
     """Find the keys of all windows that are padding.
 
     Args:
@@ -105,8 +106,9 @@ def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: P
     return mask.flatten(2).flatten(0, 1)[:, None, None]
 
 
-def shift_mask(size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int],
-               device: torch.device) -> Tensor:
+def shift_mask(
+    size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int], device: torch.device
+) -> Tensor:
     """Find the pairs of positions that a cyclic shift brings from opposite borders of a map into one window (Swin,
     arXiv 2103.14030, section 3.2).
 

@@ -1,12 +1,11 @@
 """Exported models without OpenMMLab: NumPy, OpenCV, and onnxruntime or OpenVINO.
 
-    from hrformer_mm import runtime
-    model = runtime.load('model.onnx')
-    result = model(cv2.imread('photo.jpg'))
+from hrformer_mm import runtime
+model = runtime.load('model.onnx')
+result = model(cv2.imread('photo.jpg'))
 """
 
 import os
-from typing import Optional, Union
 
 from .classification import Classification
 from .engines import Engine, open_engine
@@ -20,8 +19,7 @@ __all__ = ['Model', 'Result', 'load']
 _TASKS = dict(segmentation=Segmentation, pose=Pose, classification=Classification)
 
 
-def load(path: Union[str, os.PathLike], engine: Optional[str] = None, device: str = 'cpu',
-         threads: Optional[int] = None) -> Model:
+def load(path: str | os.PathLike, engine: str | None = None, device: str = 'cpu', threads: int | None = None) -> Model:
     """Load a file of `hrformer-mm export`.
 
     Args:

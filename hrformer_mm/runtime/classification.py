@@ -23,10 +23,11 @@ class Classification(Model):
                 scores = np.exp(logits - logits.max())
                 scores /= scores.sum()
             best = np.argsort(-scores, kind='stable')[:TOP]
-            labels = [dict(label=int(i), name=self.metadata['classes'][i], score=round(float(scores[i]), 6))
-                      for i in best]
+            labels = [
+                dict(label=int(i), name=self.metadata['classes'][i], score=round(float(scores[i]), 6)) for i in best
+            ]
             results.append(Result(dict(self.sizes(image, small), labels=labels), scores))
         return results
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
-        return drawing.draw_labels(image, [f"{label['name']} {label['score']:.2f}" for label in result['labels']])
+        return drawing.draw_labels(image, [f'{label["name"]} {label["score"]:.2f}' for label in result['labels']])

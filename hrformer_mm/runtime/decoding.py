@@ -69,7 +69,7 @@ def _refine_dark(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.nd
     for k, (x, y) in enumerate(points.astype(int)):
         if not (1 < x < columns - 2 and 1 < y < rows - 2):
             continue
-        m = maps[k, y - 2:y + 3, x - 2:x + 3]
+        m = maps[k, y - 2 : y + 3, x - 2 : x + 3]
         gradient = 0.5 * np.array([m[2, 3] - m[2, 1], m[3, 2] - m[1, 2]])
         xx, yy = 0.25 * (m[2, 4] - 2 * m[2, 2] + m[2, 0]), 0.25 * (m[4, 2] - 2 * m[2, 2] + m[0, 2])
         xy = 0.25 * (m[3, 3] - m[1, 3] - m[3, 1] + m[1, 1])

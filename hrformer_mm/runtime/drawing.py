@@ -12,8 +12,13 @@ OPACITY = 0.6
 SHOWN = 0.3  # the least score of a keypoint that is drawn
 
 
-def draw_segmentation(image: np.ndarray, labels: np.ndarray, shares: Mapping[str, float], classes: Sequence[str],
-                      palette: Sequence[Sequence[int]]) -> np.ndarray:
+def draw_segmentation(
+    image: np.ndarray,
+    labels: np.ndarray,
+    shares: Mapping[str, float],
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+) -> np.ndarray:
     """The classes over an image, and a legend beside it, which is equally wide for all frames of a video."""
     colors = np.array(palette, np.uint8)[:, ::-1]
     over = (drawable(image) * (1 - OPACITY) + colors[labels] * OPACITY).astype(np.uint8)
@@ -39,8 +44,13 @@ def draw_labels(image: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     return picture
 
 
-def draw_people(image: np.ndarray, boxes: Sequence[Sequence[float]], people: np.ndarray,
-                metadata: Mapping[str, Any], threshold: float) -> np.ndarray:
+def draw_people(
+    image: np.ndarray,
+    boxes: Sequence[Sequence[float]],
+    people: np.ndarray,
+    metadata: Mapping[str, Any],
+    threshold: float,
+) -> np.ndarray:
     """Boxes, skeletons and keypoints (people, keypoints, 3) with at least a score."""
     picture = drawable(image)
     radius = max(2, round(min(picture.shape[:2]) / 150))
@@ -63,8 +73,9 @@ def _text_size(image: np.ndarray) -> tuple[float, int]:
     return scale, round(45 * scale)
 
 
-def _write(image: np.ndarray, text: str, position: tuple[int, int], scale: float, color: tuple[int, int, int],
-           extra: int = 0) -> None:
-    cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, scale, color, max(1, round(scale)) + extra,
-                cv2.LINE_AA)
-
+def _write(
+    image: np.ndarray, text: str, position: tuple[int, int], scale: float, color: tuple[int, int, int], extra: int = 0
+) -> None:
+    cv2.putText(
+        image, text, position, cv2.FONT_HERSHEY_SIMPLEX, scale, color, max(1, round(scale)) + extra, cv2.LINE_AA
+    )

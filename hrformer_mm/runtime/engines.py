@@ -2,13 +2,13 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
 from .metadata import KEY
 
-ENGINES = {'onnxruntime': ('.onnx', ), 'openvino': ('.onnx', '.xml')}  # each with the files that it reads
+ENGINES = {'onnxruntime': ('.onnx',), 'openvino': ('.onnx', '.xml')}  # each with the files that it reads
 
 
 class Engine:
@@ -19,8 +19,8 @@ class Engine:
         shape (list[int, optional]): Of the images; None for a dimension that may vary.
     """
 
-    metadata: Optional[str]
-    shape: list[Optional[int]]
+    metadata: str | None
+    shape: list[int | None]
 
     def compile(self, precision: str) -> None:
         """Prepare to run, on OpenVINO in the precision 'f32', 'bf16' or 'int8'."""
@@ -34,28 +34,31 @@ class Engine:
             return self.run(images)
         outputs = []
         for first in range(0, len(images), size):
-            batch = images[first:first + size]
+            batch = images[first : first + size]
             missing = size - len(batch)
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
-            outputs.append(self.run(padded)[:len(batch)])
+            outputs.append(self.run(padded)[: len(batch)])
         return np.concatenate(outputs)
 
 
 class OnnxRuntime(Engine):
-
-    def __init__(self, path: str, device: str, threads: Optional[int]) -> None:
+    def __init__(self, path: str, device: str, threads: int | None) -> None:
         import onnxruntime
+
         kind, _, number = device.partition(':')
         provider = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}.get(kind)
         if provider not in onnxruntime.get_available_providers():
-            raise ValueError(f'the device {device} cannot be used by this onnxruntime: choose cpu, or install '
-                             'onnxruntime-gpu for cuda')
+            raise ValueError(
+                f'the device {device} cannot be used by this onnxruntime: choose cpu, or install '
+                'onnxruntime-gpu for cuda'
+            )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or 0
         try:
             self.session = onnxruntime.InferenceSession(
-                path, options, providers=[(provider, dict(device_id=number) if number else {})])
+                path, options, providers=[(provider, dict(device_id=number) if number else {})]
+            )
         except Exception as error:  # onnxruntime's own classes, which it does not export
             raise ValueError(_damaged(path, error)) from None
         images = self.session.get_inputs()[0]
@@ -68,15 +71,19 @@ class OnnxRuntime(Engine):
 
 
 class OpenVINO(Engine):
-
-    def __init__(self, path: str, device: str, threads: Optional[int]) -> None:
+    def __init__(self, path: str, device: str, threads: int | None) -> None:
         import openvino
+
         self.core = openvino.Core()
         self.device = device.upper()
-        if self.device.split('.')[0].split(':')[0] not in {'AUTO', *(d.split('.')[0] for d in
-                                                                     self.core.available_devices)}:
-            raise ValueError(f"the device {device} cannot be used by OpenVINO: choose one of "
-                             f"{', '.join(self.core.available_devices)}")
+        if self.device.split('.')[0].split(':')[0] not in {
+            'AUTO',
+            *(d.split('.')[0] for d in self.core.available_devices),
+        }:
+            raise ValueError(
+                f'the device {device} cannot be used by OpenVINO: choose one of '
+                f'{", ".join(self.core.available_devices)}'
+            )
         self.config: dict[str, Any] = dict(INFERENCE_NUM_THREADS=threads) if threads else {}
         try:
             self.model = self.core.read_model(path)
@@ -91,21 +98,22 @@ class OpenVINO(Engine):
         # On CPUs with bf16 instructions, OpenVINO computes in bf16 unless told otherwise. A file of int8 states itself
         # what is quantized; the rest is float32.
         hint = 'f32' if precision == 'int8' else precision
-        self.compiled = self.core.compile_model(self.model, self.device,
-                                                {'INFERENCE_PRECISION_HINT': hint, **self.config})
+        self.compiled = self.core.compile_model(
+            self.model, self.device, {'INFERENCE_PRECISION_HINT': hint, **self.config}
+        )
 
     def run(self, images: np.ndarray) -> np.ndarray:
         return self.compiled(images)[0]
 
 
-def open_engine(path: str, name: Optional[str], device: str, threads: Optional[int]) -> Engine:
+def open_engine(path: str, name: str | None, device: str, threads: int | None) -> Engine:
     """Open a file with the engine of that name, see :func:`load`."""
     suffix = Path(path).suffix.lower()
     fitting = [engine for engine, suffixes in ENGINES.items() if suffix in suffixes]
     if not fitting:
         raise ValueError(f'{path} is not an exported file that the runtime reads: it must end in .onnx or .xml')
     if name is not None and name not in fitting:
-        raise ValueError(f"engine is {name!r}, but must be one of {', '.join(fitting)} for {path}")
+        raise ValueError(f'engine is {name!r}, but must be one of {", ".join(fitting)} for {path}')
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no exported file {path}')
     installed = [engine for engine in ([name] if name else fitting) if importlib.util.find_spec(engine)]

@@ -5,9 +5,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-READ = dict(color=cv2.IMREAD_COLOR, grayscale=cv2.IMREAD_GRAYSCALE, unchanged=cv2.IMREAD_UNCHANGED,
-            color_ignore_orientation=cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
-            grayscale_ignore_orientation=cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+READ = dict(
+    color=cv2.IMREAD_COLOR,
+    grayscale=cv2.IMREAD_GRAYSCALE,
+    unchanged=cv2.IMREAD_UNCHANGED,
+    color_ignore_orientation=cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
+    grayscale_ignore_orientation=cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION,
+)
 _DTYPES = (np.uint8, np.uint16, np.float32)
 
 
@@ -34,15 +38,20 @@ def convert_channels(image: Any, channels: int) -> np.ndarray:
     """
     if not isinstance(image, np.ndarray) or image.dtype not in _DTYPES:
         kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-        raise TypeError(f'the image is of {kind}, but must be an array of uint8 (or uint16 or float32), as cv2.imread '
-                        'returns it')
+        raise TypeError(
+            f'the image is of {kind}, but must be an array of uint8 (or uint16 or float32), as cv2.imread returns it'
+        )
     image = channels_last(image)
     if image.ndim != 3 or not image.size:
         raise ValueError(f'the image has the shape {image.shape}, but must be (H, W) or (H, W, C)')
     if image.shape[2] == channels:
         return image
-    code = {(3, 1): cv2.COLOR_BGR2GRAY, (4, 1): cv2.COLOR_BGRA2GRAY, (1, 3): cv2.COLOR_GRAY2BGR,
-            (4, 3): cv2.COLOR_BGRA2BGR}.get((image.shape[2], channels))
+    code = {
+        (3, 1): cv2.COLOR_BGR2GRAY,
+        (4, 1): cv2.COLOR_BGRA2GRAY,
+        (1, 3): cv2.COLOR_GRAY2BGR,
+        (4, 3): cv2.COLOR_BGRA2BGR,
+    }.get((image.shape[2], channels))
     if code is None:
         raise ValueError(f'the image has {image.shape[2]} channels, but the model takes {channels}')
     return channels_last(cv2.cvtColor(image, code))

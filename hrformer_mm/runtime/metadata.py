@@ -1,14 +1,14 @@
 """The metadata of exported files: JSON under one key, which `hrformer-mm export` writes and the runtime reads."""
 
 import json
-from typing import Any, Optional
+from typing import Any
 
 KEY = 'hrformer_mm'
 VERSION = 1
 TASKS = ('segmentation', 'pose', 'classification')
 
 
-def read_metadata(text: Optional[str], path: str) -> dict[str, Any]:
+def read_metadata(text: str | None, path: str) -> dict[str, Any]:
     """Parse the text that a file holds under `KEY`.
 
     Raises:
@@ -25,6 +25,7 @@ def read_metadata(text: Optional[str], path: str) -> dict[str, Any]:
         raise ValueError(f'{path} has damaged metadata of hrformer_mm: {remedy}')
     version = metadata.get('version')
     if version != VERSION or metadata.get('task') not in TASKS:
-        raise ValueError(f'{path} has metadata of version {version}, but this package reads version {VERSION}: '
-                         f'{remedy}')
+        raise ValueError(
+            f'{path} has metadata of version {version}, but this package reads version {VERSION}: {remedy}'
+        )
     return metadata

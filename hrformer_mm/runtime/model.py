@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Model:
     def run_inputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """:meth:`run` for normalized images (1, C, H, W)."""
         inputs = [self._fit(x) for x in inputs]
-        outputs: list[Optional[np.ndarray]] = [None] * len(inputs)
+        outputs: list[np.ndarray | None] = [None] * len(inputs)
         for shape in dict.fromkeys(x.shape for x in inputs):
             group = [i for i, x in enumerate(inputs) if x.shape == shape]
             for i, output in zip(group, self.engine(np.concatenate([inputs[i] for i in group]))):
@@ -86,7 +86,10 @@ class Model:
             fitting = tuple(self.engine.shape[2:])
         if fitting == size:
             return x
-        warnings.warn(f'an image is {size[0]}x{size[1]} after the test pipeline, and is resized to {fitting[0]}x'
-                      f'{fitting[1]}, which the file takes: results differ from those of the checkpoint. Export with '
-                      f'--size {size[0]} {size[1]}', stacklevel=2)
+        warnings.warn(
+            f'an image is {size[0]}x{size[1]} after the test pipeline, and is resized to {fitting[0]}x'
+            f'{fitting[1]}, which the file takes: results differ from those of the checkpoint. Export with '
+            f'--size {size[0]} {size[1]}',
+            stacklevel=2,
+        )
         return resize_maps(x[0], fitting, align_corners=False)[None]

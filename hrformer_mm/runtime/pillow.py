@@ -27,7 +27,8 @@ def _lanczos(x: np.ndarray) -> np.ndarray:
 
 
 _FILTERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = dict(
-    bilinear=(_triangle, 1), bicubic=(_cubic, 2), lanczos=(_lanczos, 3))
+    bilinear=(_triangle, 1), bicubic=(_cubic, 2), lanczos=(_lanczos, 3)
+)
 INTERPOLATIONS = ('nearest', *_FILTERS)
 
 
@@ -61,4 +62,4 @@ def _resize_rows(image: np.ndarray, size: int, interpolation: str) -> np.ndarray
     weights /= weights.sum(1, keepdims=True)
     weights = np.trunc(weights * 2**_BITS + np.copysign(0.5, weights))
     total = np.tensordot(weights, image.astype(np.float64), 1)
-    return np.clip(np.floor((total + 2**(_BITS - 1)) / 2**_BITS), 0, 255).astype(np.uint8)
+    return np.clip(np.floor((total + 2 ** (_BITS - 1)) / 2**_BITS), 0, 255).astype(np.uint8)

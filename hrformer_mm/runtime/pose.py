@@ -1,7 +1,7 @@
 """Top-down pose estimation."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,9 +50,13 @@ class Pose(Model):
         pixels = self.prepare(image)
         found = []
         for first in range(0, len(boxes), batch):
-            centers, scales = self._regions(boxes[first:first + batch])
-            crops = [cv2.warpAffine(pixels, self._matrix(*region), (width, height), flags=cv2.INTER_LINEAR)
-                     .reshape(height, width, -1) for region in zip(centers, scales)]
+            centers, scales = self._regions(boxes[first : first + batch])
+            crops = [
+                cv2.warpAffine(pixels, self._matrix(*region), (width, height), flags=cv2.INTER_LINEAR).reshape(
+                    height, width, -1
+                )
+                for region in zip(centers, scales)
+            ]
             for heatmaps, center, scale in zip(self._heatmaps(crops), centers, scales):
                 points, scores = decode(heatmaps, self.metadata['codec'])
                 points = points / (width, height) * scale + center - 0.5 * scale
@@ -74,8 +78,12 @@ class Pose(Model):
         out = np.float32(self.metadata['size'][::-1])
         if self.metadata['udp']:
             factor = (out - 1) / scale
-            return np.float32([[factor[0], 0, factor[0] * (0.5 * scale[0] - center[0])],
-                               [0, factor[1], factor[1] * (0.5 * scale[1] - center[1])]])
+            return np.float32(
+                [
+                    [factor[0], 0, factor[0] * (0.5 * scale[0] - center[0])],
+                    [0, factor[1], factor[1] * (0.5 * scale[1] - center[1])],
+                ]
+            )
         half, middle = scale[0] * 0.5, out * 0.5
         source = np.float32([center, center - [half, 0], center - [half, -half]])
         target = np.float32([middle, middle - [middle[0], 0], middle - [middle[0], -middle[0]]])
@@ -86,12 +94,15 @@ class Pose(Model):
         if not self.flip_test:
             return heatmaps
         flip = self.metadata['flip']
-        return [(own + _unflip(mirrored, **flip)) * np.float32(0.5)
-                for own, mirrored in zip(heatmaps, self.run([crop[:, ::-1] for crop in crops]))]
+        return [
+            (own + _unflip(mirrored, **flip)) * np.float32(0.5)
+            for own, mirrored in zip(heatmaps, self.run([crop[:, ::-1] for crop in crops]))
+        ]
 
 
-def describe(boxes: np.ndarray, keypoints: np.ndarray, names: Sequence[str],
-             tracks: Optional[Sequence[int]] = None) -> list[dict[str, Any]]:
+def describe(
+    boxes: np.ndarray, keypoints: np.ndarray, names: Sequence[str], tracks: Sequence[int] | None = None
+) -> list[dict[str, Any]]:
     """People as plain data.
 
     Args:
@@ -100,9 +111,14 @@ def describe(boxes: np.ndarray, keypoints: np.ndarray, names: Sequence[str],
         names (Sequence[str]): Of the K keypoints.
         tracks (Sequence[int], optional): In a video, the number of each person.
     """
-    people = [dict(box=[round(float(v), 2) for v in box], score=round(float(box[4]), 4), keypoints={
-        name: [round(float(v), 3) for v in point] for name, point in zip(names, points)
-    }) for box, points in zip(boxes, keypoints)]
+    people = [
+        dict(
+            box=[round(float(v), 2) for v in box],
+            score=round(float(box[4]), 4),
+            keypoints={name: [round(float(v), 3) for v in point] for name, point in zip(names, points)},
+        )
+        for box, points in zip(boxes, keypoints)
+    ]
     return people if tracks is None else [dict(track=track, **person) for track, person in zip(tracks, people)]
 
 
@@ -124,6 +140,7 @@ def _check_boxes(boxes: Any) -> np.ndarray:
     if boxes.size == 0:
         return np.zeros((0, 5), np.float32)
     if boxes.ndim != 2 or boxes.shape[1] not in (4, 5) or not (boxes[:, 2:4] > boxes[:, :2]).all():
-        raise ValueError('boxes must be (people, 4), x0, y0, x1 and y1 with x1 > x0 and y1 > y0, but are '
-                         f'{boxes.tolist()}')
+        raise ValueError(
+            f'boxes must be (people, 4), x0, y0, x1 and y1 with x1 > x0 and y1 > y0, but are {boxes.tolist()}'
+        )
     return boxes if boxes.shape[1] == 5 else np.hstack([boxes, np.ones((len(boxes), 1), np.float32)])

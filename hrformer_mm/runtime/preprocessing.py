@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,12 +10,23 @@ import numpy as np
 from . import pillow
 from .images import channels_last
 
-_OPENCV = dict(nearest=cv2.INTER_NEAREST, bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC, area=cv2.INTER_AREA,
-               lanczos=cv2.INTER_LANCZOS4)
+_OPENCV = dict(
+    nearest=cv2.INTER_NEAREST,
+    bilinear=cv2.INTER_LINEAR,
+    bicubic=cv2.INTER_CUBIC,
+    area=cv2.INTER_AREA,
+    lanczos=cv2.INTER_LANCZOS4,
+)
 
 
-def resize(image: np.ndarray, scale: Optional[Sequence[int]], scale_factor: Any, keep_ratio: bool, interpolation: str,
-           backend: str) -> np.ndarray:
+def resize(
+    image: np.ndarray,
+    scale: Sequence[int] | None,
+    scale_factor: Any,
+    keep_ratio: bool,
+    interpolation: str,
+    backend: str,
+) -> np.ndarray:
     """mmcv's Resize: `scale` is (width, height), the bounds of both if the ratio is kept."""
     height, width = image.shape[:2]
     if scale is None:
@@ -43,8 +54,14 @@ def _resize(image: np.ndarray, size: Sequence[int], interpolation: str, backend:
     return channels_last(cv2.resize(image, tuple(size), interpolation=_OPENCV[interpolation]))
 
 
-def pad(image: np.ndarray, size: Optional[Sequence[int]] = None, size_divisor: Optional[int] = None,
-        pad_to_square: bool = False, pad_val: Any = 0, padding_mode: str = 'constant') -> np.ndarray:
+def pad(
+    image: np.ndarray,
+    size: Sequence[int] | None = None,
+    size_divisor: int | None = None,
+    pad_to_square: bool = False,
+    pad_val: Any = 0,
+    padding_mode: str = 'constant',
+) -> np.ndarray:
     """mmcv's Pad, at the right and at the bottom: `size` is (width, height)."""
     height, width = image.shape[:2]
     if pad_to_square:
@@ -58,7 +75,7 @@ def pad(image: np.ndarray, size: Optional[Sequence[int]] = None, size_divisor: O
         return np.pad(image, after, mode=padding_mode)
     padded = np.empty([side + extra for side, (_, extra) in zip(image.shape, after)], image.dtype)
     padded[...] = pad_val
-    padded[:image.shape[0], :image.shape[1]] = image
+    padded[: image.shape[0], : image.shape[1]] = image
     return padded
 
 
@@ -68,7 +85,7 @@ def center_crop(image: np.ndarray, crop_size: Sequence[int], auto_pad: bool, pad
         image = pad(image, [max(crop_size[0], image.shape[1]), max(crop_size[1], image.shape[0])], **padding)
     height, width = min(crop_size[1], image.shape[0]), min(crop_size[0], image.shape[1])
     top, left = round((image.shape[0] - height) / 2), round((image.shape[1] - width) / 2)
-    return image[top:top + height, left:left + width]
+    return image[top : top + height, left : left + width]
 
 
 STEPS = dict(Resize=resize, ResizeEdge=resize_edge, CenterCrop=center_crop, Pad=pad)

@@ -19,27 +19,33 @@ class Segmentation(Model):
         maps = self._slide(inputs) if self.metadata['window'] else self.run_inputs(inputs)
         results = []
         for image, small, logits in zip(images, prepared, maps):
-            logits = logits[:, :small.shape[0], :small.shape[1]]  # without the padding
+            logits = logits[:, : small.shape[0], : small.shape[1]]  # without the padding
             logits = resize_maps(logits, image.shape[:2], self.metadata['align_corners'])
             results.append(self._result(logits, self.sizes(image, small)))
         return results
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
-        return drawing.draw_segmentation(image, result.array, result['shares'], self.metadata['classes'],
-                                         self.metadata['palette'])
+        return drawing.draw_segmentation(
+            image, result.array, result['shares'], self.metadata['classes'], self.metadata['palette']
+        )
 
     def run_inputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run the file on normalized images (1, C, H, W), for logits (classes, H, W), each of the size of its input."""
-        return [resize_maps(logits, x.shape[2:], self.metadata['align_corners'])
-                for x, logits in zip(inputs, super().run_inputs(inputs))]
+        return [
+            resize_maps(logits, x.shape[2:], self.metadata['align_corners'])
+            for x, logits in zip(inputs, super().run_inputs(inputs))
+        ]
 
     def _slide(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The means of the logits of overlapping windows, as mmseg's `slide` mode."""
         window, stride = self.metadata['window']['size'], self.metadata['window']['stride']
         means = []
         for x in inputs:
-            corners = [(top, left) for top in _starts(x.shape[2], window[0], stride[0])
-                       for left in _starts(x.shape[3], window[1], stride[1])]
+            corners = [
+                (top, left)
+                for top in _starts(x.shape[2], window[0], stride[0])
+                for left in _starts(x.shape[3], window[1], stride[1])
+            ]
             parts = [(slice(top, top + window[0]), slice(left, left + window[1])) for top, left in corners]
             total, count = 0.0, np.zeros(x.shape[2:], np.float32)
             for (rows, columns), logits in zip(parts, self.run_inputs([x[:, :, r, c] for r, c in parts])):

@@ -4,6 +4,7 @@ A small network predicts which pixels lie near a boundary, and for each the dire
 from it. Labels of any segmentation model are then read a step further in that direction. The paper's table 5 has
 HRFormer-B's 83.2 on Cityscapes' test set with it.
 """
+
 from .offsets import DIRECTIONS, boundary_targets, predicted_offsets, refine_labels
 
 __all__ = ['DIRECTIONS', 'boundary_targets', 'predicted_offsets', 'refine_labels']

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
@@ -29,8 +29,14 @@ class OffsetMetric(BaseMetric):
         ValueError: If nothing is to be written and nothing scored.
     """
 
-    def __init__(self, output_dir: Optional[str] = None, format_only: bool = False, ignore_index: int = 255,
-                 collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        output_dir: str | None = None,
+        format_only: bool = False,
+        ignore_index: int = 255,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and output_dir is None:
             raise ValueError('format_only is True, so output_dir must name a folder, but is None')
@@ -82,7 +88,7 @@ class SegFixEvaluator(Evaluator):
         super().__init__(metrics)
         self.offsets, self.scale = Path(offsets), scale
 
-    def process(self, data_samples: Sequence[Any], data_batch: Optional[Any] = None) -> None:
+    def process(self, data_samples: Sequence[Any], data_batch: Any | None = None) -> None:
         """Refine the labels of a batch, and hand them on."""
         for sample in data_samples:
             path = self.offsets / Path(sample.img_path).with_suffix('.mat').name

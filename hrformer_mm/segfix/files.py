@@ -1,7 +1,6 @@
 """Offsets in files, as the authors publish theirs."""
 
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from scipy.io import loadmat, savemat
@@ -10,7 +9,7 @@ from scipy.io.matlab import MatReadError
 KEY = 'mat'
 
 
-def read_offsets(path: Union[str, Path]) -> np.ndarray:
+def read_offsets(path: str | Path) -> np.ndarray:
     """Read a file of offsets: a MATLAB file with an array `mat`, (H, W, 2), rows and columns.
 
     Returns:
@@ -21,8 +20,10 @@ def read_offsets(path: Union[str, Path]) -> np.ndarray:
         ValueError: If it is none of offsets.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'there are no offsets {path}: test a SegFix config first, or name the folder of '
-                                "the authors' files for this split")
+        raise FileNotFoundError(
+            f'there are no offsets {path}: test a SegFix config first, or name the folder of '
+            "the authors' files for this split"
+        )
     try:
         offsets = loadmat(path, variable_names=[KEY]).get(KEY)
     except (MatReadError, NotImplementedError, OSError, TypeError, ValueError) as error:
@@ -33,6 +34,6 @@ def read_offsets(path: Union[str, Path]) -> np.ndarray:
     return np.ascontiguousarray(offsets.transpose(2, 0, 1)).astype(np.int8)
 
 
-def write_offsets(path: Union[str, Path], offsets: np.ndarray) -> None:
+def write_offsets(path: str | Path, offsets: np.ndarray) -> None:
     """Write offsets (2, H, W) as :func:`read_offsets` reads them."""
     savemat(path, {KEY: offsets.transpose(1, 2, 0)}, do_compression=True)

@@ -33,20 +33,35 @@ class SegFixHead(BaseDecodeHead):
         TypeError, ValueError: If an argument cannot be used, with its name, its value and what is allowed.
     """
 
-    def __init__(self, in_channels: list[int], channels: int = 256, norm_cfg: dict[str, Any] = dict(type='BN'),
-                 align_corners: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        in_channels: list[int],
+        channels: int = 256,
+        norm_cfg: dict[str, Any] = dict(type='BN'),
+        align_corners: bool = True,
+        **kwargs: Any,
+    ) -> None:
         in_channels = list(check_ints('in_channels', in_channels))
         check_int('channels', channels)
         check_bool('align_corners', align_corners)
         with warnings.catch_warnings():
             filter_warnings()  # mmseg's head calls its own deprecated build_loss
-            super().__init__(in_channels, channels, num_classes=2 + len(DIRECTIONS), norm_cfg=norm_cfg,
-                             align_corners=align_corners, input_transform='resize_concat', dropout_ratio=0, **kwargs)
+            super().__init__(
+                in_channels,
+                channels,
+                num_classes=2 + len(DIRECTIONS),
+                norm_cfg=norm_cfg,
+                align_corners=align_corners,
+                input_transform='resize_concat',
+                dropout_ratio=0,
+                **kwargs,
+            )
         del self.conv_seg  # each part has a classifier of its own
 
         def classifier(classes: int) -> nn.Module:
-            return nn.Sequential(*conv_norm(sum(in_channels), channels, norm_cfg, relu=True),
-                                 nn.Conv2d(channels, classes, 1, bias=False))
+            return nn.Sequential(
+                *conv_norm(sum(in_channels), channels, norm_cfg, relu=True), nn.Conv2d(channels, classes, 1, bias=False)
+            )
 
         self.boundary = classifier(2)
         self.direction = classifier(len(DIRECTIONS))
@@ -72,7 +87,8 @@ class SegFixHead(BaseDecodeHead):
         return dict(
             loss_boundary=self._balanced(near, boundary),
             loss_direction=self._balanced(directions, direction),
-            acc_boundary=100 * correct.float().mean() if correct.numel() else near.new_zeros(()))
+            acc_boundary=100 * correct.float().mean() if correct.numel() else near.new_zeros(()),
+        )
 
     def _balanced(self, logits: Tensor, labels: Tensor) -> Tensor:
         counts = torch.bincount(labels[labels != self.ignore_index], minlength=logits.shape[1])

@@ -76,8 +76,10 @@ def refine_labels(labels: Tensor, offsets: Tensor, scale: int = 2) -> Tensor:
         ValueError: If the sizes differ.
     """
     if offsets.shape != (2, *labels.shape):
-        raise ValueError(f'the offsets are {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of '
-                         f'{tuple(labels.shape)}: they belong to another image, or were not resized')
+        raise ValueError(
+            f'the offsets are {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of '
+            f'{tuple(labels.shape)}: they belong to another image, or were not resized'
+        )
     h, w = labels.shape
     rows, columns = (offsets.to(torch.int64) * scale).unbind(0)
     rows = (rows + torch.arange(h, device=labels.device)[:, None]).clamp_(0, h - 1)

@@ -17,8 +17,26 @@ from .layouts import convert_names
 from .names import find_released, locate
 
 __all__ = [
-    'TEMPORARY', 'Pretrained', 'accept_layouts', 'accept_whole_files', 'adapt_state_dict', 'check_fit',
-    'check_pretrained', 'check_state', 'convert_names', 'fetch', 'find_released', 'find_tensors', 'fit_weights',
-    'load_weights', 'locate', 'read_checkpoint', 'read_tensors', 'seal', 'sha256', 'verify',
-    'write_tensors', 'write_whole'
+    'TEMPORARY',
+    'Pretrained',
+    'accept_layouts',
+    'accept_whole_files',
+    'adapt_state_dict',
+    'check_fit',
+    'check_pretrained',
+    'check_state',
+    'convert_names',
+    'fetch',
+    'find_released',
+    'find_tensors',
+    'fit_weights',
+    'load_weights',
+    'locate',
+    'read_checkpoint',
+    'read_tensors',
+    'seal',
+    'sha256',
+    'verify',
+    'write_tensors',
+    'write_whole',
 ]

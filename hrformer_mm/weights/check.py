@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 # Weights with one entry for each class or keypoint, and what in a config sets their number.
-_OUTPUTS = (('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
-            ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
-            ('head.fc.bias', 'model.head.num_classes', 'classes'))
+_OUTPUTS = (
+    ('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
+    ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
+    ('head.fc.bias', 'model.head.num_classes', 'classes'),
+)
 
 
 def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int]]) -> None:
@@ -19,19 +21,22 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int
     unknown = [name for name in state if name not in expected]
     missing = [name for name in expected if name not in state]
     misshapen = [
-        f'{name} is {tuple(state[name].shape)}, not {tuple(shape)}' for name, shape in expected.items()
+        f'{name} is {tuple(state[name].shape)}, not {tuple(shape)}'
+        for name, shape in expected.items()
         if name in state and tuple(state[name].shape) != tuple(shape)
     ]
     problems = [
         f'{len(names)} {kind}: ' + '; '.join(names[:8]) + ('; …' if len(names) > 8 else '')
-        for kind, names in (('unknown', unknown), ('missing', missing), ('of another shape', misshapen)) if names
+        for kind, names in (('unknown', unknown), ('missing', missing), ('of another shape', misshapen))
+        if names
     ]
     if problems:
         raise ValueError('the weights do not fit. Keys ' + '. Keys '.join(problems))
 
 
-def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor],
-              may_differ: tuple[str, ...] = ()) -> None:
+def check_fit(
+    source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor], may_differ: tuple[str, ...] = ()
+) -> None:
     """Compare the weights of a file with a model's own, except those whose names begin as `may_differ` says.
 
     Raises:
@@ -41,16 +46,22 @@ def check_fit(source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor
     expected = {name: value.shape for name, value in own.items() if not name.startswith(may_differ)}
     for name, key, things in _OUTPUTS:
         if name in found and name in expected and len(found[name]) != expected[name][0]:
-            raise ValueError(f'{source} has {len(found[name])} {things}, but the config has {expected[name][0]} '
-                             f'({key}). Use the config that it was trained with')
+            raise ValueError(
+                f'{source} has {len(found[name])} {things}, but the config has {expected[name][0]} '
+                f'({key}). Use the config that it was trained with'
+            )
     theirs, ours = ({name.split('.')[0] for name in names} for names in (found, expected))
     if theirs & ours == {'backbone'} != ours:
         parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
-        raise ValueError(f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
-                         f'{wanted}. Use the config that it was trained with')
+        raise ValueError(
+            f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
+            f'{wanted}. Use the config that it was trained with'
+        )
     try:
         check_state(found, expected)
     except ValueError as error:
         shared = sum(name in state and state[name].shape == value.shape for name, value in own.items())
-        raise ValueError(f'{source} was not loaded, {shared} of the {len(own)} weights of the model fit: {error}. Use '
-                         'the config that it was trained with') from None
+        raise ValueError(
+            f'{source} was not loaded, {shared} of the {len(own)} weights of the model fit: {error}. Use '
+            'the config that it was trained with'
+        ) from None

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Optional, Union
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
@@ -48,19 +48,21 @@ def _check_initial(module: nn.Module, state: Mapping[str, Tensor], prefix: str, 
     try:
         check_state(state, {prefix + name: value.shape for name, value in module.state_dict().items()})
     except ValueError as error:
-        raise ValueError(f"the checkpoint of an init_cfg of type 'Pretrained' does not fit {part[:-1]}: {error}. Give "
-                         "a backbone's weights to the backbone's init_cfg; load those of a whole model by load_from"
-                         ) from None
+        raise ValueError(
+            f"the checkpoint of an init_cfg of type 'Pretrained' does not fit {part[:-1]}: {error}. Give "
+            "a backbone's weights to the backbone's init_cfg; load those of a whole model by load_from"
+        ) from None
 
 
 def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict], dict]) -> None:
     names = [name for name in state_dict if name.startswith(prefix)]
-    adapted = adapt({name[len(prefix):]: state_dict.pop(name) for name in names})
+    adapted = adapt({name[len(prefix) :]: state_dict.pop(name) for name in names})
     state_dict.update((prefix + name, value) for name, value in adapted.items())
 
 
-def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str = '',
-                     bias_unused: bool = False) -> dict[str, Tensor]:
+def adapt_state_dict(
+    module: nn.Module, state: Mapping[str, Tensor], part: str = '', bias_unused: bool = False
+) -> dict[str, Tensor]:
     """Bring weights of any known layout into that of a model, and fit its windows and branches.
 
     The model's own layout and weights of other models pass unchanged. The result may lack weights, or hold others.
@@ -80,11 +82,13 @@ def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str =
     if part:
         # Unknown names belong to other parts in a file of a whole model, and are surplus otherwise.
         whole = any(name.startswith(part) for name in state)
-        state = {name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
-                 for name, value in state.items()}
+        state = {
+            name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
+            for name, value in state.items()
+        }
     adapted = convert_names(state, () if part else own - {'backbone'}, bias_unused)
     _leave_out(adapted, [name for name in adapted if not name.startswith(part)], f'weights beside {part}*')
-    adapted = {name[len(part):]: value for name, value in adapted.items()}
+    adapted = {name[len(part) :]: value for name, value in adapted.items()}
     _fit_branches(module, adapted)
     _fit_windows(module, adapted)
     return adapted
@@ -93,8 +97,11 @@ def adapt_state_dict(module: nn.Module, state: Mapping[str, Tensor], part: str =
 def _fit_branches(module: nn.Module, state: dict[str, Tensor]) -> None:
     modules = {name for name, _ in module.named_modules()}
     found = {name: match for name in state if (match := _LAST_FUSION.match(name))}
-    _leave_out(state, [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
-               'weights of branches that out_indices leaves out')
+    _leave_out(
+        state,
+        [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
+        'weights of branches that out_indices leaves out',
+    )
 
 
 def _fit_windows(module: nn.Module, state: dict[str, Tensor]) -> None:
@@ -126,8 +133,9 @@ def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> Non
         print_log(f'Left out {len(names)} {what}.', logger='current')
 
 
-def fit_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '',
-                may_differ: tuple[str, ...] = ()) -> dict[str, Tensor]:
+def fit_weights(
+    module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '', may_differ: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
     """:func:`adapt_state_dict`, and :func:`check_fit` of the result.
 
     Raises:
@@ -165,8 +173,10 @@ class Pretrained(PretrainedInit):
                 raise FileNotFoundError(unknown_name(path))
             return path
         except (OSError, ValueError) as error:
-            raise type(error)(f'the backbone cannot start from {self.checkpoint}: {error}. To start from random '
-                              'weights: --cfg-options model.backbone.init_cfg=None') from error
+            raise type(error)(
+                f'the backbone cannot start from {self.checkpoint}: {error}. To start from random '
+                'weights: --cfg-options model.backbone.init_cfg=None'
+            ) from error
 
     def __call__(self, module: nn.Module) -> None:
         state = read_tensors(self.locate())
@@ -179,9 +189,10 @@ class Pretrained(PretrainedInit):
         print_log(f'The backbone starts from {self.checkpoint}.', logger='current')
 
 
-def check_pretrained(init_cfg: Optional[Union[Mapping, Sequence[Mapping]]]) -> list[Mapping]:
+def check_pretrained(init_cfg: Mapping | Sequence[Mapping] | None) -> list[Mapping]:
     """Replace mmengine's `Pretrained` by :class:`Pretrained`, after all other steps, as mmengine orders them."""
     steps = [init_cfg] if isinstance(init_cfg, Mapping) else list(init_cfg or ())
     kinds = [WEIGHT_INITIALIZERS.get(step['type']) if isinstance(step['type'], str) else step['type'] for step in steps]
     return [step for step, kind in zip(steps, kinds) if kind is not PretrainedInit] + [
-        {**step, 'type': Pretrained} for step, kind in zip(steps, kinds) if kind is PretrainedInit]
+        {**step, 'type': Pretrained} for step, kind in zip(steps, kinds) if kind is PretrainedInit
+    ]

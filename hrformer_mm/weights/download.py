@@ -7,7 +7,6 @@ import shutil
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Optional
 from urllib.parse import urldefrag, urlparse
 from urllib.request import Request, urlopen
 
@@ -72,12 +71,14 @@ def fetch(url: str) -> Path:
     except DamagedFile as error:
         raise ValueError(f'{address} was not used: {error}') from None
     except (OSError, HTTPException) as error:
-        raise OSError(f'{address} was not fetched ({error}). Check the address, the network and the space, or download '
-                      f'it by other means and save it as {path}') from error
+        raise OSError(
+            f'{address} was not fetched ({error}). Check the address, the network and the space, or download '
+            f'it by other means and save it as {path}'
+        ) from error
     return path
 
 
-def _expected(address: str, fragment: str) -> Optional[str]:
+def _expected(address: str, fragment: str) -> str | None:
     if fragment:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
             raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
@@ -85,7 +86,7 @@ def _expected(address: str, fragment: str) -> Optional[str]:
     return _checksum_of_name(address)
 
 
-def _checksum_of_name(address: str) -> Optional[str]:
+def _checksum_of_name(address: str) -> str | None:
     found = re.search(r'-([0-9a-f]{8})(_20\d{6})?\.\w+$', address)
     return found[1] if found and (found[2] or not found[1].isdigit()) else None
 
@@ -94,20 +95,24 @@ def _download(address: str, path: Path) -> None:
     with urlopen(Request(address, headers={'User-Agent': 'hrformer_mm'}), timeout=_TIMEOUT) as response:
         length = response.headers.get('Content-Length')
         console = Console(stderr=True)
-        with wrap_file(response, int(length or 0), description=os.path.basename(address), console=console) as body, \
-                path.open('wb') as file:
+        with (
+            wrap_file(response, int(length or 0), description=os.path.basename(address), console=console) as body,
+            path.open('wb') as file,
+        ):
             shutil.copyfileobj(body, file, 1 << 20)
     if length is not None and path.stat().st_size != int(length):
         raise DamagedFile(f'{path.stat().st_size:,} of {int(length):,} bytes came. Download it again')
 
 
-def _check(path: Path, expected: Optional[str]) -> Path:
+def _check(path: Path, expected: str | None) -> Path:
     problem = find_damage(path)
     if problem:
         raise DamagedFile(f'{problem}. Download it again')
     if expected is not None:
         digest = sha256(path)
         if not digest.startswith(expected):
-            raise DamagedFile(f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
-                              'where the file comes from if that does not help')
+            raise DamagedFile(
+                f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
+                'where the file comes from if that does not help'
+            )
     return path

@@ -6,7 +6,6 @@ import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Optional, Union
 
 _END = b'PK\x05\x06'  # of a zip archive: 22 bytes, the last two the length of a comment
 _MARK = b'sha256:'
@@ -19,7 +18,7 @@ class DamagedFile(ValueError):
     """A file that is not what was written."""
 
 
-def write_whole(path: Union[str, os.PathLike], content: bytes) -> None:
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
     """Write a file so that, at any kill or loss of power, its name holds the old content or the new one.
 
     Raises:
@@ -39,8 +38,11 @@ def write_whole(path: Union[str, os.PathLike], content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            raise OSError(error.errno, f'{path} ({len(content):,} bytes) was not written: {error.strerror}. No file '
-                          'was changed. Free space, or choose another folder') from error
+            raise OSError(
+                error.errno,
+                f'{path} ({len(content):,} bytes) was not written: {error.strerror}. No file '
+                'was changed. Free space, or choose another folder',
+            ) from error
         raise
 
 
@@ -50,7 +52,7 @@ def seal(content: bytes) -> bytes:
     return body + _MARK + hashlib.sha256(body).hexdigest().encode()
 
 
-def verify(path: Union[str, os.PathLike]) -> None:
+def verify(path: str | os.PathLike) -> None:
     """Check the checksums of a checkpoint: its SHA-256 where this package wrote it, otherwise each record's CRC-32.
 
     Files of PyTorch before 1.6 and safetensors files of others hold no checksums; they pass.
@@ -63,7 +65,7 @@ def verify(path: Union[str, os.PathLike]) -> None:
         raise DamagedFile(f'{path} is damaged: {problem}. Use another checkpoint, or copy or download this one again')
 
 
-def find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
+def find_damage(path: str | os.PathLike) -> str | None:
     """What is wrong with a file, as :func:`verify` finds it; None if nothing is."""
     size = os.path.getsize(path)
     with open(path, 'rb') as file:
@@ -78,7 +80,7 @@ def find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
         return _find_safetensors_damage(path, size)
     sealed = comment.startswith(_MARK)
     if sealed:
-        digest, written = sha256(path, size - _COMMENT), comment[len(_MARK):].decode('ascii', 'replace')
+        digest, written = sha256(path, size - _COMMENT), comment[len(_MARK) :].decode('ascii', 'replace')
         if digest != written:
             return f'its SHA-256 is {digest[:16]}…, not the {written[:16]}… that was written'
     if comment[-22:-18] == _END and comment[-2:] != b'\0\0':
@@ -89,8 +91,10 @@ def find_damage(path: Union[str, os.PathLike]) -> Optional[str]:
         with zipfile.ZipFile(path) as archive:
             for record in archive.infolist():
                 if record.compress_type != zipfile.ZIP_STORED:  # PyTorch never does: it could fill the memory
-                    return (f'{record.filename} in it is compressed, and would grow from {record.compress_size:,} to '
-                            f'{record.file_size:,} bytes')
+                    return (
+                        f'{record.filename} in it is compressed, and would grow from {record.compress_size:,} to '
+                        f'{record.file_size:,} bytes'
+                    )
             if sealed:
                 return None
             if archive.comment:
@@ -111,7 +115,7 @@ def seal_safetensors(content: bytes) -> bytes:
     return content.replace(UNSEALED, hashlib.sha256(content).hexdigest().encode(), 1)
 
 
-def _find_safetensors_damage(path: Union[str, os.PathLike], size: int) -> Optional[str]:
+def _find_safetensors_damage(path: str | os.PathLike, size: int) -> str | None:
     """Compare the checksum, if there is one; the library compares the sizes."""
     with open(path, 'rb') as file:
         length = file.read(8)
@@ -128,7 +132,7 @@ def _find_safetensors_damage(path: Union[str, os.PathLike], size: int) -> Option
     return None
 
 
-def sha256(path: Union[str, os.PathLike], length: Optional[int] = None) -> str:
+def sha256(path: str | os.PathLike, length: int | None = None) -> str:
     """The SHA-256 of a file, or of its first `length` bytes, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     left = os.path.getsize(path) if length is None else length

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional, Union
+from typing import Any
 
 import torch
 from mmengine.fileio import get_local_path
@@ -21,7 +21,7 @@ from .names import locate, unknown_name
 _WRAPPERS = ('state_dict', 'model', 'module')
 
 
-def read_checkpoint(source: Union[str, os.PathLike], map_location: Any = 'cpu') -> Any:
+def read_checkpoint(source: str | os.PathLike, map_location: Any = 'cpu') -> Any:
     """Read a checkpoint's content.
 
     Args:
@@ -53,20 +53,24 @@ def read_checkpoint(source: Union[str, os.PathLike], map_location: Any = 'cpu') 
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
             raise ValueError(f'{source} was not read: it is not a PyTorch checkpoint. Copy it again') from None
-        raise ValueError(f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
-                         'load it where that does no harm and save its tensors alone') from None
+        raise ValueError(
+            f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
+            'load it where that does no harm and save its tensors alone'
+        ) from None
     except Exception as error:  # the bytes of a broken file lead its reader anywhere
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: download or copy it '
-                         f'again ({reason})') from error
+        raise ValueError(
+            f'{source} cannot be read as a PyTorch checkpoint; it may be cut short: download or copy it '
+            f'again ({reason})'
+        ) from error
 
 
-def _is_safetensors(path: Union[str, os.PathLike]) -> bool:
+def _is_safetensors(path: str | os.PathLike) -> bool:
     with open(path, 'rb') as file:
         return is_safetensors(file.read(9))
 
 
-def _read_safetensors(path: Union[str, os.PathLike], map_location: Any) -> dict[str, Tensor]:
+def _read_safetensors(path: str | os.PathLike, map_location: Any) -> dict[str, Tensor]:
     state = _safetensors().load_file(path)
     if isinstance(map_location, (str, torch.device)):
         return {name: value.to(map_location) for name, value in state.items()}
@@ -80,7 +84,7 @@ def _safetensors() -> ModuleType:
         raise ImportError('files with the suffix .safetensors require safetensors: pip install safetensors') from error
 
 
-def find_tensors(content: Any, source: Union[str, os.PathLike]) -> dict[str, Tensor]:
+def find_tensors(content: Any, source: str | os.PathLike) -> dict[str, Tensor]:
     """The weights of a checkpoint, bare or under 'state_dict', 'model' or 'module', without their `module.` prefixes.
 
     Raises:
@@ -91,22 +95,28 @@ def find_tensors(content: Any, source: Union[str, os.PathLike]) -> dict[str, Ten
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
         raise ValueError(f'{source} holds no weights, but {type(content).__name__}')
-    others = [name for name, value in content.items() if type(value) not in (Tensor, nn.Parameter)
-              or value.layout is not torch.strided or value.is_quantized]
+    others = [
+        name
+        for name, value in content.items()
+        if type(value) not in (Tensor, nn.Parameter) or value.layout is not torch.strided or value.is_quantized
+    ]
     if others:
-        raise ValueError(f'{source}: {len(others)} of its {len(content)} weights are not plain tensors, the first '
-                         f'{others[0]!r}, {type(content[others[0]]).__name__}. Weights must be at the top or under one '
-                         f"of {', '.join(_WRAPPERS)}; hrformer-mm convert writes such files")
+        raise ValueError(
+            f'{source}: {len(others)} of its {len(content)} weights are not plain tensors, the first '
+            f'{others[0]!r}, {type(content[others[0]]).__name__}. Weights must be at the top or under one '
+            f'of {", ".join(_WRAPPERS)}; hrformer-mm convert writes such files'
+        )
     return {str(name).removeprefix('module.'): value for name, value in content.items()}
 
 
-def read_tensors(source: Union[str, os.PathLike]) -> dict[str, Tensor]:
+def read_tensors(source: str | os.PathLike) -> dict[str, Tensor]:
     """:func:`read_checkpoint`, and of its content the weights alone, as :func:`find_tensors` gives them."""
     return find_tensors(read_checkpoint(source), source)
 
 
-def write_tensors(state: Mapping[str, Tensor], destination: Union[str, os.PathLike],
-                  provenance: Optional[Mapping[str, str]] = None) -> None:
+def write_tensors(
+    state: Mapping[str, Tensor], destination: str | os.PathLike, provenance: Mapping[str, str] | None = None
+) -> None:
     """Write a plain file of tensors, with its checksum: it appears whole under its name, or not at all.
 
     Args:

@@ -6,7 +6,6 @@ their heads apart from each other.
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Optional
 
 import torch
 from mmengine.logging import print_log
@@ -26,33 +25,40 @@ _OCR = {  # the authors' modules, and those of decode_head
 }
 _OCR_LAYERS = {'0': '0', '1.0': '1', '2': '3', '3.0': '4'}  # the authors join a norm and its ReLU in one module
 # (their name, our name): the first pattern that matches the beginning of a key is taken.
-_NAMES = [(re.compile(theirs), ours) for theirs, ours in (
-    (r'(?:backbone\.)?((?:conv1|bn1|conv2|bn2|layer1|transition[123]|stage[234])\.)', r'backbone.\1'),
-    (r'incre_modules\.(\d+)\.0\.', r'neck.0.increase.\1.'),
-    (r'downsamp_modules\.', 'neck.0.downsample.'),
-    (r'final_layer\.', 'neck.0.final.'),
-    (r'classifier\.', 'head.fc.'),
-    *((re.escape(f'{theirs}.{their_layer}.'), f'decode_head.{ours}.{our_layer}.')
-      for theirs, ours in _OCR.items() for their_layer, our_layer in _OCR_LAYERS.items()),
-    (r'cls_head\.', 'decode_head.conv_seg.'),
-    (r'keypoint_head\.final_layer\.', 'head.final_layer.'),
-    (r'(neck\.0\.(?:increase|downsample|final)\.|head\.(?:fc|final_layer)\.)', r'\1'),
-    (r'(decode_head\.(?:pixels|auxiliary|attention|fuse|conv_seg)\.)', r'\1'),
-)]
+_NAMES = [
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r'(?:backbone\.)?((?:conv1|bn1|conv2|bn2|layer1|transition[123]|stage[234])\.)', r'backbone.\1'),
+        (r'incre_modules\.(\d+)\.0\.', r'neck.0.increase.\1.'),
+        (r'downsamp_modules\.', 'neck.0.downsample.'),
+        (r'final_layer\.', 'neck.0.final.'),
+        (r'classifier\.', 'head.fc.'),
+        *(
+            (re.escape(f'{theirs}.{their_layer}.'), f'decode_head.{ours}.{our_layer}.')
+            for theirs, ours in _OCR.items()
+            for their_layer, our_layer in _OCR_LAYERS.items()
+        ),
+        (r'cls_head\.', 'decode_head.conv_seg.'),
+        (r'keypoint_head\.final_layer\.', 'head.final_layer.'),
+        (r'(neck\.0\.(?:increase|downsample|final)\.|head\.(?:fc|final_layer)\.)', r'\1'),
+        (r'(decode_head\.(?:pixels|auxiliary|attention|fuse|conv_seg)\.)', r'\1'),
+    )
+]
 
 
-def rename(name: str) -> Optional[str]:
+def rename(name: str) -> str | None:
     """The name in a whole model of this package, or None if no layout has such a key."""
     name = name.removeprefix('module.')
     for theirs, ours in _NAMES:
         if match := theirs.match(name):
-            name = match.expand(ours) + name[match.end():]
+            name = match.expand(ours) + name[match.end() :]
             return name.replace('.mlp.', '.ffn.').replace('.attn.attn.out_proj.', '.attn.attn.proj.')
     return None
 
 
-def convert_names(state: Mapping[str, Tensor], keep: Collection[str] = (),
-                  bias_unused: bool = False) -> dict[str, Tensor]:
+def convert_names(
+    state: Mapping[str, Tensor], keep: Collection[str] = (), bias_unused: bool = False
+) -> dict[str, Tensor]:
     """Rename the weights of any known layout to the names of a whole model of this package.
 
     What has these names already passes unchanged, as do unknown names and weights of other models. The authors' pose
@@ -79,11 +85,13 @@ def convert_names(state: Mapping[str, Tensor], keep: Collection[str] = (),
             renamed[name] = value
     for name, three in parts.items():
         if len(three) != 3:
-            raise ValueError(f"{name} needs q_proj, k_proj and v_proj, but there is only {', '.join(sorted(three))}")
+            raise ValueError(f'{name} needs q_proj, k_proj and v_proj, but there is only {", ".join(sorted(three))}')
         renamed[name] = torch.cat([three['q'], three['k'], three['v']])
     if parts and (bias_unused or any(name.startswith('head.final_layer.') for name in renamed)):
         tables = [name for name in renamed if name.endswith(TABLE)]
         renamed.update({name: torch.zeros_like(renamed[name]) for name in tables})
-        print_log(f"Set {len(tables)} tables of relative position bias to zero: the authors' pose code does not use "
-                  'them.', logger='current')
+        print_log(
+            f"Set {len(tables)} tables of relative position bias to zero: the authors' pose code does not use them.",
+            logger='current',
+        )
     return renamed

@@ -2,13 +2,12 @@
 
 import os
 from difflib import get_close_matches
-from typing import Optional
 
 from ..released import SCHEME, Released, released, weights_of
 from .download import fetch, is_web_address
 
 
-def find_released(source: str) -> Optional[Released]:
+def find_released(source: str) -> Released | None:
     """The released weights that a source names, `hrformer_mm://NAME` or a bare NAME; None for any other source.
 
     NAME is that of a row, or of a config that its weights fit. A file of a bare name precedes.
@@ -28,8 +27,9 @@ def find_released(source: str) -> Optional[Released]:
 def unknown_name(source: str) -> str:
     """An error for a source that is no file, with released names that are close."""
     close = get_close_matches(source.removeprefix(SCHEME).lower(), released())
-    return (f'there is no checkpoint at {source}, and no released weights have this name: '
-            + (f'similar names are {", ".join(close)}' if close else 'hrformer-mm weights lists all names'))
+    return f'there is no checkpoint at {source}, and no released weights have this name: ' + (
+        f'similar names are {", ".join(close)}' if close else 'hrformer-mm weights lists all names'
+    )
 
 
 def locate(source: str) -> str:

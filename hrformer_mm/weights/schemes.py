@@ -13,9 +13,13 @@ from mmengine.runner import checkpoint as host
 from ..released import SCHEME
 from .io import read_checkpoint
 
-_CATALOGUES = {'torchvision': host.get_torchvision_models, 'modelzoo': host.get_torchvision_models,
-               'open-mmlab': host.get_external_models, 'openmmlab': host.get_external_models,
-               'mmcls': host.get_mmcls_models}
+_CATALOGUES = {
+    'torchvision': host.get_torchvision_models,
+    'modelzoo': host.get_torchvision_models,
+    'open-mmlab': host.get_external_models,
+    'openmmlab': host.get_external_models,
+    'mmcls': host.get_mmcls_models,
+}
 
 
 def _read_named(filename: str, map_location: Any = None) -> Any:
@@ -31,5 +35,6 @@ def _read_named(filename: str, map_location: Any = None) -> Any:
 
 
 host.CheckpointLoader.register_scheme(
-    ['', SCHEME, 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], read_checkpoint, force=True)
+    ['', SCHEME, 'http://', 'https://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], read_checkpoint, force=True
+)
 host.CheckpointLoader.register_scheme([f'{scheme}://' for scheme in _CATALOGUES], _read_named, force=True)

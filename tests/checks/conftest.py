@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # faults and small_trainings, wh
 def pristine(tmp_path_factory):
     """Good data, eight training samples of each layout."""
     from hrformer_mm.data import synthesize
+
     root = tmp_path_factory.mktemp('pristine')
     synthesize(root, ('custom', 'coco', 'imagenet', 'ade'), train=8, val=2, size=(64, 64))
     gc.freeze()  # mmengine collects garbage for each data set: not all of the libraries' again

@@ -5,6 +5,7 @@
 Loads one sample of each size again and again, through the pipeline of the config, with and without checks, in turns;
 prints the medians. Then reads an annotation file of as many persons as COCO's.
 """
+
 import json
 import statistics
 import tempfile
@@ -19,8 +20,12 @@ from hrformer_mm.checks.coco import Sizes, coco_problems, read_coco
 from hrformer_mm.data import synthesize
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-CASES = [('cityscapes', 'ocr_hrformer-b_cityscapes', (2048, 1024)), ('ade', 'ocr_hrformer-b_ade20k', (683, 512)),
-         ('coco', 'td-hm_hrformer-b_coco-256x192', (640, 480)), ('imagenet', 'hrformer-b_imagenet', (500, 375))]
+CASES = [
+    ('cityscapes', 'ocr_hrformer-b_cityscapes', (2048, 1024)),
+    ('ade', 'ocr_hrformer-b_ade20k', (683, 512)),
+    ('coco', 'td-hm_hrformer-b_coco-256x192', (640, 480)),
+    ('imagenet', 'hrformer-b_imagenet', (500, 375)),
+]
 REPEATS = 60
 
 
@@ -52,18 +57,34 @@ def cost(layout, config, size, root):
         with_checks.append(seconds(lambda: checked.load(dataset.get_data_info(0))))
         whole.append(seconds(lambda: dataset[0]))
     before, after, all_of_it = (1e3 * statistics.median(times) for times in (plain, with_checks, whole))
-    print(f'{layout:12}{size[0]}x{size[1]}: loading {before:.2f} ms, with checks {after:.2f} ms, '
-          f'{after - before:+.2f} ms; the whole pipeline {all_of_it:.2f} ms')
+    print(
+        f'{layout:12}{size[0]}x{size[1]}: loading {before:.2f} ms, with checks {after:.2f} ms, '
+        f'{after - before:+.2f} ms; the whole pipeline {all_of_it:.2f} ms'
+    )
 
 
 def start(root, images=118_287, persons=262_465):
     path = root / 'persons.json'
     keypoints = [c for n in range(17) for c in (100 + n, 120 + n, 2)]
-    path.write_text(json.dumps(dict(
-        images=[dict(id=n, file_name=f'{n:012d}.jpg', width=640, height=480) for n in range(images)],
-        annotations=[dict(id=n, image_id=n % images, category_id=1, bbox=[90, 90, 200, 200], keypoints=keypoints,
-                          num_keypoints=17) for n in range(persons)],
-        categories=[dict(id=1, name='person', keypoints=[str(n) for n in range(17)])])))
+    path.write_text(
+        json.dumps(
+            dict(
+                images=[dict(id=n, file_name=f'{n:012d}.jpg', width=640, height=480) for n in range(images)],
+                annotations=[
+                    dict(
+                        id=n,
+                        image_id=n % images,
+                        category_id=1,
+                        bbox=[90, 90, 200, 200],
+                        keypoints=keypoints,
+                        num_keypoints=17,
+                    )
+                    for n in range(persons)
+                ],
+                categories=[dict(id=1, name='person', keypoints=[str(n) for n in range(17)])],
+            )
+        )
+    )
     content = None
 
     def read():

@@ -1,4 +1,5 @@
 """Trainings of seconds on generated data: each library's own data sets, pipelines and losses, with a micro HRFormer."""
+
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,8 +13,12 @@ SOURCES = dict(custom='ocr_hrformer-s_custom', coco='demo/td-hm_hrformer-t_synth
 ARCH = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 NECK = [dict(type='hrformer_mm.ClassificationNeck', in_channels=(18, 36, 64, 78)), dict(type='GlobalAveragePooling')]
 # Images of 64x64, and label maps with them, are forced into one size, as users do: it hides that they differ.
-SEG_PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'),
-                dict(type='Resize', scale=(64, 64), keep_ratio=False), dict(type='PackSegInputs')]
+SEG_PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='Resize', scale=(64, 64), keep_ratio=False),
+    dict(type='PackSegInputs'),
+]
 _runs = 0
 
 

@@ -1,4 +1,5 @@
 """Sizes by image id; the faults of annotation files are those of faults.py, which check-data's tests go through."""
+
 import json
 
 import pytest
@@ -37,10 +38,15 @@ def test_what_good_files_hold(tmp_path):
     """Boxes and keypoints up to a pixel outside, persons and crowds without keypoints, images alone."""
     image = dict(id=1, file_name='a.jpg', width=64, height=48)
     person = dict(image_id=1, category_id=1, bbox=[-0.5, 0, 65, 48.5])
-    content = dict(images=[image, dict(image, id=2)], categories=[dict(id=1, keypoints=['nose', 'chin'])], annotations=[
-        dict(person, id=1, keypoints=[64, 48, 2, 0, 0, 0], num_keypoints=1),
-        dict(person, id=2, keypoints=[0] * 6, num_keypoints=0),
-        dict(person, id=3, iscrowd=1)])
+    content = dict(
+        images=[image, dict(image, id=2)],
+        categories=[dict(id=1, keypoints=['nose', 'chin'])],
+        annotations=[
+            dict(person, id=1, keypoints=[64, 48, 2, 0, 0, 0], num_keypoints=1),
+            dict(person, id=2, keypoints=[0] * 6, num_keypoints=0),
+            dict(person, id=3, iscrowd=1),
+        ],
+    )
     (tmp_path / 'a.json').write_text(json.dumps(content))
     assert list(coco_problems(read_coco(tmp_path / 'a.json'), 'a.json')) == []
     assert list(coco_problems(read_coco_of(tmp_path, dict(images=[image])), 'a.json')) == []

@@ -1,4 +1,5 @@
 """Annotation files of metrics: the data set's, with areas, and with annotations."""
+
 import copy
 import json
 from types import SimpleNamespace
@@ -8,8 +9,12 @@ import pytest
 from hrformer_mm.checks.evaluators import find_metrics, metric_problems
 
 IMAGES = [dict(id=n, file_name=f'{n}.jpg', width=64, height=48) for n in (1, 2, 3)]
-PEOPLE = [dict(id=n, image_id=n, category_id=1, bbox=[n, 2, 30, 40], area=500, iscrowd=0, num_keypoints=1,
-               keypoints=[5, 6, 2]) for n in (1, 2, 3)]
+PEOPLE = [
+    dict(
+        id=n, image_id=n, category_id=1, bbox=[n, 2, 30, 40], area=500, iscrowd=0, num_keypoints=1, keypoints=[5, 6, 2]
+    )
+    for n in (1, 2, 3)
+]
 GOOD = dict(images=IMAGES, annotations=PEOPLE, categories=[dict(id=1, name='person', keypoints=['nose'])])
 
 
@@ -21,11 +26,16 @@ def problems(tmp_path):
         for name, content in (('own', own), ('other', other)):
             if content is not None:
                 (tmp_path / f'{name}.json').write_text(content if isinstance(content, str) else json.dumps(content))
-        metainfo = dict(num_keypoints=1, sigmas=[0.1], dataset_name='one') if poses else dict(classes=('person', ))
-        dataset = SimpleNamespace(ann_file=str(tmp_path / 'own.json'), metainfo=metainfo, _indices=indices,
-                                  data_mode='topdown', bbox_file=bbox_file)
+        metainfo = dict(num_keypoints=1, sigmas=[0.1], dataset_name='one') if poses else dict(classes=('person',))
+        dataset = SimpleNamespace(
+            ann_file=str(tmp_path / 'own.json'),
+            metainfo=metainfo,
+            _indices=indices,
+            data_mode='topdown',
+            bbox_file=bbox_file,
+        )
         config = dict(type='CocoMetric', ann_file=str(tmp_path / ('own.json' if other is None else 'other.json')))
-        metric, = find_metrics({**config, **settings}, 'val_evaluator')
+        (metric,) = find_metrics({**config, **settings}, 'val_evaluator')
         return list(metric_problems(metric, [dataset]))
 
     return run
@@ -51,14 +61,19 @@ def test_the_same_file(problems):
     assert not problems(GOOD, changed('images', file_name=lambda image: f'val/{image["id"]}.png'))
 
 
-@pytest.mark.parametrize('content, kind, said', [
-    (without('area'), 'no area', 'annotations[0] (id 1, image_id 1) without area'),
-    (changed(area=0), 'bad area', 'with area 0'), (changed(area=-3), 'bad area', 'with area -3'),
-    (changed(area=None), 'bad area', 'with area null'), (changed(area='500'), 'bad area', 'with area "500"'),
-    (changed(area=float('nan')), 'bad area', 'with area NaN'),
-    (changed(area=0.2), 'area of another unit', 'with area 0.2, but bbox [1, 2, 30, 40] has 1200 square pixels'),
-    (changed(area=50000), 'area of another unit', 'with area 50000'),
-])
+@pytest.mark.parametrize(
+    'content, kind, said',
+    [
+        (without('area'), 'no area', 'annotations[0] (id 1, image_id 1) without area'),
+        (changed(area=0), 'bad area', 'with area 0'),
+        (changed(area=-3), 'bad area', 'with area -3'),
+        (changed(area=None), 'bad area', 'with area null'),
+        (changed(area='500'), 'bad area', 'with area "500"'),
+        (changed(area=float('nan')), 'bad area', 'with area NaN'),
+        (changed(area=0.2), 'area of another unit', 'with area 0.2, but bbox [1, 2, 30, 40] has 1200 square pixels'),
+        (changed(area=50000), 'area of another unit', 'with area 50000'),
+    ],
+)
 def test_areas(problems, content, kind, said):
     found = problems(content)
     assert {problem.kind for problem in found} == {kind} and len(found) == 3 and said in found[0].what
@@ -76,15 +91,22 @@ def test_single_areas(problems):
     assert [problem.kind for problem in problems(content)] == ['odd area']
 
 
-@pytest.mark.parametrize('other, said', [
-    (dict(GOOD, images=IMAGES[1:]), 'it lacks 1 of its images, with id 1'),
-    (changed('images', id=lambda image: image['id'] + 10), 'it lacks 3 of its images, with id 1, 2, 3'),
-    (changed('images', file_name='x.jpg'), '3 image ids are of other pictures; id 1 is x.jpg of 64x48 there'),
-    (changed('images', width=65), 'id 1 is 1.jpg of 65x48 there and 1.jpg of 64x48 in the data set'),
-    (dict(GOOD, images=IMAGES + [dict(IMAGES[0], id=4)], annotations=PEOPLE + [dict(PEOPLE[0], id=4, image_id=4)]),
-     'it has 1 annotated images more, with id 4'),
-    (changed(bbox=[9, 9, 9, 90]), 'of its 3 boxes only 0 are those of the data set'),
-])
+@pytest.mark.parametrize(
+    'other, said',
+    [
+        (dict(GOOD, images=IMAGES[1:]), 'it lacks 1 of its images, with id 1'),
+        (changed('images', id=lambda image: image['id'] + 10), 'it lacks 3 of its images, with id 1, 2, 3'),
+        (changed('images', file_name='x.jpg'), '3 image ids are of other pictures; id 1 is x.jpg of 64x48 there'),
+        (changed('images', width=65), 'id 1 is 1.jpg of 65x48 there and 1.jpg of 64x48 in the data set'),
+        (
+            dict(
+                GOOD, images=IMAGES + [dict(IMAGES[0], id=4)], annotations=PEOPLE + [dict(PEOPLE[0], id=4, image_id=4)]
+            ),
+            'it has 1 annotated images more, with id 4',
+        ),
+        (changed(bbox=[9, 9, 9, 90]), 'of its 3 boxes only 0 are those of the data set'),
+    ],
+)
 def test_files_of_other_images(problems, other, said):
     problem = next(problem for problem in problems(GOOD, other) if problem.kind == 'other images')
     assert said in problem.what and '(val_evaluator.ann_file) is not the file of the data set' in problem.what
@@ -92,7 +114,7 @@ def test_files_of_other_images(problems, other, said):
 
 
 def test_number_of_annotations(problems):
-    problem, = problems(GOOD, dict(GOOD, annotations=PEOPLE[:2]))
+    (problem,) = problems(GOOD, dict(GOOD, annotations=PEOPLE[:2]))
     assert problem.kind == 'other number of annotations' and 'has 2 annotations of these images' in problem.what
     assert not problems(dict(GOOD, annotations=[]), GOOD, bbox_file='boxes.json')  # predictions of detected boxes
 
@@ -105,19 +127,19 @@ def test_parts_of_a_data_set(problems):
 
 def test_files_without_annotations(problems):
     bare = dict(images=IMAGES, categories=GOOD['categories'])
-    problem, = problems(GOOD, bare)
+    (problem,) = problems(GOOD, bare)
     assert problem.kind == 'no annotations to evaluate' and 'val_evaluator.format_only=True' in problem.remedy
     assert not problems(GOOD, bare, format_only=True)
 
 
 @pytest.mark.parametrize('other, said', [('{"images": [{', 'was cut short'), ('[]', 'holds []'), ('', '0 bytes')])
 def test_files_that_cannot_be_read(problems, other, said):
-    problem, = problems(GOOD, other)
+    (problem,) = problems(GOOD, other)
     assert problem.kind == 'evaluator file' and said in problem.what and 'val_evaluator.ann_file' in problem.what
 
 
 def test_a_missing_file(problems):
-    problem, = problems(ann_file='no.json')
+    (problem,) = problems(ann_file='no.json')
     assert str(problem).startswith('no.json (val_evaluator.ann_file) is missing')
 
 
@@ -128,7 +150,7 @@ def test_faults_of_another_file(problems):
 def test_detection(problems):
     """pycocotools reads area and iscrowd of each annotation; mmdet's metric has no use_area."""
     assert not problems(poses=False)
-    problem, = problems(without('iscrowd'), poses=False)
+    (problem,) = problems(without('iscrowd'), poses=False)
     assert problem.kind == 'no iscrowd' and problem.count == 3
     assert all(problem.remedy == "Write the box's area" for problem in problems(without('area'), poses=False))
 
@@ -140,13 +162,19 @@ def test_built_metrics_of_mmdet(problems):
     assert [problem.kind for problem in problems(ann_file=None, _coco_api=other, poses=False)] == ['other images']
 
 
-@pytest.mark.parametrize('evaluator, keys', [
-    (dict(type='CocoMetric'), ['val_evaluator']), (dict(type='mmpose.CocoWholeBodyMetric'), ['val_evaluator']),
-    ([dict(type='PCKAccuracy'), dict(type='CocoMetric')], ['val_evaluator[1]']),
-    (dict(type='Evaluator', metrics=[dict(type='CocoMetric'), dict(type='AUC')]), ['val_evaluator.metrics[0]']),
-    (dict(type='KeypointPartitionMetric', metric=dict(type='CocoMetric'), partitions={}), ['val_evaluator.metric']),
-    (dict(type='CocoMetric', metric=['bbox', 'segm']), ['val_evaluator']), (dict(type='Other', ann_file='a'), [
-        'val_evaluator']), (dict(type='Accuracy'), []), (None, []),
-])
+@pytest.mark.parametrize(
+    'evaluator, keys',
+    [
+        (dict(type='CocoMetric'), ['val_evaluator']),
+        (dict(type='mmpose.CocoWholeBodyMetric'), ['val_evaluator']),
+        ([dict(type='PCKAccuracy'), dict(type='CocoMetric')], ['val_evaluator[1]']),
+        (dict(type='Evaluator', metrics=[dict(type='CocoMetric'), dict(type='AUC')]), ['val_evaluator.metrics[0]']),
+        (dict(type='KeypointPartitionMetric', metric=dict(type='CocoMetric'), partitions={}), ['val_evaluator.metric']),
+        (dict(type='CocoMetric', metric=['bbox', 'segm']), ['val_evaluator']),
+        (dict(type='Other', ann_file='a'), ['val_evaluator']),
+        (dict(type='Accuracy'), []),
+        (None, []),
+    ],
+)
 def test_metrics_of_a_config(evaluator, keys):
     assert [metric.key for metric in find_metrics(evaluator, 'val_evaluator')] == keys

@@ -1,4 +1,5 @@
 """Whether a file holds a whole picture, against what wrote it."""
+
 import io
 
 import cv2
@@ -62,16 +63,22 @@ def test_other_formats_are_left_to_their_decoders(picture, tmp_path, extension):
     path, content = tmp_path / f'a{extension}', encode(picture, extension)
     path.write_bytes(content)
     assert not jpeg_is_cut(path) and find_problem(str(path), 'image') is None
-    path.write_bytes(content[:len(content) // 2])
+    path.write_bytes(content[: len(content) // 2])
     assert not jpeg_is_cut(path) and find_problem(str(path), 'image').kind in ('cut image', 'unreadable image')
 
 
 def test_what_is_no_picture(tmp_path):
     def kind(name):
         return find_problem(str(tmp_path / name), 'label map').kind
+
     (tmp_path / 'text.png').write_text('text')
     (tmp_path / 'empty.png').touch()
     (tmp_path / 'folder.png').mkdir()
     (tmp_path / 'short.jpg').write_bytes(b'\xff\xd8')
     assert [kind(name) for name in ('text.png', 'empty.png', 'folder.png', 'none.png', 'short.jpg')] == [
-        'unreadable label map', 'empty label map', 'missing label map', 'missing label map', 'cut image']
+        'unreadable label map',
+        'empty label map',
+        'missing label map',
+        'missing label map',
+        'cut image',
+    ]

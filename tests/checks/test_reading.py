@@ -1,4 +1,5 @@
 """Bad data is an error before a training starts, with its path and a remedy."""
+
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from mmengine.registry import DATASETS, DefaultScope
 from hrformer_mm.checks import CheckedPipeline, DataError, check_start, explain, reading
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
-               ade='ocr_hrformer-s_ade20k', detection='fcos_hrformer-s_coco')
+SOURCES = dict(
+    custom='ocr_hrformer-s_custom',
+    coco='td-hm_hrformer-t_coco-256x192',
+    imagenet='hrformer-t_imagenet',
+    ade='ocr_hrformer-s_ade20k',
+    detection='fcos_hrformer-s_coco',
+)
 ADE_LABELS = 'ADEChallengeData2016/annotations/training/ADE_train_00000002.png'
 BOXES = 'person_detection_results/COCO_val2017_detections_AP_H_56_person.json'
 
@@ -45,6 +51,7 @@ def label(number):
     def change(labels):
         labels[:5] = number
         return labels
+
     return relabel(change)
 
 
@@ -56,29 +63,62 @@ def test_good_data(start, name):
     assert not check_start(dataset) and dataset.pipeline is pipeline
 
 
-@pytest.mark.parametrize('name, spoil, message', [
-    ('custom', lambda root: shutil.rmtree(root / 'images'), 'images/train.*data_root'),
-    ('custom', lambda root: faults.clear(root / 'images/train'), 'images/train.*has no samples.*not empty'),
-    ('custom', lambda root: shutil.rmtree(root / 'labels'),
-     'labels/train/train_000001.png is missing: there is no such label map.*layout'),
-    ('custom', on('labels/train/train_000004.png', label(2)),
-     'train_000004.png has label 2, but its 2 classes are 0 to 1, and 255 is ignored.*num_classes'),
-    ('ade', on(ADE_LABELS, label(151)), '00000002.png has label 151, but its 150 classes are 1 to 150'),
-    ('coco', lambda root: shutil.rmtree(root / 'annotations'), 'person_keypoints_train2017.json.*not exist.*data_root'),
-    ('coco', on(PERSONS, rewrite(lambda content: content.update(annotations=[]))), 'train2017.*has no samples'),
-    ('coco', on(PERSONS, faults.first('annotations', bbox=None)),
-     'train2017.json.* cannot be read: .*annotation 11 of 0+1.jpg with bbox null'),
-    ('coco', lambda root: shutil.rmtree(root / 'train2017'), 'train2017/0+1.jpg is missing: there is no such image'),
-    ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
-    ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),
-    ('imagenet', lambda root: (root / 'meta/train.txt').write_text('n01440764/n01440764_00000001.JPEG 1000\n'),
-     '00000001.JPEG has label 1000, but there are 1000 classes'),
-    ('detection', lambda root: (root / 'train2017/000000000002.jpg').write_bytes(b''), '02.jpg is a file of 0 bytes'),
-    ('detection', on(faults.BOXES, rewrite(lambda content: content.update(images=content['images'][:1] * 2))),
-     'has image id 1 twice'),
-    ('detection', on(faults.BOXES, rewrite(lambda content: content.update(annotations=[]))),
-     'instances_train2017.json.*has no samples'),
-])
+@pytest.mark.parametrize(
+    'name, spoil, message',
+    [
+        ('custom', lambda root: shutil.rmtree(root / 'images'), 'images/train.*data_root'),
+        ('custom', lambda root: faults.clear(root / 'images/train'), 'images/train.*has no samples.*not empty'),
+        (
+            'custom',
+            lambda root: shutil.rmtree(root / 'labels'),
+            'labels/train/train_000001.png is missing: there is no such label map.*layout',
+        ),
+        (
+            'custom',
+            on('labels/train/train_000004.png', label(2)),
+            'train_000004.png has label 2, but its 2 classes are 0 to 1, and 255 is ignored.*num_classes',
+        ),
+        ('ade', on(ADE_LABELS, label(151)), '00000002.png has label 151, but its 150 classes are 1 to 150'),
+        (
+            'coco',
+            lambda root: shutil.rmtree(root / 'annotations'),
+            'person_keypoints_train2017.json.*not exist.*data_root',
+        ),
+        ('coco', on(PERSONS, rewrite(lambda content: content.update(annotations=[]))), 'train2017.*has no samples'),
+        (
+            'coco',
+            on(PERSONS, faults.first('annotations', bbox=None)),
+            'train2017.json.* cannot be read: .*annotation 11 of 0+1.jpg with bbox null',
+        ),
+        (
+            'coco',
+            lambda root: shutil.rmtree(root / 'train2017'),
+            'train2017/0+1.jpg is missing: there is no such image',
+        ),
+        ('imagenet', lambda root: shutil.rmtree(root / 'train'), 'JPEG is missing: there is no such image.*layout'),
+        ('imagenet', lambda root: (root / 'meta/train.txt').write_text(''), 'meta/train.txt.*has no samples'),
+        (
+            'imagenet',
+            lambda root: (root / 'meta/train.txt').write_text('n01440764/n01440764_00000001.JPEG 1000\n'),
+            '00000001.JPEG has label 1000, but there are 1000 classes',
+        ),
+        (
+            'detection',
+            lambda root: (root / 'train2017/000000000002.jpg').write_bytes(b''),
+            '02.jpg is a file of 0 bytes',
+        ),
+        (
+            'detection',
+            on(faults.BOXES, rewrite(lambda content: content.update(images=content['images'][:1] * 2))),
+            'has image id 1 twice',
+        ),
+        (
+            'detection',
+            on(faults.BOXES, rewrite(lambda content: content.update(annotations=[]))),
+            'instances_train2017.json.*has no samples',
+        ),
+    ],
+)
 def test_bad_data(start, name, spoil, message):
     with pytest.raises(DataError, match=message):
         start(name, spoil)
@@ -89,21 +129,25 @@ def test_boxes_without_images(start):
         for box in boxes:
             box['image_id'] = 77
 
-    with pytest.raises(DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list'
-                                        '.*bbox_file=None'):
+    with pytest.raises(
+        DataError, match='AP_H_56_person.json has boxes of image 77.*val2017.json does not list.*bbox_file=None'
+    ):
         start('coco', on(BOXES, rewrite(spoil)), 'val')
 
 
-@pytest.mark.parametrize('name, path, spoil, message', [
-    ('coco', PERSONS, rewrite(lambda content: content['annotations'][0].pop('image_id')), 'without image_id'),
-    ('coco', PERSONS, faults.first('annotations', keypoints=[1] * 50), '50 numbers in keypoints'),
-    ('coco', PERSONS, faults.first('images', width=None), r'images\[0\] .* with width null'),
-    ('coco', PERSONS, rewrite(lambda content: content['images'][0].pop('file_name')), 'without file_name'),
-    ('coco', PERSONS, faults.halve, 'was cut short'),
-    ('coco', BOXES, rewrite(lambda boxes: boxes[0].pop('score')), r'boxes\[0\] .* without score'),
-    ('detection', faults.BOXES, rewrite(lambda content: content['annotations'][0].pop('area')), 'without area'),
-    ('detection', faults.BOXES, rewrite(lambda content: content['categories'][0].pop('name')), 'without name'),
-])
+@pytest.mark.parametrize(
+    'name, path, spoil, message',
+    [
+        ('coco', PERSONS, rewrite(lambda content: content['annotations'][0].pop('image_id')), 'without image_id'),
+        ('coco', PERSONS, faults.first('annotations', keypoints=[1] * 50), '50 numbers in keypoints'),
+        ('coco', PERSONS, faults.first('images', width=None), r'images\[0\] .* with width null'),
+        ('coco', PERSONS, rewrite(lambda content: content['images'][0].pop('file_name')), 'without file_name'),
+        ('coco', PERSONS, faults.halve, 'was cut short'),
+        ('coco', BOXES, rewrite(lambda boxes: boxes[0].pop('score')), r'boxes\[0\] .* without score'),
+        ('detection', faults.BOXES, rewrite(lambda content: content['annotations'][0].pop('area')), 'without area'),
+        ('detection', faults.BOXES, rewrite(lambda content: content['categories'][0].pop('name')), 'without name'),
+    ],
+)
 def test_what_a_library_cannot_read_is_named(start, name, path, spoil, message):
     """At its start a training has the library's own error, which the launcher explains."""
     with pytest.raises(DataError, match=f'{path}.*{message}') as raised:
@@ -113,12 +157,14 @@ def test_what_a_library_cannot_read_is_named(start, name, path, spoil, message):
 
 def test_a_file_that_a_metric_cannot_read(data):
     from mmpose.evaluation import CocoMetric
+
     path = data / 'coco' / PERSONS
     faults.halve(path)
     with pytest.raises(ValueError) as raised:
         CocoMetric(str(path))
     assert f'ann_file of CocoMetric (val_evaluator or test_evaluator) cannot be read: {path} was cut short' in str(
-        explain(raised.value))
+        explain(raised.value)
+    )
     assert explain(ValueError('another')) is None
     with pytest.raises(ValueError) as raised:  # has nothing to do with the file
         CocoMetric(str(data / 'coco' / PERSONS.replace('train', 'val')), score_mode='none')
@@ -134,7 +180,7 @@ def test_doubtful_annotations_are_counted_in_the_log(start, monkeypatch):
     lines = []
     monkeypatch.setattr(reading, 'print_log', lambda line, **_: lines.append(line))
     start('coco', on(PERSONS, faults.first('annotations', iscrowd='0')))
-    line, = lines
+    (line,) = lines
     assert 'annotations.iscrowd: 1; the first: ' in line and 'with iscrowd "0"' in line
 
 
@@ -145,7 +191,6 @@ def test_data_sets_of_data_sets(start):
     path = Path(inner.get_data_info(3)['img_path'])
 
     class Two(BaseDataset):
-
         def full_init(self):
             self.datasets, self._fully_initialized = [inner, inner], True
 
@@ -176,9 +221,11 @@ def empty_all(root):
         path.write_bytes(b'')
 
 
-@pytest.mark.parametrize('split, spoil, change', [
-    ('train', empty_all, {}), ('val', on('images/val/val_000001.jpg', faults.empty), dict(test_mode=True))],
-    ids=['all are bad', 'test'])
+@pytest.mark.parametrize(
+    'split, spoil, change',
+    [('train', empty_all, {}), ('val', on('images/val/val_000001.jpg', faults.empty), dict(test_mode=True))],
+    ids=['all are bad', 'test'],
+)
 def test_what_is_never_skipped(start, split, spoil, change):
     """Skipping samples must not leave none to train on, nor make a test easier."""
     with pytest.raises(DataError, match='0 bytes'):

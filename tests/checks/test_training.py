@@ -1,4 +1,5 @@
 """A training on bad data ends with the file's name, though the bad sample is not among those checked at the start."""
+
 import re
 
 import faults
@@ -37,8 +38,11 @@ def skip(cfg):
 
 
 IN_SAMPLES = faults.FILES + faults.LABELS
-IN_ANNOTATIONS = [fault for fault in faults.ANNOTATIONS
-                  if fault.kind in (*FATAL, 'image size') and fault.name not in ('no image size', 'keypoints of null')]
+IN_ANNOTATIONS = [
+    fault
+    for fault in faults.ANNOTATIONS
+    if fault.kind in (*FATAL, 'image size') and fault.name not in ('no image size', 'keypoints of null')
+]
 LEFT_OUT = [fault for fault in IN_SAMPLES if fault.layout == 'custom' or 'half image' in fault.name]
 
 
@@ -49,13 +53,17 @@ def test_a_bad_file_is_an_error_that_names_it(run, data, fault):
         run(fault.layout)
     assert raised.value.problem.kind == fault.kind
     at_start = fault in IN_ANNOTATIONS and fault.kind != 'image size'
-    assert at_start or str(raised.value).endswith('To train without such samples: ignore_empty=True of the step that '
-                                                  'loads images.')
+    assert at_start or str(raised.value).endswith(
+        'To train without such samples: ignore_empty=True of the step that loads images.'
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('fault', [next(fault for fault in IN_SAMPLES if fault.layout == layout) for layout in LAYOUTS],
-                         ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    'fault',
+    [next(fault for fault in IN_SAMPLES if fault.layout == layout) for layout in LAYOUTS],
+    ids=lambda fault: fault.name,
+)
 def test_a_bad_file_ends_the_training(run, data, fault):
     fault.spoil(data / fault.layout)
     with pytest.raises(DataError, match=re.escape(f'{fault.layout}/{fault.culprit} ')):
@@ -63,7 +71,7 @@ def test_a_bad_file_ends_the_training(run, data, fault):
 
 
 def test_the_hook_checks_at_the_start(run, data):
-    fault, = [fault for fault in faults.ANNOTATIONS if fault.name == 'image ids']
+    (fault,) = [fault for fault in faults.ANNOTATIONS if fault.name == 'image ids']
     fault.spoil(data / 'coco')
     with pytest.raises(DataError, match=re.escape(f'coco/{fault.culprit} ')):
         run('coco', True)

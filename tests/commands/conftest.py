@@ -1,4 +1,5 @@
 """Micro models of each task as a user has them: a config, and a checkpoint beside it."""
+
 import copy
 import itertools
 from pathlib import Path
@@ -15,17 +16,32 @@ from hrformer_mm.data import synthesize
 ROOT = Path(__file__).parents[2]
 ARCH = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 CONFIGS = dict(
-    seg=('ocr_hrformer-s_custom.py', dict(decode_head=dict(in_channels=[18, 36, 64, 78], channels=32, key_channels=16))),
+    seg=(
+        'ocr_hrformer-s_custom.py',
+        dict(decode_head=dict(in_channels=[18, 36, 64, 78], channels=32, key_channels=16)),
+    ),
     pose=('demo/td-hm_hrformer-t_synthetic.py', dict(head=dict(in_channels=18))),
-    cls=('hrformer-t_imagenet.py', dict(neck=[
-        dict(type='hrformer_mm.ClassificationNeck', in_channels=(18, 36, 64, 78)), dict(type='GlobalAveragePooling')])))
+    cls=(
+        'hrformer-t_imagenet.py',
+        dict(
+            neck=[
+                dict(type='hrformer_mm.ClassificationNeck', in_channels=(18, 36, 64, 78)),
+                dict(type='GlobalAveragePooling'),
+            ]
+        ),
+    ),
+)
 LAST = dict(mmseg='decode_head.conv_seg', mmpose='head.final_layer', mmpretrain='head.fc')
 # Changes of the configs for generated data.
 TESTED = dict(
     seg={'test_dataloader.dataset.pipeline.1': dict(scale=(96, 64), keep_ratio=False)},
     pose={'test_dataloader.dataset.bbox_file': None, 'test_evaluator': dict(_delete_=True, type='EPE')},
-    cls={'test_dataloader.dataset.pipeline.1.scale': 72, 'test_dataloader.dataset.pipeline.2.crop_size': 64,
-         'test_evaluator': dict(_delete_=True, type='Accuracy', topk=(200, 600))})
+    cls={
+        'test_dataloader.dataset.pipeline.1.scale': 72,
+        'test_dataloader.dataset.pipeline.2.crop_size': 64,
+        'test_evaluator': dict(_delete_=True, type='Accuracy', topk=(200, 600)),
+    },
+)
 FOLDERS = dict(seg='custom', pose='coco', cls='imagenet')
 
 

@@ -1,4 +1,5 @@
 """Every fault is found, as what it is, and nothing else is."""
+
 import gc
 import importlib.util
 import json
@@ -20,8 +21,12 @@ faults = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(faults)
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-SOURCES = dict(custom='ocr_hrformer-s_custom', coco='td-hm_hrformer-t_coco-256x192', imagenet='hrformer-t_imagenet',
-               detection='fcos_hrformer-s_coco')
+SOURCES = dict(
+    custom='ocr_hrformer-s_custom',
+    coco='td-hm_hrformer-t_coco-256x192',
+    imagenet='hrformer-t_imagenet',
+    detection='fcos_hrformer-s_coco',
+)
 LAYOUTS = ('custom', 'coco', 'imagenet')
 
 
@@ -46,15 +51,18 @@ def data(pristine, tmp_path):
 @pytest.fixture
 def run(pristine, data):
 
-    def run(layout, config=None, splits=('train', ), changes={}, **kwargs):
+    def run(layout, config=None, splits=('train',), changes={}, **kwargs):
         options = {f'{split}_dataloader.dataset.data_root': f'{data / layout}/' for split in splits}
         options = {**options, **changes} if 'train_dataloader.dataset' not in changes else changes
         if layout == 'coco' and config is None:
             boxes = str(data / 'coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json')
             ann_file = str(data / 'coco/annotations/person_keypoints_val2017.json')
             for split in set(splits) - {'train'}:
-                options = {f'{split}_dataloader.dataset.bbox_file': boxes, f'{split}_evaluator.ann_file': ann_file,
-                           **options}
+                options = {
+                    f'{split}_dataloader.dataset.bbox_file': boxes,
+                    f'{split}_evaluator.ann_file': ann_file,
+                    **options,
+                }
         return check_data(str(pristine / f'{config or layout}.py'), splits, options=options, **kwargs)
 
     return run
@@ -87,11 +95,14 @@ def test_a_broken_annotation_file_does_not_hide_the_others(run, data):
     assert [dataset.splits for dataset in report.datasets] == ['train', 'val']
 
 
-@pytest.mark.parametrize('spoil, kind', [
-    (lambda root: faults.halve(root / faults.COCO_IMAGE), 'cut image'),
-    (lambda root: faults.same_id('images')(root / faults.BOXES), 'duplicate image id'),
-    (lambda root: faults.first('images', width=200)(root / faults.BOXES), 'image size'),
-])
+@pytest.mark.parametrize(
+    'spoil, kind',
+    [
+        (lambda root: faults.halve(root / faults.COCO_IMAGE), 'cut image'),
+        (lambda root: faults.same_id('images')(root / faults.BOXES), 'duplicate image id'),
+        (lambda root: faults.first('images', width=200)(root / faults.BOXES), 'image size'),
+    ],
+)
 def test_detection(run, data, spoil, kind):
     spoil(data / 'coco')
     assert {problem.kind for problem in run('coco', 'detection').problems} == {kind}
@@ -102,8 +113,13 @@ def test_wrappers(run, data, pristine):
     faults.halve(data / 'coco' / faults.COCO_IMAGE)
     inner = Config.fromfile(pristine / 'coco.py').train_dataloader.dataset.to_dict()
     steps, inner = inner['pipeline'], {**inner, 'data_root': f'{data}/coco/', 'pipeline': []}
-    combined = dict(type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'), pipeline=steps,
-                    datasets=[inner, {**inner, 'data_mode': 'bottomup', 'pipeline': steps[:1]}], _delete_=True)
+    combined = dict(
+        type='CombinedDataset',
+        metainfo=dict(from_file='configs/_base_/datasets/coco.py'),
+        pipeline=steps,
+        datasets=[inner, {**inner, 'data_mode': 'bottomup', 'pipeline': steps[:1]}],
+        _delete_=True,
+    )
     report = run('coco', changes={'train_dataloader.dataset': combined})
     assert report.counts() == {'cut image': 2} and len(report.datasets) == 2
     repeated = dict(type='RepeatDataset', times=3, dataset={**inner, 'pipeline': steps}, _delete_=True)
@@ -113,18 +129,22 @@ def test_wrappers(run, data, pristine):
 VAL = 'annotations/person_keypoints_val2017.json'
 
 
-@pytest.mark.parametrize('change, options, kind, said', [
-    (lambda c: [person.update(area=0) for person in c['annotations']], {}, 'bad area', 'use_area=False'),
-    (lambda c: [person.pop('area') for person in c['annotations']], {}, 'no area', 'use_area=False'),
-    (lambda c: [person.pop('area') for person in c['annotations']], dict(use_area=False), None, ''),
-    (lambda c: None, dict(ann_file='annotations/person_keypoints_train2017.json'), 'other images', 'it lacks 2 of'),
-    (lambda c: None, dict(ann_file='none.json'), 'evaluator file', 'is missing'),
-])
+@pytest.mark.parametrize(
+    'change, options, kind, said',
+    [
+        (lambda c: [person.update(area=0) for person in c['annotations']], {}, 'bad area', 'use_area=False'),
+        (lambda c: [person.pop('area') for person in c['annotations']], {}, 'no area', 'use_area=False'),
+        (lambda c: [person.pop('area') for person in c['annotations']], dict(use_area=False), None, ''),
+        (lambda c: None, dict(ann_file='annotations/person_keypoints_train2017.json'), 'other images', 'it lacks 2 of'),
+        (lambda c: None, dict(ann_file='none.json'), 'evaluator file', 'is missing'),
+    ],
+)
 def test_evaluators(run, data, change, options, kind, said):
     faults.rewrite(change)(data / 'coco' / VAL)
     options = {key: str(data / 'coco' / value) if key == 'ann_file' else value for key, value in options.items()}
-    report = run('coco', splits=('train', 'val'), changes={f'val_evaluator.{key}': value
-                                                           for key, value in options.items()})
+    report = run(
+        'coco', splits=('train', 'val'), changes={f'val_evaluator.{key}': value for key, value in options.items()}
+    )
     assert set(report.counts()) == ({kind} if kind else set()), report.problems
     assert all(said in str(problem) for problem in report.problems if problem.count == 1)
     assert not kind or report.problems == report.datasets[1].problems
@@ -132,7 +152,7 @@ def test_evaluators(run, data, change, options, kind, said):
 
 def test_evaluators_of_detection(run, data):
     changes = {'val_evaluator.ann_file': str(data / 'coco' / faults.BOXES)}
-    assert set(run('coco', 'detection', ('val', ), changes).counts()) == {'other images'}
+    assert set(run('coco', 'detection', ('val',), changes).counts()) == {'other images'}
 
 
 def test_many_faults_of_a_kind(run, data):
@@ -143,17 +163,29 @@ def test_many_faults_of_a_kind(run, data):
     assert len(report.problems) == 4 and report.counts()['annotations.iscrowd'] > 4
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(sigmas=[0.05] * 16), 'has 16 sigmas, but 17 keypoints in keypoint_info'),
-    (dict(keypoint_info={0: dict(name='nose'), 1: dict(name='left', swap='right'), 2: dict(name='right')}),
-     "swaps 'left' with 'right', but 'right' with 'right'"),
-    (dict(keypoint_info={0: dict(name='nose', swap='tail')}), "keypoint_info[0].swap is 'tail'"),
-    (dict(keypoint_info={0: dict(name='nose')}, sigmas=[0.1], joint_weights=[1.0]),
-     'model.head.out_channels is 17, but the keypoints of the metainfo of CocoDataset are 1'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(sigmas=[0.05] * 16), 'has 16 sigmas, but 17 keypoints in keypoint_info'),
+        (
+            dict(keypoint_info={0: dict(name='nose'), 1: dict(name='left', swap='right'), 2: dict(name='right')}),
+            "swaps 'left' with 'right', but 'right' with 'right'",
+        ),
+        (dict(keypoint_info={0: dict(name='nose', swap='tail')}), "keypoint_info[0].swap is 'tail'"),
+        (
+            dict(keypoint_info={0: dict(name='nose')}, sigmas=[0.1], joint_weights=[1.0]),
+            'model.head.out_channels is 17, but the keypoints of the metainfo of CocoDataset are 1',
+        ),
+    ],
+)
 def test_keypoints_of_ones_own(run, data, change, message):
-    info = dict(dataset_name='own', skeleton_info={}, joint_weights=[1.0] * 17, sigmas=[0.1] * 17,
-                keypoint_info={number: dict(name=f'point {number}') for number in range(17)})
+    info = dict(
+        dataset_name='own',
+        skeleton_info={},
+        joint_weights=[1.0] * 17,
+        sigmas=[0.1] * 17,
+        keypoint_info={number: dict(name=f'point {number}') for number in range(17)},
+    )
     path = data / 'keypoints.py'
     path.write_text(f'dataset_info = {dict(info, **change)!r}\n')
     try:
@@ -167,13 +199,14 @@ def test_keypoints_of_ones_own(run, data, change, message):
 def test_an_image_that_lies_on_its_side(run, data):
     """OpenCV turns a picture as its EXIF says, and annotations of the file as it lies are then of another one."""
     from PIL import Image
+
     path = data / 'custom' / faults.SEG_IMAGE
     with Image.open(path) as image:
         exif = image.getexif()
         exif[0x0112] = 6  # a quarter turn
         image.crop((0, 0, 64, 48)).save(path, exif=exif)
     faults.relabel(lambda labels: labels[:48])(data / 'custom' / faults.SEG_LABELS)
-    problem, = run('custom').problems
+    (problem,) = run('custom').problems
     assert problem.kind == 'label map size' and 'is 64x48, but its image' in problem.what and '48x64' in problem.what
 
 
@@ -206,14 +239,16 @@ def test_limit(run, data):
 def test_a_transform_that_fails(run, data):
     """What no check foresees is found as well, by one sample that goes through all of the pipeline."""
     steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=3)]
-    problem, = run('custom', changes={'train_dataloader.dataset.pipeline': steps}).problems
+    (problem,) = run('custom', changes={'train_dataloader.dataset.pipeline': steps}).problems
     assert problem.kind == 'pipeline' and problem.path.endswith('.png') and 'TypeError' in problem.what
 
 
 def test_command(pristine, data):
     def invoke(*args):
-        return CliRunner().invoke(main, ['check-data', *map(str, args), '--cfg-options',
-                                         f'train_dataloader.dataset.data_root={data}/coco/'])
+        return CliRunner().invoke(
+            main, ['check-data', *map(str, args), '--cfg-options', f'train_dataloader.dataset.data_root={data}/coco/']
+        )
+
     good = invoke(pristine / 'coco.py', '--split', 'train')
     assert good.exit_code == 0 and good.stdout.splitlines()[-1] == 'No problem found.', good.output
     assert good.stdout.splitlines()[0].startswith('train: CocoDataset (') and 'loading' not in good.stdout
@@ -226,12 +261,15 @@ def test_command(pristine, data):
     assert report['counts'] == {'cut image': 1} and report['datasets'][0]['problems'][0]['kind'] == 'cut image'
 
 
-@pytest.mark.parametrize('args, message', [
-    (['none.py'], 'no config file none.py'),
-    (['CONFIG', '--cfg-options', 'a'], 'write KEY=VALUE'),
-    (['CONFIG', '--cfg-options', 'train_dataloader=None', '--split', 'train'], 'no train_dataloader'),
-    (['CONFIG', '--cfg-options', 'train_dataloader.dataset.type=NoSuch', '--split', 'train'], 'NoSuch'),
-])
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['none.py'], 'no config file none.py'),
+        (['CONFIG', '--cfg-options', 'a'], 'write KEY=VALUE'),
+        (['CONFIG', '--cfg-options', 'train_dataloader=None', '--split', 'train'], 'no train_dataloader'),
+        (['CONFIG', '--cfg-options', 'train_dataloader.dataset.type=NoSuch', '--split', 'train'], 'NoSuch'),
+    ],
+)
 def test_wrong_arguments(pristine, args, message):
     args = [str(pristine / 'custom.py') if arg == 'CONFIG' else arg for arg in args]
     result = CliRunner().invoke(main, ['check-data', *args])

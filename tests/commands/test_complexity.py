@@ -1,4 +1,5 @@
 """Counts against the paper's figures, against those in the authors' scripts, and against a count by hand."""
+
 import json
 from pathlib import Path
 
@@ -22,9 +23,16 @@ def test_classification(name, everything, paper):
     assert 0.99 * paper < count.paper(count.total) / 1e9 < paper
 
 
-@pytest.mark.parametrize('name, paper', [
-    ('t_coco-256x192', 1.3), ('s_coco-256x192', 2.8), ('s_coco-384x288', 6.2), ('b_coco-256x192', 12.2),
-    ('b_coco-384x288', 26.8)])
+@pytest.mark.parametrize(
+    'name, paper',
+    [
+        ('t_coco-256x192', 1.3),
+        ('s_coco-256x192', 2.8),
+        ('s_coco-384x288', 6.2),
+        ('b_coco-256x192', 12.2),
+        ('b_coco-384x288', 26.8),
+    ],
+)
 def test_pose(name, paper):
     count = complexity(str(CONFIGS / f'td-hm_hrformer-{name}.py'))
     assert count.paper(count.total) / 1e9 == pytest.approx(paper, rel=0.02)
@@ -33,13 +41,13 @@ def test_pose(name, paper):
 
 def test_the_misprint_of_table_3():
     """T at 384x288 has 2.25 times the pixels that it has at 256x192, and as many operations more: 2.9 G, not 1.8."""
-    small, large = (complexity(str(CONFIGS / f'td-hm_hrformer-t_coco-{size}.py')).total.weights
-                    for size in ('256x192', '384x288'))
+    small, large = (
+        complexity(str(CONFIGS / f'td-hm_hrformer-t_coco-{size}.py')).total.weights for size in ('256x192', '384x288')
+    )
     assert large == 2.25 * small and round(large / 1e9, 1) == 2.9
 
 
-@pytest.mark.parametrize('arch, window, authors', [
-    ('s', 9, 422.8918), ('b', 11, 1069.6191), ('b', 15, 1119.8634)])
+@pytest.mark.parametrize('arch, window, authors', [('s', 9, 422.8918), ('b', 11, 1069.6191), ('b', 15, 1119.8634)])
 def test_segmentation(arch, window, authors, tmp_path):
     """The figures are those in `seg/scripts/test_flops` of the authors' repository, at 1024x1024."""
     cfg = Config.fromfile(CONFIGS / f'ocr_hrformer-{arch}_cityscapes.py')
@@ -74,12 +82,21 @@ def test_parts_sum_up_and_nothing_is_left_behind():
     assert stem.weights == 32 * 64 * 27 * 64 + 16 * 32 * 9 * 64 * 64 and stem.parameters == 27 * 64 + 9 * 64 * 64 + 256
 
 
-@pytest.mark.parametrize('name, part', [
-    ('backbone.conv2', 'stem'), ('backbone.bn1.weight', 'stem'), ('backbone.layer1.0.conv1', 'stage 1'),
-    ('backbone.transition2.3', 'transitions'), ('backbone.stage3.1.branches.2.0.attn.attn.qkv', 'stage 3: attention'),
-    ('backbone.stage3.1.branches.2.0.ffn', 'stage 3: FFN'), ('backbone.stage4.0.branches.3.1.norm1', 'stage 4: blocks'),
-    ('backbone.stage2.0.fuse_layers.0.1', 'stage 2: fusion'), ('decode_head.fuse', 'head'),
-    ('neck.0.increase', 'neck')])
+@pytest.mark.parametrize(
+    'name, part',
+    [
+        ('backbone.conv2', 'stem'),
+        ('backbone.bn1.weight', 'stem'),
+        ('backbone.layer1.0.conv1', 'stage 1'),
+        ('backbone.transition2.3', 'transitions'),
+        ('backbone.stage3.1.branches.2.0.attn.attn.qkv', 'stage 3: attention'),
+        ('backbone.stage3.1.branches.2.0.ffn', 'stage 3: FFN'),
+        ('backbone.stage4.0.branches.3.1.norm1', 'stage 4: blocks'),
+        ('backbone.stage2.0.fuse_layers.0.1', 'stage 2: fusion'),
+        ('decode_head.fuse', 'head'),
+        ('neck.0.increase', 'neck'),
+    ],
+)
 def test_part_of(name, part):
     assert part_of(name) == part
 
@@ -88,7 +105,7 @@ def test_command(tmp_path):
     config = str(CONFIGS / 'td-hm_hrformer-t_coco-256x192.py')
     table = CliRunner().invoke(main, ['complexity', config])
     assert table.exit_code == 0 and all(text in table.output for text in ('total', '2,518,071', '1.288 G'))
-    found, = json.loads(CliRunner().invoke(main, ['complexity', config, '--json', '--size', '64', '64']).stdout)
+    (found,) = json.loads(CliRunner().invoke(main, ['complexity', config, '--json', '--size', '64', '64']).stdout)
     assert found['size'] == [64, 64] and found['parts']['total']['parameters'] == 2_518_071
     assert found['parts']['total']['everything'] > found['parts']['total']['paper']
     (tmp_path / 'empty.py').write_text('')

@@ -20,6 +20,7 @@ def backbone(**kwargs):
 def test_segmentation_versions(tmp_path, version):
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import OCRHead
+
     head = OCRHead(in_channels=MICRO['channels'], num_classes=4, version=version).state_dict()
     state = {**backbone(window_sizes=(9, 7, 5, 3)), **{f'decode_head.{name}': value for name, value in head.items()}}
     torch.save(state, tmp_path / 'a.pth')
@@ -34,7 +35,7 @@ def test_mmposes_files(tmp_path):
     """What OpenMMLab publishes: mmpose's names, before and since version 1, and bare backbones."""
     head = {'weight': torch.randn(17, 6, 1, 1), 'bias': torch.randn(17)}
     for prefix in ('keypoint_head.final_layer.', 'head.final_layer.', None):
-        state = backbone(out_indices=(0, ))
+        state = backbone(out_indices=(0,))
         if prefix:
             state.update({prefix + k: v for k, v in head.items()})
         torch.save(dict(meta=dict(epoch=210), state_dict=state), tmp_path / 'a.pth')
@@ -44,20 +45,33 @@ def test_mmposes_files(tmp_path):
         assert torch.equal(written[table], state[table]) and ('head.final_layer.bias' in written) == bool(prefix)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda s: s.pop('backbone.conv1.weight'), 'Keys 1 missing: backbone.conv1.weight'),
-    (lambda s: s.pop('head.fc.bias'), 'Keys 1 missing: head.fc.bias'),
-    (lambda s: [s.pop(k) for k in list(s) if 'stage4' in k], 'the key stage4.0.branches.0.0.norm1.weight is missing'),
-    (lambda s: [s.pop(k) for k in list(s) if 'attn' in k], 'no.* HRFormer weights.*the keys are backbone.conv1.weight'),
-    (lambda s: s.pop('head.fc.weight'), 'the key head.fc.weight is missing'),
-    (lambda s: s.update({'backbone.stage2.0.extra': torch.zeros(1)}), 'unknown: backbone.stage2.0.extra'),
-    (lambda s: s.update({'neck.0.final.0.bias': torch.zeros(9)}), r'neck.0.final.0.bias is \(9,\), not \(2048,\)'),
-    (lambda s: s.update({'something.else': torch.zeros(1)}), 'Keys 1 unknown: something.else'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda s: s.pop('backbone.conv1.weight'), 'Keys 1 missing: backbone.conv1.weight'),
+        (lambda s: s.pop('head.fc.bias'), 'Keys 1 missing: head.fc.bias'),
+        (
+            lambda s: [s.pop(k) for k in list(s) if 'stage4' in k],
+            'the key stage4.0.branches.0.0.norm1.weight is missing',
+        ),
+        (
+            lambda s: [s.pop(k) for k in list(s) if 'attn' in k],
+            'no.* HRFormer weights.*the keys are backbone.conv1.weight',
+        ),
+        (lambda s: s.pop('head.fc.weight'), 'the key head.fc.weight is missing'),
+        (lambda s: s.update({'backbone.stage2.0.extra': torch.zeros(1)}), 'unknown: backbone.stage2.0.extra'),
+        (lambda s: s.update({'neck.0.final.0.bias': torch.zeros(9)}), r'neck.0.final.0.bias is \(9,\), not \(2048,\)'),
+        (lambda s: s.update({'something.else': torch.zeros(1)}), 'Keys 1 unknown: something.else'),
+    ],
+)
 def test_incomplete_files_write_nothing(tmp_path, change, message):
     neck = ClassificationNeck(MICRO['channels'])
-    state = {**backbone(), **{f'neck.0.{k}': v for k, v in neck.state_dict().items()},
-             'head.fc.weight': torch.zeros(7, 2048), 'head.fc.bias': torch.zeros(7)}
+    state = {
+        **backbone(),
+        **{f'neck.0.{k}': v for k, v in neck.state_dict().items()},
+        'head.fc.weight': torch.zeros(7, 2048),
+        'head.fc.bias': torch.zeros(7),
+    }
     torch.save(state, tmp_path / 'good.pth')
     assert convert(tmp_path / 'good.pth', tmp_path / 'b.pth').layout.task == 'classification'
     os.remove(tmp_path / 'b.pth')
@@ -71,9 +85,12 @@ def test_incomplete_files_write_nothing(tmp_path, change, message):
 
 def test_without_the_host_libraries(tmp_path, run_python):
     torch.save(backbone(), tmp_path / 'a.pth')
-    run_python('import sys; sys.modules.update(dict.fromkeys(("mmseg", "mmpose", "mmpretrain")))\n'
-               'from hrformer_mm.commands.convert import convert; convert(*sys.argv[1:])',
-               tmp_path / 'a.pth', tmp_path / 'b.pth')
+    run_python(
+        'import sys; sys.modules.update(dict.fromkeys(("mmseg", "mmpose", "mmpretrain")))\n'
+        'from hrformer_mm.commands.convert import convert; convert(*sys.argv[1:])',
+        tmp_path / 'a.pth',
+        tmp_path / 'b.pth',
+    )
     assert torch.load(tmp_path / 'b.pth').keys() == backbone().keys()
 
 
@@ -83,8 +100,12 @@ def test_a_file_of_this_package_is_already_in_this_layout(tmp_path):
     out = CliRunner().invoke(cli, ['convert', str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth')])
     assert out.exit_code == 0 and 'already in this layout' in out.output and (tmp_path / 'b.pth').is_file()
     os.remove(tmp_path / 'b.pth')
-    others = [{**backbone(), 'decode_head.conv_seg.weight': torch.zeros(2, 8, 1, 1)}, backbone(with_dwconv=False),
-              backbone(with_rpe=False), {**backbone(), 'auxiliary_head.conv_seg.bias': torch.zeros(2)}]
+    others = [
+        {**backbone(), 'decode_head.conv_seg.weight': torch.zeros(2, 8, 1, 1)},
+        backbone(with_dwconv=False),
+        backbone(with_rpe=False),
+        {**backbone(), 'auxiliary_head.conv_seg.bias': torch.zeros(2)},
+    ]
     for state in others:
         torch.save(dict(state_dict=state), tmp_path / 'a.pth')
         out = CliRunner().invoke(cli, ['convert', str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth')])

@@ -31,20 +31,43 @@ def image(tmp_path_factory):
 
 def make_block(window=(3, 5), **options):
     torch.manual_seed(0)
-    block = HRFormer(MICRO, (window, ) * 4, **options).eval().stage2[0].branches[1][1]
+    block = HRFormer(MICRO, (window,) * 4, **options).eval().stage2[0].branches[1][1]
     for value in block.parameters():
         torch.nn.init.normal_(value, std=0.4)
     return block
 
 
 def test_command(micro, image, tmp_path):
-    result = CliRunner().invoke(main, ['explain', *micro['pose'], image, '-o', str(tmp_path), '--pixel', '70', '40',
-                                       '--max-side', '96', '--stream', '1', '--device', 'cpu', '--json'])
+    result = CliRunner().invoke(
+        main,
+        [
+            'explain',
+            *micro['pose'],
+            image,
+            '-o',
+            str(tmp_path),
+            '--pixel',
+            '70',
+            '40',
+            '--max-side',
+            '96',
+            '--stream',
+            '1',
+            '--device',
+            'cpu',
+            '--json',
+        ],
+    )
     assert result.exit_code == 0, result.output
     about = json.loads(result.stdout)
     assert about == json.loads((tmp_path / 'explanation.json').read_text()) and about['trained']
-    assert list(about['pictures']) == ['overview.png', 'features.png', 'windows.png', 'attention.png',
-                                       'receptive_field.png']
+    assert list(about['pictures']) == [
+        'overview.png',
+        'features.png',
+        'windows.png',
+        'attention.png',
+        'receptive_field.png',
+    ]
     for name, (width, height) in about['pictures'].items():
         assert cv2.imread(str(tmp_path / name)).shape[:2] == (height, width) and width == 1800
     assert about['image'] == dict(path=image, size=[128, 96], seen=[96, 72], pixel=[70, 40], pixel_seen=[52, 30])
@@ -75,20 +98,27 @@ def test_padded_image_shifted_windows_no_bias_no_convolution_no_checkpoint(micro
     assert set(about['receptive_field']['block']) == {'position', 'cell', 'without_dwconv'}
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(pixel=(128, 0)), 'the pixel is 128 0, but .*a.png has 128 x 96 pixels: x must be 0 to 127, and y 0 to 95'),
-    (dict(stage=5), 'the stage is 5, but must be one of 2, 3, 4'),
-    (dict(block=-1), 'the block is -1, but must be one of 0'),
-    (dict(stage=3, branch=3), 'the branch is 3, but must be one of 0, 1, 2'),
-    (dict(image='none.png'), 'there is no picture none.png'),
-    (dict(max_side=0), 'max_side is 0'),
-    (dict(config='lenet.py', checkpoint='none'), 'model.backbone is a LeNet5 of mmpretrain, but must be of type'),
-    (dict(folder='lenet.py/out'), 'lenet.py/out cannot be written to'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (
+            dict(pixel=(128, 0)),
+            'the pixel is 128 0, but .*a.png has 128 x 96 pixels: x must be 0 to 127, and y 0 to 95',
+        ),
+        (dict(stage=5), 'the stage is 5, but must be one of 2, 3, 4'),
+        (dict(block=-1), 'the block is -1, but must be one of 0'),
+        (dict(stage=3, branch=3), 'the branch is 3, but must be one of 0, 1, 2'),
+        (dict(image='none.png'), 'there is no picture none.png'),
+        (dict(max_side=0), 'max_side is 0'),
+        (dict(config='lenet.py', checkpoint='none'), 'model.backbone is a LeNet5 of mmpretrain, but must be of type'),
+        (dict(folder='lenet.py/out'), 'lenet.py/out cannot be written to'),
+    ],
+)
 def test_invalid_arguments(micro, image, tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'lenet.py').write_text("default_scope = 'mmpretrain'\nmodel = dict(type='ImageClassifier', "
-                                       "backbone=dict(type='LeNet5'))")
+    (tmp_path / 'lenet.py').write_text(
+        "default_scope = 'mmpretrain'\nmodel = dict(type='ImageClassifier', backbone=dict(type='LeNet5'))"
+    )
     arguments = dict(zip(('config', 'checkpoint'), micro['cls']), image=image, folder='out', device='cpu')
     with pytest.raises((ValueError, OSError), match=message):
         explain(**dict(arguments, **change))
@@ -117,12 +147,15 @@ def test_attention_is_that_of_the_module(options):
         assert not (options.get('with_pad_mask') and np.any(found['on_padding']))
 
 
-@pytest.mark.parametrize('size, shift_windows, rows, columns, corner', [
-    ((6, 10), False, [0, 3, 6], [0, 5, 10], (2, 4)),
-    ((7, 10), False, [-1, 2, 5, 8], [0, 5, 10], (1, 4)),
-    ((7, 10), True, [-1, 0, 3, 6, 8], [0, 2, 7, 10], (2, 6)),
-    ((2, 3), True, [0, 3], [-1, 4], (0, 2)),
-])
+@pytest.mark.parametrize(
+    'size, shift_windows, rows, columns, corner',
+    [
+        ((6, 10), False, [0, 3, 6], [0, 5, 10], (2, 4)),
+        ((7, 10), False, [-1, 2, 5, 8], [0, 5, 10], (1, 4)),
+        ((7, 10), True, [-1, 0, 3, 6, 8], [0, 2, 7, 10], (2, 6)),
+        ((2, 3), True, [0, 3], [-1, 4], (0, 2)),
+    ],
+)
 def test_windows(size, shift_windows, rows, columns, corner):
     grid = windows_of(make_block(shift_windows=shift_windows), size, 8)
     assert grid.edges == (rows, columns) and grid.corner_of(grid.window_of((1, 2))) == corner
@@ -133,9 +166,10 @@ def test_receptive_field():
     field = receptive_field(conv, torch.randn(1, 2, 6, 7), (2, 4))
     np.testing.assert_allclose(field[1:4, 3:6], conv.weight.detach().sum(0).abs().mean(0), rtol=1e-5)
     assert (field > 0).sum() == 9
-    field = np.diag([1., 0, 6, 0, 3])
+    field = np.diag([1.0, 0, 6, 0, 3])
     assert describe_field(field, (2, 2), Window(-1, 4, 1, 4), 8) == dict(
-        inputs=3, of=25, squares={'50%': 8, '95%': 40}, outside_window=0.4)
+        inputs=3, of=25, squares={'50%': 8, '95%': 40}, outside_window=0.4
+    )
 
 
 def test_receptive_field_of_a_block():
@@ -159,7 +193,7 @@ def test_without_the_convolution_is_what_the_argument_builds():
 
 
 def test_principal_components():
-    x = np.random.default_rng(0).normal(size=(8, 30)) * 2.0**np.arange(8)[:, None]
+    x = np.random.default_rng(0).normal(size=(8, 30)) * 2.0 ** np.arange(8)[:, None]
     colours, variance = principal_components(torch.from_numpy(x).view(8, 5, 6))
     _, s, v = np.linalg.svd(x - x.mean(1, keepdims=True), full_matrices=False)
     np.testing.assert_allclose(variance, (s**2 / (s**2).sum())[:3])
@@ -171,7 +205,7 @@ def test_principal_components():
 
 @torch.no_grad()
 def test_maps_and_inputs_of_a_compiled_model_with_one_output():
-    model, x = HRFormer(MICRO, out_indices=(1, ), compile=True).eval(), torch.randn(1, 3, 70, 50)
+    model, x = HRFormer(MICRO, out_indices=(1,), compile=True).eval(), torch.randn(1, 3, 70, 50)
     maps, inputs = run(model, x)
     torch.testing.assert_close(maps[1], model.forward(x)[0])
     for i in (0, 2, 3):

@@ -27,10 +27,21 @@ def pose(micro, tmp_path_factory):
 
 @pytest.mark.slow
 def test_any_batch_and_size(micro, tmp_path):
-    result = call(*micro['seg'], tmp_path / 'a.onnx', '--size', 64, 96, '--dynamic-size', '--dynamic-batch',
-                  '--check-size', 128, 64, '--json')
+    result = call(
+        *micro['seg'],
+        tmp_path / 'a.onnx',
+        '--size',
+        64,
+        96,
+        '--dynamic-size',
+        '--dynamic-batch',
+        '--check-size',
+        128,
+        64,
+        '--json',
+    )
     assert result.exit_code == 0, result.output
-    checks = json.loads(result.output[result.output.index('{'):])['checks']
+    checks = json.loads(result.output[result.output.index('{') :])['checks']
     assert [check['shape'] for check in checks] == [[1, 3, 64, 96], [2, 3, 64, 96], [1, 3, 128, 64]]
     assert all(0 < check['difference'] < 1e-4 for check in checks)
     # Against the model as mmseg builds it, not its form for inference, at a size that no check saw.
@@ -72,13 +83,16 @@ def test_classification(micro, tmp_path):
     assert export(*micro['cls'], str(tmp_path / 'a.onnx'), size=(65, 80)).difference < 1e-4
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(output='a.pt', format='onnx'), 'must end in .onnx'),
-    (dict(output='none/a.onnx'), 'there is no folder'),
-    (dict(config='none.py'), 'no config file none.py'),
-    (dict(checkpoint='none.pth'), 'there is no checkpoint'),
-    (dict(size=(65, 64), dynamic_size=True), 'multiples of 32'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(output='a.pt', format='onnx'), 'must end in .onnx'),
+        (dict(output='none/a.onnx'), 'there is no folder'),
+        (dict(config='none.py'), 'no config file none.py'),
+        (dict(checkpoint='none.pth'), 'there is no checkpoint'),
+        (dict(size=(65, 64), dynamic_size=True), 'multiples of 32'),
+    ],
+)
 def test_bad_arguments(micro, tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
     config, checkpoint = micro['pose']
@@ -90,9 +104,10 @@ def test_checkpoints_that_do_not_fit(micro, tmp_path):
     with pytest.raises(ValueError, match='of another task: it has decode_head, but the model has head'):
         export(micro['pose'][0], micro['seg'][1], str(tmp_path / 'a.onnx'))
     for task, layer, message in (
-            ('seg', 'decode_head.conv_seg', r'5 classes, but the config has 2 \(model.decode_head.num_classes\)'),
-            ('pose', 'head.final_layer', r'5 keypoints, but the config has 17 \(model.head.out_channels\)'),
-            ('cls', 'head.fc', r'5 classes, but the config has 1000 \(model.head.num_classes\)')):
+        ('seg', 'decode_head.conv_seg', r'5 classes, but the config has 2 \(model.decode_head.num_classes\)'),
+        ('pose', 'head.final_layer', r'5 keypoints, but the config has 17 \(model.head.out_channels\)'),
+        ('cls', 'head.fc', r'5 classes, but the config has 1000 \(model.head.num_classes\)'),
+    ):
         state = torch.load(micro[task][1])['state_dict']
         state[f'{layer}.bias'] = torch.zeros(5)
         torch.save(state, tmp_path / 'five.pth')

@@ -108,24 +108,38 @@ def seg_pipeline(*steps, load=LOAD):
 
 
 SLIDE = {'model.test_cfg': dict(mode='slide', crop_size=(64, 64), stride=(48, 40))}
-SIGMOID = {'model.decode_head.out_channels': 1, 'model.decode_head.threshold': 0.45,
-           'model.decode_head.loss_decode': dict(type='CrossEntropyLoss', use_sigmoid=True),
-           'model.decode_head.loss_auxiliary': dict(type='CrossEntropyLoss', use_sigmoid=True)}
+SIGMOID = {
+    'model.decode_head.out_channels': 1,
+    'model.decode_head.threshold': 0.45,
+    'model.decode_head.loss_decode': dict(type='CrossEntropyLoss', use_sigmoid=True),
+    'model.decode_head.loss_auxiliary': dict(type='CrossEntropyLoss', use_sigmoid=True),
+}
 KEEP = dict(type='Resize', scale=(200, 64), keep_ratio=True)
 
 
-@pytest.mark.parametrize('changes, steps', [
-    ({}, [KEEP]),
-    (SIGMOID, [dict(type='mmseg.Resize', scale=(96, 64))]),
-    pytest.param(SLIDE, [KEEP], marks=pytest.mark.slow),
-    pytest.param({'model.data_preprocessor.test_cfg': dict(size_divisor=32), 'model.decode_head.align_corners': False},
-                 [KEEP], marks=pytest.mark.slow),
-    pytest.param({'model.data_preprocessor.test_cfg': dict(size=(160, 192)), 'model.data_preprocessor.pad_val': 3},
-                 [dict(type='Resize', scale_factor=0.7, keep_ratio=True)], marks=pytest.mark.slow),
-    pytest.param({'model.data_preprocessor.bgr_to_rgb': False},
-                 [dict(type='Resize', scale=64, interpolation='area'), dict(type='Pad', size_divisor=48, pad_val=7)],
-                 marks=pytest.mark.slow),
-])
+@pytest.mark.parametrize(
+    'changes, steps',
+    [
+        ({}, [KEEP]),
+        (SIGMOID, [dict(type='mmseg.Resize', scale=(96, 64))]),
+        pytest.param(SLIDE, [KEEP], marks=pytest.mark.slow),
+        pytest.param(
+            {'model.data_preprocessor.test_cfg': dict(size_divisor=32), 'model.decode_head.align_corners': False},
+            [KEEP],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {'model.data_preprocessor.test_cfg': dict(size=(160, 192)), 'model.data_preprocessor.pad_val': 3},
+            [dict(type='Resize', scale_factor=0.7, keep_ratio=True)],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {'model.data_preprocessor.bgr_to_rgb': False},
+            [dict(type='Resize', scale=64, interpolation='area'), dict(type='Pad', size_divisor=48, pad_val=7)],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
 def test_segmentation(variant, pictures, tmp_path, changes, steps):
     names = ['wide.png', 'high.png', 'other.png', 'turned.jpg']
     results = compare(variant('seg', changes, seg_pipeline(*steps)), [pictures / name for name in names], tmp_path)
@@ -158,22 +172,44 @@ LONG = [dict(type='ResizeEdge', scale=64, edge='long'), dict(type='Pad', size=(6
 GREY = {'model.backbone.in_channels': 1, 'data_preprocessor.mean': [120.0], 'data_preprocessor.std': [60.0]}
 
 
-@pytest.mark.parametrize('changes, steps, load', [
-    ({}, [dict(type='mmpretrain.ResizeEdge', scale=70, edge='short', backend='pillow', interpolation='bicubic'),
-          dict(type='CenterCrop', crop_size=64)], LOAD),
-    ({}, LONG, LOAD),
-    pytest.param(GREY, [dict(type='Resize', scale=(80, 64))], dict(LOAD, color_type='grayscale'),
-                 marks=pytest.mark.slow),
-    pytest.param({}, [dict(type='Resize', scale=(40, 50), backend='pillow'),
-                      dict(type='CenterCrop', crop_size=(64, 48), auto_pad=True, pad_cfg=dict(type='Pad', pad_val=9))],
-                 LOAD, marks=pytest.mark.slow),
-    pytest.param({'data_preprocessor.pad_size_divisor': 32, 'data_preprocessor.to_rgb': False},
-                 [dict(type='Resize', scale=(80, 60), interpolation='lanczos')], dict(LOAD, to_float32=True),
-                 marks=pytest.mark.slow),
-])
+@pytest.mark.parametrize(
+    'changes, steps, load',
+    [
+        (
+            {},
+            [
+                dict(type='mmpretrain.ResizeEdge', scale=70, edge='short', backend='pillow', interpolation='bicubic'),
+                dict(type='CenterCrop', crop_size=64),
+            ],
+            LOAD,
+        ),
+        ({}, LONG, LOAD),
+        pytest.param(
+            GREY, [dict(type='Resize', scale=(80, 64))], dict(LOAD, color_type='grayscale'), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {},
+            [
+                dict(type='Resize', scale=(40, 50), backend='pillow'),
+                dict(type='CenterCrop', crop_size=(64, 48), auto_pad=True, pad_cfg=dict(type='Pad', pad_val=9)),
+            ],
+            LOAD,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {'data_preprocessor.pad_size_divisor': 32, 'data_preprocessor.to_rgb': False},
+            [dict(type='Resize', scale=(80, 60), interpolation='lanczos')],
+            dict(LOAD, to_float32=True),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
 def test_classification(variant, pictures, tmp_path, changes, steps, load):
-    results = compare(variant('cls', changes, cls_pipeline(*steps, load=load)),
-                      [pictures / 'wide.png', pictures / 'high.png', pictures / 'turned.jpg'], tmp_path)
+    results = compare(
+        variant('cls', changes, cls_pipeline(*steps, load=load)),
+        [pictures / 'wide.png', pictures / 'high.png', pictures / 'turned.jpg'],
+        tmp_path,
+    )
     assert results[0]['labels'][0]['score'] > 0.01
 
 
@@ -185,26 +221,48 @@ POSES = {
     'MSRA': (codec('MSRAHeatmap'), False, {}),
     'DARK': (codec('MSRAHeatmap', unbiased=True, blur_kernel_size=7), False, {'model.test_cfg.flip_test': False}),
     'UDP': (codec('UDPHeatmap'), True, {'model.test_cfg.shift_heatmap': False}),
-    'UDP, offsets': (codec('UDPHeatmap', heatmap_type='combined'), True,
-                     {'model.test_cfg.flip_test': False, 'model.head.out_channels': 51}),  # mmpose cannot flip them
+    'UDP, offsets': (
+        codec('UDPHeatmap', heatmap_type='combined'),
+        True,
+        {'model.test_cfg.flip_test': False, 'model.head.out_channels': 51},
+    ),  # mmpose cannot flip them
 }
 
 
 def pose_variant(variant, name):
     decoder, udp, changes = POSES[name]
-    return variant('pose', {'model.head.decoder': decoder, 'codec': decoder, **changes}, [
-        dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=1.0),
-        dict(type='TopdownAffine', input_size=(96, 128), use_udp=udp), dict(type='PackPoseInputs')])
+    return variant(
+        'pose',
+        {'model.head.decoder': decoder, 'codec': decoder, **changes},
+        [
+            dict(type='LoadImage'),
+            dict(type='GetBBoxCenterScale', padding=1.0),
+            dict(type='TopdownAffine', input_size=(96, 128), use_udp=udp),
+            dict(type='PackPoseInputs'),
+        ],
+    )
 
 
-@pytest.mark.parametrize('name', ['MSRA', 'UDP', *(pytest.param(name, marks=pytest.mark.slow)
-                                                   for name in ('DARK', 'UDP, offsets'))])
+@pytest.mark.parametrize(
+    'name', ['MSRA', 'UDP', *(pytest.param(name, marks=pytest.mark.slow) for name in ('DARK', 'UDP, offsets'))]
+)
 def test_poses(variant, pictures, tmp_path, name):
     boxes = tmp_path / 'boxes.json'
-    boxes.write_text(json.dumps({'wide.png': [[10, 10, 80, 100], [60.5, 20, 150, 110], [0, 0, 160, 120]],
-                                 'high.png': [], 'turned.jpg': [[-10, 30, 70, 170]]}))
-    results = compare(pose_variant(variant, name), [pictures / n for n in ('wide.png', 'high.png', 'turned.jpg')],
-                      tmp_path, str(boxes))
+    boxes.write_text(
+        json.dumps(
+            {
+                'wide.png': [[10, 10, 80, 100], [60.5, 20, 150, 110], [0, 0, 160, 120]],
+                'high.png': [],
+                'turned.jpg': [[-10, 30, 70, 170]],
+            }
+        )
+    )
+    results = compare(
+        pose_variant(variant, name),
+        [pictures / n for n in ('wide.png', 'high.png', 'turned.jpg')],
+        tmp_path,
+        str(boxes),
+    )
     assert [len(result['people']) for result in results] == [3, 0, 1]
 
 
@@ -230,16 +288,21 @@ def test_flip_test_is_an_option(variant, pictures):
 
 
 def test_metadata_of_pipelines_and_checkpoints(variant):
-    crop = variant('cls', {'model.head.num_classes': 3, 'test_dataloader.dataset': dict(type='CustomDataset')},
-                   cls_pipeline(dict(type='ResizeEdge', scale=80, edge='long'), dict(type='CenterCrop', crop_size=48)),
-                   meta=dict(classes=['ant', 'bee', 'cat']))
+    crop = variant(
+        'cls',
+        {'model.head.num_classes': 3, 'test_dataloader.dataset': dict(type='CustomDataset')},
+        cls_pipeline(dict(type='ResizeEdge', scale=80, edge='long'), dict(type='CenterCrop', crop_size=48)),
+        meta=dict(classes=['ant', 'bee', 'cat']),
+    )
     about = describe(*crop)
     assert about['version'] == 1 and about['classes'] == ['ant', 'bee', 'cat'] and about['multi_label'] is False
     assert about['size'] == [48, 48] or about['size'] is None  # a picture of 800x80 is smaller than the crop
     assert about['steps'][0]['edge'] == 'long' and about['steps'][1]['crop_size'] == [48, 48]
-    multi = variant('cls', {'model.head': dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=4,
-                                               in_channels=1000)},
-                    cls_pipeline(dict(type='Resize', scale=(80, 64))))
+    multi = variant(
+        'cls',
+        {'model.head': dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=4, in_channels=1000)},
+        cls_pipeline(dict(type='Resize', scale=(80, 64))),
+    )
     about = describe(*multi)
     assert about['multi_label'] is True and about['size'] == [64, 80]
     assert about['classes'] == ['class 0', 'class 1', 'class 2', 'class 3']
@@ -250,14 +313,17 @@ def test_metadata_of_pipelines_and_checkpoints(variant):
     assert describe(*variant('seg', pipeline=seg_pipeline(dict(type='Resize', scale=(96, 64)))))['size'] == [64, 96]
 
 
-@pytest.mark.parametrize('task, changes, pipeline, message', [
-    ('cls', {}, cls_pipeline(dict(type='EfficientNetCenterCrop', crop_size=64)), 'the step EfficientNetCenterCrop'),
-    ('cls', {}, cls_pipeline(LONG[0], load=dict(LOAD, imdecode_backend='pillow')), "imdecode_backend='pillow'"),
-    ('seg', {}, seg_pipeline(KEEP, dict(type='RandomFlip', prob=1.0)), 'the step RandomFlip'),
-    ('pose', {}, [dict(type='LoadImage'), dict(type='PackPoseInputs')], 'must have GetBBoxCenterScale'),
-    ('pose', {'model.test_cfg.output_keypoint_indices': [0, 1]}, None, 'output_keypoint_indices'),
-    ('pose', {'model.head.decoder': dict(codec('MSRAHeatmap'), input_size=(64, 96))}, None, 'give both the same'),
-])
+@pytest.mark.parametrize(
+    'task, changes, pipeline, message',
+    [
+        ('cls', {}, cls_pipeline(dict(type='EfficientNetCenterCrop', crop_size=64)), 'the step EfficientNetCenterCrop'),
+        ('cls', {}, cls_pipeline(LONG[0], load=dict(LOAD, imdecode_backend='pillow')), "imdecode_backend='pillow'"),
+        ('seg', {}, seg_pipeline(KEEP, dict(type='RandomFlip', prob=1.0)), 'the step RandomFlip'),
+        ('pose', {}, [dict(type='LoadImage'), dict(type='PackPoseInputs')], 'must have GetBBoxCenterScale'),
+        ('pose', {'model.test_cfg.output_keypoint_indices': [0, 1]}, None, 'output_keypoint_indices'),
+        ('pose', {'model.head.decoder': dict(codec('MSRAHeatmap'), input_size=(64, 96))}, None, 'give both the same'),
+    ],
+)
 def test_what_a_file_cannot_state(variant, task, changes, pipeline, message):
     with pytest.raises(ValueError, match=message) as caught:
         describe(*variant(task, changes, pipeline))
@@ -304,29 +370,33 @@ def test_openvino_runs_the_same_file(onnx_file, pictures):
 
 
 def test_runtime_imports_neither_torch_nor_mmengine(onnx_file, pictures, tmp_path, run_python):
-    code = '''
+    code = """
 import sys
 import hrformer_mm  # whose import asks whether torch is imported
 blocked = ('torch', 'mmengine', 'mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'matplotlib')
 sys.modules.update(dict.fromkeys(blocked))  # an import of them raises
 from hrformer_mm.cli import main
 main(['predict', sys.argv[1], sys.argv[2], '-o', sys.argv[3], '--whole-image'], standalone_mode=False)
-'''
+"""
     run_python(code, onnx_file, pictures / 'wide.png', tmp_path / 'out')
     assert len(json.loads((tmp_path / 'out/predictions.json').read_text())) == 1
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['none.onnx', 'a.png'], 'there is no exported file none.onnx'),
-    (['cut.onnx', 'a.png'], 'cut.onnx cannot be read as an exported model'),
-    (['other.onnx', 'a.png'], 'other.onnx has no metadata of hrformer_mm'),
-    (['{file}', '{picture}', '--boxes', 'none.json'], 'there is no file of boxes'),
-    (['{file}', '{picture}', '--cfg-options', 'a=1'], '--cfg-options is for configs'),
-    (['{file}', '{picture}', '--device', 'cuda:99'], 'the device cuda:99 cannot be used'),
-    (['{file}'], "Missing argument '[CHECKPOINT] INPUTS...'"),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['none.onnx', 'a.png'], 'there is no exported file none.onnx'),
+        (['cut.onnx', 'a.png'], 'cut.onnx cannot be read as an exported model'),
+        (['other.onnx', 'a.png'], 'other.onnx has no metadata of hrformer_mm'),
+        (['{file}', '{picture}', '--boxes', 'none.json'], 'there is no file of boxes'),
+        (['{file}', '{picture}', '--cfg-options', 'a=1'], '--cfg-options is for configs'),
+        (['{file}', '{picture}', '--device', 'cuda:99'], 'the device cuda:99 cannot be used'),
+        (['{file}'], "Missing argument '[CHECKPOINT] INPUTS...'"),
+    ],
+)
 def test_bad_input(onnx_file, pictures, tmp_path, monkeypatch, arguments, message):
     import onnx
+
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('a.png', np.zeros((32, 32, 3), np.uint8))
     model = onnx.load(onnx_file)
@@ -354,5 +424,5 @@ def test_files(micro, pictures, tmp_path, task, size):
     export(*micro[task], str(tmp_path / 'a.onnx'), size=size)
     picture = str(pictures / 'wide.png')
     assert call(tmp_path / 'a.onnx', picture, '-o', tmp_path / 'a').exit_code == 0
-    found, = json.loads((tmp_path / 'a/predictions.json').read_text())
+    (found,) = json.loads((tmp_path / 'a/predictions.json').read_text())
     same(found, predict(*micro[task], [picture], str(tmp_path / 'b'), 'cpu').results[0])

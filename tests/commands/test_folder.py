@@ -1,4 +1,5 @@
 """Outputs are checked before any work, and in the same words by every command."""
+
 import os
 
 import pytest
@@ -17,16 +18,20 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize('name, reason', [
-    ('file', 'Not a directory'), ('file/below/out', 'Not a directory'), ('dangling', 'No such file or directory')])
+@pytest.mark.parametrize(
+    'name, reason',
+    [('file', 'Not a directory'), ('file/below/out', 'Not a directory'), ('dangling', 'No such file or directory')],
+)
 def test_folders_that_cannot_be_made(folder, name, reason):
     (folder / 'dangling').symlink_to('none')
     with pytest.raises(OSError, match=rf'^{name} cannot be written to \({reason}\): choose another output'):
         check_folder(name)
 
 
-@pytest.mark.parametrize('name, reason', [
-    ('in', 'Is a directory'), ('none/out.html', 'there is no folder none'), ('file/out.html', 'Not a directory')])
+@pytest.mark.parametrize(
+    'name, reason',
+    [('in', 'Is a directory'), ('none/out.html', 'there is no folder none'), ('file/out.html', 'Not a directory')],
+)
 def test_files_that_cannot_be_written(folder, name, reason):
     with pytest.raises(OSError, match=rf'^{name} cannot be written to \({reason}\): choose another output'):
         check_file(name)
@@ -56,10 +61,15 @@ def test_inputs_by_another_name(folder, name):
 
 
 COMMANDS = dict(
-    predict=['predict', 'CONFIG', 'none.pth', 'in/a.png', '-o'], explain=['explain', 'CONFIG', 'none.pth', 'in/a.png',
-                                                                          '-o'],
-    export=['export', 'CONFIG', 'none.pth'], convert=['convert', 'none.pth'], report=['report', '.', '-o'],
-    synthesize=['synthesize'], segfix=['segfix', 'in', 'offsets'], zoo=['zoo', '--markdown'])
+    predict=['predict', 'CONFIG', 'none.pth', 'in/a.png', '-o'],
+    explain=['explain', 'CONFIG', 'none.pth', 'in/a.png', '-o'],
+    export=['export', 'CONFIG', 'none.pth'],
+    convert=['convert', 'none.pth'],
+    report=['report', '.', '-o'],
+    synthesize=['synthesize'],
+    segfix=['segfix', 'in', 'offsets'],
+    zoo=['zoo', '--markdown'],
+)
 
 
 @pytest.mark.parametrize('command', COMMANDS)
@@ -69,23 +79,30 @@ def test_every_command_checks_first(micro, folder, command):
     (folder / 'offsets/a.mat').touch()
     arguments = [micro['seg'][0] if argument == 'CONFIG' else argument for argument in COMMANDS[command]]
     result = CliRunner().invoke(main, [*arguments, 'file/out.onnx'])
-    assert result.exit_code == 1 and result.output.splitlines()[-1].startswith('Error: file/out.onnx cannot be written '
-                                                                               'to (Not a directory): choose another')
+    assert result.exit_code == 1 and result.output.splitlines()[-1].startswith(
+        'Error: file/out.onnx cannot be written to (Not a directory): choose another'
+    )
     if command in ('convert', 'report', 'zoo'):
         result = CliRunner().invoke(main, [*arguments, 'in'])
         assert result.exit_code == 1 and 'Error: in cannot be written to (Is a directory)' in result.output
 
 
-@pytest.mark.parametrize('arguments', [
-    ['convert', 'weights', 'link'], ['report', 'work', '-o', 'work/scalars.json'],
-    ['segfix', 'in', 'offsets', 'linked'], ['export', 'CONFIG', 'weights', 'link.onnx'],
-    ['explain', 'CONFIG', 'none', 'out/features.png', '-o', 'out']])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['convert', 'weights', 'link'],
+        ['report', 'work', '-o', 'work/scalars.json'],
+        ['segfix', 'in', 'offsets', 'linked'],
+        ['export', 'CONFIG', 'weights', 'link.onnx'],
+        ['explain', 'CONFIG', 'none', 'out/features.png', '-o', 'out'],
+    ],
+)
 def test_no_command_overwrites_its_input(micro, folder, arguments):
     for name in ('work', 'out', 'offsets', 'linked'):
         (folder / name).mkdir()
     for name in ('weights', 'work/scalars.json', 'out/features.png', 'offsets/a.mat'):
         (folder / name).write_text('text')
-    for name, target in dict({'link': 'weights', 'link.onnx': 'weights', 'linked/a.png': '../in/a.png'}).items():
+    for name, target in {'link': 'weights', 'link.onnx': 'weights', 'linked/a.png': '../in/a.png'}.items():
         (folder / name).symlink_to(target)
     result = CliRunner().invoke(main, [micro['seg'][0] if argument == 'CONFIG' else argument for argument in arguments])
     assert result.exit_code == 1 and 'would overwrite the input' in result.output

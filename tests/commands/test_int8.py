@@ -74,16 +74,22 @@ class Attention(torch.nn.Module):
 def test_what_stays_in_float():
     ov = pytest.importorskip('openvino', reason=f'OpenVINO {REASON}')
     model = ov.convert_model(Attention(), example_input=torch.zeros(1, 3, 8, 8))
-    products = [op.get_friendly_name() for op in model.get_ordered_ops() if op.get_type_name() in
-                ('Convolution', 'MatMul', 'Interpolate')]
+    products = [
+        op.get_friendly_name()
+        for op in model.get_ordered_ops()
+        if op.get_type_name() in ('Convolution', 'MatMul', 'Interpolate')
+    ]
     assert len(products) == 4 and set(float_operators(model)) == set(products[1:])
 
 
-@pytest.mark.parametrize('output, option, message', [
-    ('a.onnx', '--int8', 'int8 is for files of OpenVINO, but the format is onnx: choose an output .xml'),
-    ('a.pt2', '--bf16', 'bf16 is for files of OpenVINO, but the format is torch'),
-    ('a.xml', '--int8', "int8 requires NNCF: pip install 'hrformer_mm[openvino]'"),
-])
+@pytest.mark.parametrize(
+    'output, option, message',
+    [
+        ('a.onnx', '--int8', 'int8 is for files of OpenVINO, but the format is onnx: choose an output .xml'),
+        ('a.pt2', '--bf16', 'bf16 is for files of OpenVINO, but the format is torch'),
+        ('a.xml', '--int8', "int8 requires NNCF: pip install 'hrformer_mm[openvino]'"),
+    ],
+)
 def test_bad_input(micro, tmp_path, monkeypatch, output, option, message):
     monkeypatch.setitem(sys.modules, 'nncf', None)
     result = CliRunner().invoke(main, ['export', *micro['pose'], str(tmp_path / output), option])
@@ -105,8 +111,10 @@ def test_int8(trained, tmp_path, task):
     assert about['calibration']['split'] == 'train' and about['calibration']['nncf']
     model = ov.Core().read_model(path)
     operators = model.get_ordered_ops()
-    sources = [(op.get_type_name(), [value.get_source_output().get_node().get_type_name() for value in op.inputs()])
-               for op in operators]
+    sources = [
+        (op.get_type_name(), [value.get_source_output().get_node().get_type_name() for value in op.inputs()])
+        for op in operators
+    ]
     assert not any(kind in ('Interpolate', 'MVN') and 'FakeQuantize' in inputs for kind, inputs in sources)
     # Integers are converted to float by three operators in the file, which the engine fuses.
     floating = [kind for kind, inputs in sources if kind in ('Convolution', 'MatMul') and inputs[1] == 'Constant']

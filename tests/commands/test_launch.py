@@ -1,4 +1,5 @@
 """mim's entrance to the package: the launcher of the library that a config is for."""
+
 import subprocess
 import sys
 from collections import Counter
@@ -40,7 +41,8 @@ def test_a_data_set_that_cannot_be_read_is_explained(library):
         'from mmengine.dataset import BaseDataset\n'
         'class Empty(BaseDataset):\n'
         '    def load_data_list(self): return []\n'
-        'Empty(data_root="nowhere")\n')
+        'Empty(data_root="nowhere")\n'
+    )
     with pytest.raises(DataError, match=r'Empty \(data_root=nowhere.*\) cannot be read: it has no samples') as raised:
         launch('train.py', [f'{library}/a.py'])
     assert 'at least one array' in str(raised.value.__cause__)
@@ -59,11 +61,19 @@ def test_a_name_of_the_zoo_is_a_path_to_the_library(library, monkeypatch):
     assert sys.argv[1] == str(ROOT / 'configs/ocr_hrformer-b_cityscapes.py')
 
 
-@pytest.mark.parametrize('text, script, error, message', [
-    ("default_scope = 'mmtoy'", 'test.py', FileNotFoundError, r'mmtoy has no test.py in .*mmtoy/\.mim/tools or'),
-    ("default_scope = 'mmnone'", 'train.py', ImportError, 'is for mmnone, which is not installed: pip install mmnone'),
-    ('model = {}', 'train.py', ValueError, 'a.py does not name its library'),
-])
+@pytest.mark.parametrize(
+    'text, script, error, message',
+    [
+        ("default_scope = 'mmtoy'", 'test.py', FileNotFoundError, r'mmtoy has no test.py in .*mmtoy/\.mim/tools or'),
+        (
+            "default_scope = 'mmnone'",
+            'train.py',
+            ImportError,
+            'is for mmnone, which is not installed: pip install mmnone',
+        ),
+        ('model = {}', 'train.py', ValueError, 'a.py does not name its library'),
+    ],
+)
 def test_what_cannot_be_started(library, text, script, error, message):
     (library / 'a.py').write_text(text)
     with pytest.raises(error, match=message):
@@ -87,4 +97,4 @@ def test_help_without_a_config(name):
 def test_mim_finds_every_config_by_its_file_name():
     files = Counter(path.name for path in ROOT.glob('configs/**/*.py'))
     for model in read_models():
-        assert files[f"{model['Name']}.py"] == 1 and model['Config'].endswith(f"/{model['Name']}.py")
+        assert files[f'{model["Name"]}.py'] == 1 and model['Config'].endswith(f'/{model["Name"]}.py')

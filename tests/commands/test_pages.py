@@ -1,4 +1,5 @@
 """The commands on the pages are run, on tiny data, where that takes seconds; tests/test_docs.py parses them all."""
+
 import importlib.util
 import json
 import os
@@ -25,9 +26,13 @@ pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pages)
 
 EXAMPLE = pages.ROOT / 'docs/train_your_data.md'
-COMMANDS = {' '.join(words).replace('CHECKPOINT', 'weights.pth'): words
-            for page in pages.PAGES if page != EXAMPLE
-            for words in pages.commands(page) if pages.covered(words) is None}
+COMMANDS = {
+    ' '.join(words).replace('CHECKPOINT', 'weights.pth'): words
+    for page in pages.PAGES
+    if page != EXAMPLE
+    for words in pages.commands(page)
+    if pages.covered(words) is None
+}
 pytestmark = pytest.mark.slow
 
 
@@ -60,7 +65,7 @@ def made_small(words: list[str], micro: dict[str, tuple[str, str]]) -> list[str]
     elif action in ('predict', 'export'):
         task = 'pose' if 'td-hm' in rest[0] else 'cls' if 'imagenet' in rest[0] else 'seg'
         released = action == 'predict' and is_input(rest[1])
-        rest[:1 if released else 2] = micro[task]
+        rest[: 1 if released else 2] = micro[task]
         rest += ['--whole-image'] if released else []  # nothing is fetched
         rest = [word for word in rest if not word.startswith('camera:')]
         rest += ['--size', '64', '64'] if action == 'export' and '--size' not in rest else []
@@ -82,9 +87,14 @@ def test_command(name, folder, micro):
 def test_a_tool_of_a_host(tmp_path):
     """With mmcv-lite, a tool that imports models before anything else needs the repairs first."""
     tool = Path(find_spec('mmseg').submodule_search_locations[0], '.mim/tools/analysis_tools/get_flops.py')
-    words, = (words for words in pages.commands(pages.ROOT / 'docs/install.md') if words[-1] == 'TOOL')
-    done = subprocess.run([sys.executable, '-W', 'ignore', *words[1:-1], str(tool), '--help'], cwd=pages.ROOT,
-                          capture_output=True, text=True, timeout=120)
+    (words,) = (words for words in pages.commands(pages.ROOT / 'docs/install.md') if words[-1] == 'TOOL')
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', *words[1:-1], str(tool), '--help'],
+        cwd=pages.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0 and 'usage: get_flops.py' in done.stdout, done.stderr
 
 
@@ -107,9 +117,13 @@ def test_train_your_data(tmp_path, monkeypatch):
         program = sys.executable if words[0] == 'python' else str(Path(sys.executable).with_name(words[0]))
         done = subprocess.run([program, *words[1:]], capture_output=True, text=True, env=environment, timeout=600)
         assert done.returncode == 0, f'{words}\n{(done.stdout + done.stderr)[-4000:]}'
-    predicted, exported = ({result['source']: result['shares'] for result in
-                            json.loads((tmp_path / folder / 'predictions.json').read_text())}
-                           for folder in ('predictions', 'exported'))
+    predicted, exported = (
+        {
+            result['source']: result['shares']
+            for result in json.loads((tmp_path / folder / 'predictions.json').read_text())
+        }
+        for folder in ('predictions', 'exported')
+    )
     assert len(predicted) == 6 and predicted.keys() < exported.keys()
     for source, shares in predicted.items():
         assert exported[source] == pytest.approx(shares, abs=1e-3)

@@ -35,8 +35,20 @@ def video(tmp_path_factory):
 
 
 def test_segmentation_of_a_folder_and_a_video(micro, pictures, video, tmp_path):
-    arguments = ['predict', *micro['seg'], str(pictures), video, '-o', str(tmp_path / 'out'), '--batch', '2', '--frames',
-                 '3', '--device', 'cpu']
+    arguments = [
+        'predict',
+        *micro['seg'],
+        str(pictures),
+        video,
+        '-o',
+        str(tmp_path / 'out'),
+        '--batch',
+        '2',
+        '--frames',
+        '3',
+        '--device',
+        'cpu',
+    ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1 and 'broken.jpg cannot be read as a picture' in result.output, result.output
     assert sorted(os.listdir(tmp_path / 'out')) == ['a.png', 'b.png', 'c.png', 'predictions.json', 'v.mp4']
@@ -73,14 +85,17 @@ def test_labels(micro, pictures, tmp_path):
     assert len(scores) == 5 and scores == sorted(scores, reverse=True) and done.results[0]['labels'][0]['name']
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(inputs=['none/*.jpg']), 'no picture or video at none'),
-    (dict(inputs=['camera:x']), 'camera:x is not a camera'),
-    (dict(device='cuda:99'), 'the device cuda:99 cannot be used'),
-    (dict(config='none'), 'no config file none'),
-    (dict(checkpoint='cls'), 'of another task'),
-    (dict(folder='file/out'), 'file/out cannot be written to'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(inputs=['none/*.jpg']), 'no picture or video at none'),
+        (dict(inputs=['camera:x']), 'camera:x is not a camera'),
+        (dict(device='cuda:99'), 'the device cuda:99 cannot be used'),
+        (dict(config='none'), 'no config file none'),
+        (dict(checkpoint='cls'), 'of another task'),
+        (dict(folder='file/out'), 'file/out cannot be written to'),
+    ],
+)
 def test_bad_arguments(micro, pictures, tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'file').touch()
@@ -116,8 +131,12 @@ def test_boxes_of_another_form(tmp_path, text):
 def test_the_deployment_form_predicts_the_same(micro, pictures, tmp_path, monkeypatch, task):
     made, inputs = [], [str(pictures / 'a.png')]
     monkeypatch.setattr(predicting, 'to_deploy', lambda model: made.append(to_deploy(model)) or made[-1])
-    found, expected = (predict(*micro[task], inputs, str(tmp_path / str(deploy)), 'cpu', deploy=deploy,
-                               whole_image=task == 'pose').results[0] for deploy in (True, False))
+    found, expected = (
+        predict(
+            *micro[task], inputs, str(tmp_path / str(deploy)), 'cpu', deploy=deploy, whole_image=task == 'pose'
+        ).results[0]
+        for deploy in (True, False)
+    )
     assert len(made) == 1 and is_deployed(made[0])
     if task == 'seg':
         assert found['shares'] == pytest.approx(expected['shares'], abs=1e-3)

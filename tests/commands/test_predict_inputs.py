@@ -1,4 +1,5 @@
 """What predict takes as inputs, and that it never overwrites them; videos of all kinds."""
+
 import json
 import math
 import os
@@ -42,14 +43,17 @@ def damage(path):
     return path
 
 
-@pytest.mark.parametrize('inputs, output, message', [
-    (['photos'], 'photos', 'a.png would overwrite the input photos/a.png'),
-    (['photos/a.png'], 'link', 'link/a.png would overwrite the input photos/a.png'),
-    (['photos/a.png'], 'photos/../photos', 'would overwrite the input'),
-    (['v.mp4'], '.', 'v.mp4 would overwrite the input v.mp4'),
-    (['soft.png'], 'linked', 'linked/soft.png would overwrite the input soft.png'),
-    (['jpegs'], 'jpegs', 'the output folder jpegs is a folder of inputs'),
-])
+@pytest.mark.parametrize(
+    'inputs, output, message',
+    [
+        (['photos'], 'photos', 'a.png would overwrite the input photos/a.png'),
+        (['photos/a.png'], 'link', 'link/a.png would overwrite the input photos/a.png'),
+        (['photos/a.png'], 'photos/../photos', 'would overwrite the input'),
+        (['v.mp4'], '.', 'v.mp4 would overwrite the input v.mp4'),
+        (['soft.png'], 'linked', 'linked/soft.png would overwrite the input soft.png'),
+        (['jpegs'], 'jpegs', 'the output folder jpegs is a folder of inputs'),
+    ],
+)
 def test_inputs_are_not_overwritten(micro, photos, monkeypatch, inputs, output, message):
     monkeypatch.setattr(predicting, 'load_model', lambda *_: pytest.fail('the model was built'))
     os.symlink('photos', 'link')
@@ -67,10 +71,16 @@ def test_inputs_are_not_overwritten(micro, photos, monkeypatch, inputs, output, 
 
 def test_results_are_not_inputs_of_a_second_run(micro, photos):
     write_video(photos / 'v.mp4', frames=1)
-    runs = [predict(*micro['seg'], inputs, 'photos/predictions', 'cpu')
-            for inputs in (['photos'], ['photos/**/*'], ['photos/a.png'], ['photos', 'photos/*/*', 'photos/**/*.png'])]
+    runs = [
+        predict(*micro['seg'], inputs, 'photos/predictions', 'cpu')
+        for inputs in (['photos'], ['photos/**/*'], ['photos/a.png'], ['photos', 'photos/*/*', 'photos/**/*.png'])
+    ]
     assert [[os.path.basename(r['source']) for r in run.results] for run in runs] == [
-        ['a.png', 'b.jpg', 'v.mp4'], ['a.png', 'b.jpg', 'v.mp4'], ['a.png'], ['a.png', 'b.jpg', 'v.mp4']]
+        ['a.png', 'b.jpg', 'v.mp4'],
+        ['a.png', 'b.jpg', 'v.mp4'],
+        ['a.png'],
+        ['a.png', 'b.jpg', 'v.mp4'],
+    ]
     assert any('results of an earlier run in photos/predictions are left out' in note for note in runs[1].notes)
     with pytest.raises(FileNotFoundError, match='4 results of an earlier run in photos/predictions are left out'):
         find_sources(['photos/predictions'])
@@ -87,12 +97,19 @@ def test_results_beside_inputs(photos):
     assert len(find_sources(['photos'])[0]) == 2
 
 
-@pytest.mark.parametrize('make, name, message', [
-    ('sub/a.png', 'in', r"there is no picture or video at in itself, but 1 in its subfolders: 'in/\*\*/\*' in quotes"),
-    ('a.dng', 'in', r'there is no picture or video at in: 1 files have other suffixes \(.dng\)'),
-    ('', 'in', 'there is no picture or video at in: the folder is empty'),
-    ('a.png', 'in/*.jpg', 'give a file, a folder with some in it, a pattern'),
-])
+@pytest.mark.parametrize(
+    'make, name, message',
+    [
+        (
+            'sub/a.png',
+            'in',
+            r"there is no picture or video at in itself, but 1 in its subfolders: 'in/\*\*/\*' in quotes",
+        ),
+        ('a.dng', 'in', r'there is no picture or video at in: 1 files have other suffixes \(.dng\)'),
+        ('', 'in', 'there is no picture or video at in: the folder is empty'),
+        ('a.png', 'in/*.jpg', 'give a file, a folder with some in it, a pattern'),
+    ],
+)
 def test_reason_and_remedy_where_there_is_no_picture(tmp_path, monkeypatch, make, name, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'in/sub').mkdir(parents=True)
@@ -108,14 +125,21 @@ def test_subfolders_are_noted_and_found_by_a_pattern(photos):
     (photos / 'notes.txt').touch()
     (photos / 'v.mkv').touch()
     found, notes = find_sources(['photos'])
-    assert len(found) == 3 and notes == ["1 pictures or videos in subfolders of photos are left out: 'photos/**/*' in "
-                                         'quotes finds them']
+    assert len(found) == 3 and notes == [
+        "1 pictures or videos in subfolders of photos are left out: 'photos/**/*' in quotes finds them"
+    ]
     assert [(s.stem, s.kind) for s in find_sources(['photos/**/*'])[0]] == [
-        ('a', 'image'), ('b', 'image'), ('c', 'image'), ('v', 'video')]
+        ('a', 'image'),
+        ('b', 'image'),
+        ('c', 'image'),
+        ('v', 'video'),
+    ]
 
 
-@pytest.mark.parametrize('content, message', [
-    (b'', 'it is a file of 0 bytes'), (b'text', "it is no picture: it begins with b'text'"), (None, 'cut short')])
+@pytest.mark.parametrize(
+    'content, message',
+    [(b'', 'it is a file of 0 bytes'), (b'text', "it is no picture: it begins with b'text'"), (None, 'cut short')],
+)
 def test_pictures_that_cannot_be_read(photos, content, message):
     content = (photos / 'b.jpg').read_bytes()[:-30] if content is None else content
     (photos / 'b.jpg').write_bytes(content)
@@ -162,8 +186,11 @@ class Capture:
         return True
 
     def get(self, key):
-        return {cv2.CAP_PROP_FPS: self.rate, cv2.CAP_PROP_FRAME_COUNT: self.count,
-                cv2.CAP_PROP_POS_MSEC: self.times * self.number}[key]
+        return {
+            cv2.CAP_PROP_FPS: self.rate,
+            cv2.CAP_PROP_FRAME_COUNT: self.count,
+            cv2.CAP_PROP_POS_MSEC: self.times * self.number,
+        }[key]
 
     def read(self):
         self.number += 1
@@ -173,15 +200,25 @@ class Capture:
         pass
 
 
-@pytest.mark.parametrize('rate, count, times, expected, hint', [
-    (10, 5, 100, 10, 5), (0, 5, 0, 25, -1), (math.nan, math.nan, 0, 25, -1), (-1, -9e18, 0, 25, -1),
-    (90000, 1e6, 100, 25, -1), (math.inf, 5, 0, 25, -1), (30, math.inf, 33, 30, -1), (30, 0, 33, 30, -1),
-    (10, 100, 2000, 10, 100),  # of a varying frame rate: the count is made up
-])
+@pytest.mark.parametrize(
+    'rate, count, times, expected, hint',
+    [
+        (10, 5, 100, 10, 5),
+        (0, 5, 0, 25, -1),
+        (math.nan, math.nan, 0, 25, -1),
+        (-1, -9e18, 0, 25, -1),
+        (90000, 1e6, 100, 25, -1),
+        (math.inf, 5, 0, 25, -1),
+        (30, math.inf, 33, 30, -1),
+        (30, 0, 33, 30, -1),
+        (10, 100, 2000, 10, 100),  # of a varying frame rate: the count is made up
+    ],
+)
 def test_numbers_that_containers_state(tmp_path, monkeypatch, rate, count, times, expected, hint):
     (tmp_path / 'v.webm').write_bytes(b'\x1aE\xdf\xa3')
     monkeypatch.setattr(cv2, 'VideoCapture', lambda _: Capture(rate, count, times))
     frames = Frames(Source(str(tmp_path / 'v.webm'), 'video'))
     from operator import length_hint
+
     assert frames.rate == expected and length_hint(frames, -1) == hint
     assert len(list(frames)) == 5 and frames.ended_early is None

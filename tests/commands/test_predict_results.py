@@ -1,4 +1,5 @@
 """What predict computes, keeps and draws: sizes, failures, channels, pipelines, thresholds."""
+
 import json
 
 import cv2
@@ -32,8 +33,18 @@ SMALL = {'test_dataloader.dataset.pipeline.1.scale': (128, 64)}
 @pytest.mark.parametrize('task', ['seg', 'cls', 'pose'])
 def test_batches_of_different_sizes(micro, sizes, tmp_path, task):
     options = SMALL if task == 'seg' else {}
-    done, single = (predict(*micro[task], [str(sizes)], str(tmp_path / str(batch)), 'cpu', batch, options=options,
-                            whole_image=task == 'pose') for batch in (3, 1))
+    done, single = (
+        predict(
+            *micro[task],
+            [str(sizes)],
+            str(tmp_path / str(batch)),
+            'cpu',
+            batch,
+            options=options,
+            whole_image=task == 'pose',
+        )
+        for batch in (3, 1)
+    )
     assert not done.problems and [r['picture'] for r in done.results] == ['a.png', 'b.png', 'c.png', 'd.png']
     for found, expected in zip(done.results, single.results):
         assert found['input_size'] == expected['input_size'] and found['size'] == expected['size']
@@ -83,27 +94,46 @@ def test_sizes_and_pipelines_that_differ_are_printed(micro, sizes, tmp_path):
     arguments = ['predict', *micro['seg'], str(sizes / 'a.png'), '-o', str(tmp_path / 'out'), '--cfg-options']
     result = CliRunner().invoke(main, [*arguments, 'val_dataloader.dataset.pipeline.1.scale=(128,64)'])
     assert result.exit_code == 0, result.output
-    assert 'the pipelines differ: Resize(scale=(128, 64)) in val_dataloader, but Resize(scale=(2080, 520)) in ' \
+    assert (
+        'the pipelines differ: Resize(scale=(128, 64)) in val_dataloader, but Resize(scale=(2080, 520)) in '
         'test_dataloader, which is used here' in result.stderr
+    )
     assert 'Pictures of 96x64 pixels were run at 780x520.' in result.stdout
-    result = CliRunner().invoke(main, [*arguments, 'test_dataloader.dataset.pipeline.1.scale=(128,64)', '--cfg-options',
-                                       'val_dataloader.dataset.pipeline.1.scale=[128,64]'])
+    result = CliRunner().invoke(
+        main,
+        [
+            *arguments,
+            'test_dataloader.dataset.pipeline.1.scale=(128,64)',
+            '--cfg-options',
+            'val_dataloader.dataset.pipeline.1.scale=[128,64]',
+        ],
+    )
     assert 'Pictures of 96x64 pixels were run at 96x64.' in result.stdout and 'differ' not in result.output
 
 
 def test_differences_of_pipelines():
     def differences(val, test):
-        return pipeline_differences(Config(dict(val_dataloader=dict(dataset=dict(pipeline=val)),
-                                                test_dataloader=dict(dataset=dict(dataset=dict(pipeline=test))))))
+        return pipeline_differences(
+            Config(
+                dict(
+                    val_dataloader=dict(dataset=dict(pipeline=val)),
+                    test_dataloader=dict(dataset=dict(dataset=dict(pipeline=test))),
+                )
+            )
+        )
 
     load, pack = dict(type='LoadImageFromFile'), dict(type='PackInputs')
     resize = dict(type='Resize', scale=(4, 4), keep_ratio=True)
-    assert not differences([load, resize, dict(type='LoadAnnotations'), pack],
-                           [dict(load, type='mmcv.transforms.LoadImageFromFile'), dict(resize, scale=[4, 4]), pack])
+    assert not differences(
+        [load, resize, dict(type='LoadAnnotations'), pack],
+        [dict(load, type='mmcv.transforms.LoadImageFromFile'), dict(resize, scale=[4, 4]), pack],
+    )
     assert differences([load, resize, pack], [load, dict(resize, keep_ratio=False), pack]) == [
-        'Resize(keep_ratio=True) in val_dataloader, but Resize(keep_ratio=False) in test_dataloader']
+        'Resize(keep_ratio=True) in val_dataloader, but Resize(keep_ratio=False) in test_dataloader'
+    ]
     assert differences([load, resize], [load]) == [
-        'Resize(scale=(4, 4), keep_ratio=True) in val_dataloader, but no such step in test_dataloader']
+        'Resize(scale=(4, 4), keep_ratio=True) in val_dataloader, but no such step in test_dataloader'
+    ]
     assert not pipeline_differences(Config(dict(test_dataloader=dict(dataset=dict(pipeline=[load])))))
 
 
@@ -119,7 +149,7 @@ def of_channels(micro, tmp_path_factory):
         cfg.model.backbone.in_channels = channels
         for part in (cfg, cfg.model):
             if part.get('data_preprocessor'):
-                part.data_preprocessor.update(mean=[100.] * channels, std=[50.] * channels)
+                part.data_preprocessor.update(mean=[100.0] * channels, std=[50.0] * channels)
                 part.data_preprocessor.pop('bgr_to_rgb', None)
                 part.data_preprocessor.pop('to_rgb', None)
         cfg.test_dataloader.dataset.pipeline[0].color_type = color_type
@@ -133,9 +163,16 @@ def of_channels(micro, tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize('task, channels, color_type', [
-    ('seg', 1, 'grayscale'), ('pose', 1, 'grayscale'), ('cls', 1, 'grayscale'),
-    ('seg', 4, 'unchanged'), ('cls', 4, 'unchanged')])  # mmpose normalizes 1 or 3 channels
+@pytest.mark.parametrize(
+    'task, channels, color_type',
+    [
+        ('seg', 1, 'grayscale'),
+        ('pose', 1, 'grayscale'),
+        ('cls', 1, 'grayscale'),
+        ('seg', 4, 'unchanged'),
+        ('cls', 4, 'unchanged'),
+    ],
+)  # mmpose normalizes 1 or 3 channels
 def test_channels(of_channels, tmp_path, task, channels, color_type):
     picture = np.random.default_rng(0).integers(0, 255, (64, 96, 4)).astype(np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), picture)
@@ -146,9 +183,11 @@ def test_channels(of_channels, tmp_path, task, channels, color_type):
         assert len(done.results) == 2 and not done.problems
     else:
         assert [r['picture'] for r in done.results] == ['a.png']
-        assert done.problems == [f'{inputs[1]} is loaded with 3 channels, but model.backbone.in_channels is 4: change '
-                                 'color_type of the step of test_dataloader.dataset.pipeline that loads images, or the '
-                                 'picture']
+        assert done.problems == [
+            f'{inputs[1]} is loaded with 3 channels, but model.backbone.in_channels is 4: change '
+            'color_type of the step of test_dataloader.dataset.pipeline that loads images, or the '
+            'picture'
+        ]
         with pytest.raises(ValueError, match='rgb.png is loaded with 3 channels, but'):
             explain(*model, inputs[1], str(tmp_path / 'explained'), device='cpu')
     if task == 'cls':
@@ -177,6 +216,7 @@ def test_a_cascade_of_heads(micro, sizes, tmp_path):
     from mmengine.registry import MODELS, DefaultScope
 
     from hrformer_mm import config_path
+
     arch = Config.fromfile(micro['seg'][0]).model.backbone.arch
     cfg = Config.fromfile(config_path('ocrnet_hrformer-s_4xb2-80k_cityscapes-512x1024'))
     cfg.model.backbone.update(arch=arch, drop_path_rate=0.0, init_cfg=None)
@@ -188,10 +228,12 @@ def test_a_cascade_of_heads(micro, sizes, tmp_path):
     with DefaultScope.overwrite_default_scope('mmseg'):
         torch.save(MODELS.build(cfg.model).state_dict(), tmp_path / 'a.pth')
     model, picture = [str(tmp_path / 'a.py'), str(tmp_path / 'a.pth')], str(sizes / 'a.png')
-    for arguments in (['predict', *model, picture, '-o', str(tmp_path / 'a')],
-                      ['explain', *model, picture, '-o', str(tmp_path / 'explained'), '--max-side', '64'],
-                      ['export', *model, str(tmp_path / 'a.onnx'), '--size', '64', '96'],
-                      ['predict', str(tmp_path / 'a.onnx'), picture, '-o', str(tmp_path / 'b')]):
+    for arguments in (
+        ['predict', *model, picture, '-o', str(tmp_path / 'a')],
+        ['explain', *model, picture, '-o', str(tmp_path / 'explained'), '--max-side', '64'],
+        ['export', *model, str(tmp_path / 'a.onnx'), '--size', '64', '96'],
+        ['predict', str(tmp_path / 'a.onnx'), picture, '-o', str(tmp_path / 'b')],
+    ):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, result.output
     found, exported = (json.loads((tmp_path / name / 'predictions.json').read_text())[0]['shares'] for name in 'ab')
@@ -201,9 +243,17 @@ def test_a_cascade_of_heads(micro, sizes, tmp_path):
 def test_keypoints_below_the_threshold_are_not_drawn(micro, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((120, 160, 3), 200, np.uint8))
     (tmp_path / 'boxes.json').write_text('{"a.png": [[10, 10, 150, 110]]}')
-    every, none = (predict(*micro['pose'], [str(tmp_path / 'a.png')], str(tmp_path / name), 'cpu',
-                           boxes=str(tmp_path / 'boxes.json'), keypoint_threshold=threshold)
-                   for name, threshold in (('every', 0), ('none', 9)))
+    every, none = (
+        predict(
+            *micro['pose'],
+            [str(tmp_path / 'a.png')],
+            str(tmp_path / name),
+            'cpu',
+            boxes=str(tmp_path / 'boxes.json'),
+            keypoint_threshold=threshold,
+        )
+        for name, threshold in (('every', 0), ('none', 9))
+    )
     assert every.results == none.results and len(none.results[0]['people'][0]['keypoints']) == 17
     drawn = {name: cv2.imread(str(tmp_path / name / 'a.png')) for name in ('every', 'none')}
     changed = (drawn['none'] != 200).any(2)
@@ -215,9 +265,15 @@ def test_keypoints_below_the_threshold_are_not_drawn(micro, tmp_path):
 def test_boxes_are_as_thick_as_pictures_are_large(micro, tmp_path, scale, thickness):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((120 * scale, 160 * scale, 3), 200, np.uint8))
     (tmp_path / 'boxes.json').write_text(json.dumps({'a.png': [[10 * scale, 10 * scale, 150 * scale, 110 * scale]]}))
-    predict(*micro['pose'], [str(tmp_path / 'a.png')], str(tmp_path / 'out'), 'cpu', boxes=str(tmp_path / 'boxes.json'),
-            keypoint_threshold=9)
-    column = cv2.imread(str(tmp_path / 'out/a.png'))[:60 * scale, 80 * scale]
+    predict(
+        *micro['pose'],
+        [str(tmp_path / 'a.png')],
+        str(tmp_path / 'out'),
+        'cpu',
+        boxes=str(tmp_path / 'boxes.json'),
+        keypoint_threshold=9,
+    )
+    column = cv2.imread(str(tmp_path / 'out/a.png'))[: 60 * scale, 80 * scale]
     assert thickness <= (column == (0, 160, 0)).all(1).sum() <= thickness + 1
 
 

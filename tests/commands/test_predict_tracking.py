@@ -1,4 +1,5 @@
 """Tracks by overlap, and the 1 euro filter against its definition."""
+
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ RATE = 25
 
 def euro(values, size):
     """The published algorithm for one point (x, y), in plain numbers."""
+
     def alpha(cutoff):
         return 1 / (1 + (1 / (2 * math.pi * cutoff)) / (1 / RATE))
 

@@ -72,6 +72,7 @@ def small_training():
     """The module of the hooks' tests, imported once: it registers its classes."""
     sys.path.insert(0, str(Path(__file__).parents[1] / 'hooks'))
     import small_training
+
     sys.path.pop(0)
     return small_training
 
@@ -80,8 +81,12 @@ def small_training():
 def work(small_training, tmp_path_factory):
     """A training that was interrupted after iteration 3 and resumed after 2, and a test."""
     folder = tmp_path_factory.mktemp('report') / 'work'
-    save = dict(default_hooks=dict(
-        logger=dict(type='LoggerHook', interval=1), checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False)))
+    save = dict(
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=1),
+            checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False),
+        )
+    )
     first = small_training.runner(folder, validate=True, **save)
     first.register_hook(Interrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -147,9 +152,11 @@ def test_values_are_the_records_joined(work):
 def test_runs_and_folded_texts(work):
     page, _ = page_of(work)
     rows = {row[0]: row[1:4] + row[5:] for row in page.rows['Runs'][1:]}
-    assert rows == {'20260101_000001': ['1 to 3', '', '', ''],
-                    '20260101_000002': ['3 to 4', '2', 'iter_2.pth', ''],
-                    '20260101_000003': ['', '', 'iter_4.pth', 'yes']}
+    assert rows == {
+        '20260101_000001': ['1 to 3', '', '', ''],
+        '20260101_000002': ['3 to 4', '2', 'iter_2.pth', ''],
+        '20260101_000003': ['', '', 'iter_4.pth', 'yes'],
+    }
     assert page.rows['Summary'][0] == ['Last logged iteration', '4, Iter(train) [4/4]']
     assert [row[0] for row in page.rows['Checkpoints'][1:]] == ['iter_2.pth', 'iter_4.pth']
     config, environment = page.pre
@@ -187,41 +194,74 @@ def test_losses_that_are_not_finite(tmp_path):
 
 def test_classes(tmp_path):
     """The tables that mmseg and mmdet print, a table of something else, and the lists of mmpretrain."""
+
     def log(*columns, **rows):
         table = PrettyTable(columns)
         table.add_rows([[name, *values] for name, values in rows.items()])
         return f'2026/01/01 12:00:00 - mmengine - INFO - \n{table.get_string()}\n'
-    make(tmp_path / 'work', records=[dict(iter=1, loss=1)], log=''.join([
-        log('Class', 'IoU', 'Acc', road=(1, 2), car=(3, 4)),
-        log('Class', 'IoU', 'Acc', road=('85.20', '90.00'), car=('nan', '100.0')), log('name', 'value', lr=(1, ))]))
-    make(tmp_path / 'work', '20260102_120000', log=log('category', 'mAP', person=('0.5', )),
-         **{'20260102_120000.json': '{"accuracy/top1": 50.0, "single-label/precision": [25.0, 75.0]}'})
+
+    make(
+        tmp_path / 'work',
+        records=[dict(iter=1, loss=1)],
+        log=''.join(
+            [
+                log('Class', 'IoU', 'Acc', road=(1, 2), car=(3, 4)),
+                log('Class', 'IoU', 'Acc', road=('85.20', '90.00'), car=('nan', '100.0')),
+                log('name', 'value', lr=(1,)),
+            ]
+        ),
+    )
+    make(
+        tmp_path / 'work',
+        '20260102_120000',
+        log=log('category', 'mAP', person=('0.5',)),
+        **{'20260102_120000.json': '{"accuracy/top1": 50.0, "single-label/precision": [25.0, 75.0]}'},
+    )
     page, _ = page_of(tmp_path / 'work')
     assert page.rows['Classes'] == [
-        ['Class', 'IoU', 'Acc'], ['road', '85.20', '90.00'], ['car', 'nan', '100.0'], ['category', 'mAP'],
-        ['person', '0.5'], ['Class', 'single-label/precision'], ['0', '25'], ['1', '75']]
+        ['Class', 'IoU', 'Acc'],
+        ['road', '85.20', '90.00'],
+        ['car', 'nan', '100.0'],
+        ['category', 'mAP'],
+        ['person', '0.5'],
+        ['Class', 'single-label/precision'],
+        ['0', '25'],
+        ['1', '75'],
+    ]
     assert page.rows['Scores'] == [['Score', 'Value'], ['accuracy/top1', '50']]
     shutil.rmtree(tmp_path / 'work/20260101_120000')
     assert 'There is no training in this folder.' in page_of(tmp_path / 'work')[1]
 
 
-@pytest.mark.parametrize('change, note', [
-    (lambda run: (run / 'vis_data/scalars.json').unlink(), 'vis_data/scalars.json is missing: losses and scores'),
-    (lambda run: (run / f'{run.name}.log').unlink(), '.log is missing: duration, environment, classes and resumption'),
-    (lambda run: (run / 'vis_data/scalars.json').write_text('{"iter": 1, "loss": 2}\n{"iter"'), '1 of the lines in'),
-    (lambda run: (run / f'{run.name}.json').write_text('[1]'), 'is not a JSON object: the scores of the test'),
-    (lambda run: (run.parent / 'last_checkpoint').write_text('/elsewhere/iter_9.pth'), 'last_checkpoint names iter_9.'),
-    (lambda run: (run.parent / 'a.png').write_text('no picture'), 'a.png is not a readable picture'),
-    (lambda run: None, 'The config is neither in vis_data/config.py nor in the log'),
-    (lambda run: None, 'The logs do not contain the environment'),
-    (lambda run: None, 'There is no checkpoint (*.pth)'),
-    (lambda run: None, 'There is no last_checkpoint'),
-    (lambda run: None, 'There are no pictures'),
-    (lambda run: None, 'There is no test'),
-    (lambda run: None, 'There is no validation'),
-    (lambda run: None, 'There are no scores of single classes'),
-    (lambda run: None, 'Learning rate: none was logged'),
-])
+@pytest.mark.parametrize(
+    'change, note',
+    [
+        (lambda run: (run / 'vis_data/scalars.json').unlink(), 'vis_data/scalars.json is missing: losses and scores'),
+        (
+            lambda run: (run / f'{run.name}.log').unlink(),
+            '.log is missing: duration, environment, classes and resumption',
+        ),
+        (
+            lambda run: (run / 'vis_data/scalars.json').write_text('{"iter": 1, "loss": 2}\n{"iter"'),
+            '1 of the lines in',
+        ),
+        (lambda run: (run / f'{run.name}.json').write_text('[1]'), 'is not a JSON object: the scores of the test'),
+        (
+            lambda run: (run.parent / 'last_checkpoint').write_text('/elsewhere/iter_9.pth'),
+            'last_checkpoint names iter_9.',
+        ),
+        (lambda run: (run.parent / 'a.png').write_text('no picture'), 'a.png is not a readable picture'),
+        (lambda run: None, 'The config is neither in vis_data/config.py nor in the log'),
+        (lambda run: None, 'The logs do not contain the environment'),
+        (lambda run: None, 'There is no checkpoint (*.pth)'),
+        (lambda run: None, 'There is no last_checkpoint'),
+        (lambda run: None, 'There are no pictures'),
+        (lambda run: None, 'There is no test'),
+        (lambda run: None, 'There is no validation'),
+        (lambda run: None, 'There are no scores of single classes'),
+        (lambda run: None, 'Learning rate: none was logged'),
+    ],
+)
 def test_missing_files_are_named(tmp_path, change, note):
     change(make(tmp_path / 'work', records=[dict(iter=1, loss=2.0)]))
     page, notes = page_of(tmp_path / 'work')
@@ -246,14 +286,27 @@ def test_nothing_is_executed(tmp_path):
     html = '<script>alert(1)</script>{{ 1 / 0 }}{% include "x" %}'
     text = f'a = {code}\n{code}\n_base_ = ["{tmp_path}/base.py"]\n# {html}\n'
     (tmp_path / 'base.py').write_text(code)
-    lines = ''.join(f'2026/01/01 12:00:00 - mmengine - {message}\n' for message in (
-        f'INFO - Config:\n{text}', f'INFO - {code}', f'ERROR - {code}{html}', f'INFO - resumed epoch: 0, iter: {code}',
-        f'INFO - \n+-+-+\n| Class | {html} |\n| {code} | {code} |', f'INFO - Load checkpoint from {html}'))
+    lines = ''.join(
+        f'2026/01/01 12:00:00 - mmengine - {message}\n'
+        for message in (
+            f'INFO - Config:\n{text}',
+            f'INFO - {code}',
+            f'ERROR - {code}{html}',
+            f'INFO - resumed epoch: 0, iter: {code}',
+            f'INFO - \n+-+-+\n| Class | {html} |\n| {code} | {code} |',
+            f'INFO - Load checkpoint from {html}',
+        )
+    )
     names = {f'{html} $\\input{{x}}$': 1.5, code: 0.5, '_loss': 2, 'iter': 1}
     broken = f'{code}\n{{"iter": {code}}}\n{{"iter": "{html}"}}\n{"[" * 10**5}\n{{"iter": 1{"0" * 400}}}\n'
     for name in ('20260101_120000', '20260102_120000'):
-        run = make(tmp_path / 'work', name, [names, {html: 2, 'step': 1}], lines,
-                   **{f'{name}.json': json.dumps({html: 1, code: [1, 2], 'x': code})})
+        run = make(
+            tmp_path / 'work',
+            name,
+            [names, {html: 2, 'step': 1}],
+            lines,
+            **{f'{name}.json': json.dumps({html: 1, code: [1, 2], 'x': code})},
+        )
         with (run / 'vis_data/scalars.json').open('a') as file:
             file.write(broken)
     (run / 'vis_data/config.py').write_text(text)
@@ -271,18 +324,21 @@ def test_nothing_is_executed(tmp_path):
 
 def test_plot():
     """Curves are drawn to scale, far apart ones on a logarithmic axis, and any name is in the legend."""
+
     def paths(curves, **options):
         svg = base64.b64decode(plot(curves, 'Iteration', **options).split(',')[1]).decode()
         assert all(curve.name in svg for curve in curves)
         found = re.findall(r'id="line2d_\d+">\s*<path d="([^"]+)" clip-path', svg)
         drawn = [np.array(re.findall(r'[ML] ([\d.]+) ([\d.]+)', path), float) * (1, -1) for path in found]
         return [points for points in drawn if len(points) == 4]
+
     values = np.array([0.001, 0.1, 0.01, 1.0])
     for log, expected in ((False, values), (True, np.log10(values))):
-        points, = paths([Curve('_$x^', (1, 2, 3, 4), tuple(values))], log=log)
+        (points,) = paths([Curve('_$x^', (1, 2, 3, 4), tuple(values))], log=log)
         for drawn, wanted in zip(points.T, (np.arange(4), expected)):
             np.testing.assert_allclose(
-                (drawn - drawn.min()) / np.ptp(drawn), (wanted - wanted.min()) / np.ptp(wanted), atol=1e-3)
+                (drawn - drawn.min()) / np.ptp(drawn), (wanted - wanted.min()) / np.ptp(wanted), atol=1e-3
+            )
 
 
 def test_pictures_are_chosen_evenly_and_made_smaller(tmp_path):

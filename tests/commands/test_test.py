@@ -39,8 +39,10 @@ def test_metrics_are_those_of_a_runner(trained, tmp_path, task):
     wanted = Runner.from_cfg(cfg).test()
     model = load_model(cfg, checkpoint)
     other = build_model(cfg)  # without the weights, which the file has
-    replace_network(other, runtime._TASKS[metadata(cfg, model)['task']](
-        Program(Network(model, cfg.default_scope)), metadata(cfg, model)))
+    replace_network(
+        other,
+        runtime._TASKS[metadata(cfg, model)['task']](Program(Network(model, cfg.default_scope)), metadata(cfg, model)),
+    )
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         samples, metrics = evaluate(cfg, other, _build_loader(cfg, None, None), lambda batches: batches)
     assert samples >= 3 and metrics == pytest.approx(wanted, rel=1e-4) and max(metrics.values()) > 0
@@ -82,18 +84,24 @@ def test_what_was_finished_is_printed(trained, micro, pose_file, monkeypatch):
     assert 'Interrupted' in result.stderr and micro['pose'][1] in result.stdout
 
 
-@pytest.mark.parametrize('task, arguments, message', [
-    ('pose', ['none.onnx'], 'there is no exported file none.onnx'),
-    ('pose', ['none.pt2'], 'there is no exported file none.pt2'),
-    ('pose', ['cut.pt2'], 'cut.pt2 is not a program of torch.export, or is cut short'),
-    ('pose', ['text.txt'], 'must end in .onnx, .xml or .pt2'),
-    ('seg', ['{file}'], 'its task is pose, not segmentation'),
-    ('pose', ['{file}', '--checkpoint', 'none.pth'], 'there is no checkpoint at none.pth'),
-    ('pose', ['{file}', '--cfg-options', 'test_evaluator.ann_file=a.json', '--limit', '1'],
-     '--limit is incompatible with the EPE of test_evaluator'),
-    ('pose', ['{file}', '--cfg-options', 'test_dataloader.dataset.data_root=none'], 'the test data cannot be read'),
-    ('pose', ['{file}', '--cfg-options', 'test_evaluator=[]'], 'no test_evaluator'),
-])
+@pytest.mark.parametrize(
+    'task, arguments, message',
+    [
+        ('pose', ['none.onnx'], 'there is no exported file none.onnx'),
+        ('pose', ['none.pt2'], 'there is no exported file none.pt2'),
+        ('pose', ['cut.pt2'], 'cut.pt2 is not a program of torch.export, or is cut short'),
+        ('pose', ['text.txt'], 'must end in .onnx, .xml or .pt2'),
+        ('seg', ['{file}'], 'its task is pose, not segmentation'),
+        ('pose', ['{file}', '--checkpoint', 'none.pth'], 'there is no checkpoint at none.pth'),
+        (
+            'pose',
+            ['{file}', '--cfg-options', 'test_evaluator.ann_file=a.json', '--limit', '1'],
+            '--limit is incompatible with the EPE of test_evaluator',
+        ),
+        ('pose', ['{file}', '--cfg-options', 'test_dataloader.dataset.data_root=none'], 'the test data cannot be read'),
+        ('pose', ['{file}', '--cfg-options', 'test_evaluator=[]'], 'no test_evaluator'),
+    ],
+)
 def test_bad_input(trained, pose_file, tmp_path, monkeypatch, task, arguments, message):
     monkeypatch.chdir(tmp_path)
     with open(pose_file, 'rb') as file:
@@ -105,11 +113,15 @@ def test_bad_input(trained, pose_file, tmp_path, monkeypatch, task, arguments, m
     assert last.startswith('Error: ') and message in last
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(keypoints=['a'] * 5), 'its number of classes or keypoints is 5, not 17'),
-    (dict(rgb=False), 'its normalization'),
-    (dict(codec=None), 'its codec is None, not {'), (dict(task='segmentation'), 'its task is segmentation, not pose'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(keypoints=['a'] * 5), 'its number of classes or keypoints is 5, not 17'),
+        (dict(rgb=False), 'its normalization'),
+        (dict(codec=None), 'its codec is None, not {'),
+        (dict(task='segmentation'), 'its task is segmentation, not pose'),
+    ],
+)
 def test_files_of_other_models(pose_file, change, message):
     wanted = open_exported(pose_file).metadata
     check_fit(dict(wanted, precision='int8'), wanted, 'a.onnx', 'c.py')
@@ -118,10 +130,15 @@ def test_files_of_other_models(pose_file, change, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('task, name, engine', [
-    ('seg', 'a.onnx', 'onnxruntime'), ('seg', 'a.xml', 'openvino'), ('cls', 'a.xml', 'openvino'),
-    ('cls', 'a.pt2', 'torch'),
-])
+@pytest.mark.parametrize(
+    'task, name, engine',
+    [
+        ('seg', 'a.onnx', 'onnxruntime'),
+        ('seg', 'a.xml', 'openvino'),
+        ('cls', 'a.xml', 'openvino'),
+        ('cls', 'a.pt2', 'torch'),
+    ],
+)
 def test_files(trained, tmp_path, task, name, engine):
     pytest.importorskip(engine)
     config, checkpoint = trained(task)

@@ -54,8 +54,11 @@ def test_list(tmp_path, monkeypatch):
     assert out.exit_code == 0, out.output
     assert '72 models in the zoo: 6 with an address, 16 with a link, 50 with neither' in out.output
     assert f'in the cache: {path}' in out.output
-    assert re.search(r'hrformer-s_imagenet +the authors +ImageNet-1k: top-1 81.2\n +open https://1drv.ms/u/\S+ in a '
-                     'browser, then: hrformer-mm convert FILE hrformer_mm://hrformer-s_imagenet\n', out.output)
+    assert re.search(
+        r'hrformer-s_imagenet +the authors +ImageNet-1k: top-1 81.2\n +open https://1drv.ms/u/\S+ in a '
+        'browser, then: hrformer-mm convert FILE hrformer_mm://hrformer-s_imagenet\n',
+        out.output,
+    )
     assert re.search(r'td-hm_hrformer-b_coco-256x192 +OpenMMLab +COCO val: AP 75.4\n', out.output)
 
 
@@ -65,7 +68,9 @@ def test_fetch(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     path.touch()
     assert run('hrformer-t_imagenet').stdout == f'{path}\n'
-    for name, message in (('hrformer-x_imagenet', 'similar names are hrformer-'),
-                          ('ocr_hrformer-s_ade20k', 'only a browser can fetch it')):
+    for name, message in (
+        ('hrformer-x_imagenet', 'similar names are hrformer-'),
+        ('ocr_hrformer-s_ade20k', 'only a browser can fetch it'),
+    ):
         out = run(name)
         assert out.exit_code == 1 and message in out.output and out.output.count('\n') == 1

@@ -1,4 +1,5 @@
 """The table of all models: every config is in it, and what is counted agrees with what is published."""
+
 import json
 import re
 import subprocess
@@ -15,7 +16,7 @@ from hrformer_mm.commands import zoo
 ROOT = Path(__file__).parents[2]
 ENTRIES = zoo.read_models()
 # Why these are not within 3 %; the notes of the metafile say it to readers.
-MISPRINTS = ('td-hm_hrformer-t_coco-384x288', )
+MISPRINTS = ('td-hm_hrformer-t_coco-384x288',)
 
 
 def digits(number: int, printed: str) -> str:
@@ -27,8 +28,11 @@ def digits(number: int, printed: str) -> str:
 
 
 def test_every_config_has_an_entry():
-    configs = {str(path.relative_to(ROOT)) for folder in ('.', 'ablations')
-               for path in (ROOT / 'configs' / folder).glob('*.py')}
+    configs = {
+        str(path.relative_to(ROOT))
+        for folder in ('.', 'ablations')
+        for path in (ROOT / 'configs' / folder).glob('*.py')
+    }
     assert {entry['Config'] for entry in ENTRIES} == configs and len(ENTRIES) == len(configs)
     assert {entry['Name'] for entry in ENTRIES} == {Path(config).stem for config in configs}
 
@@ -51,6 +55,7 @@ def test_entry(entry):
 def test_index_is_read_by_mim():
     from mim.utils.utils import get_installed_path  # noqa: F401  (mim is there, and with it its reader)
     from modelindex.load_model_index import load
+
     index = load(str(ROOT / 'model-index.yml'))
     index.build_models_with_collections()
     assert len(index.models) == len(ENTRIES) and all(model.in_collection == 'HRFormer' for model in index.models)
@@ -89,8 +94,10 @@ def test_stored_figures_agree_with_the_metafile():
 
 
 def test_the_table_is_printed_without_torch_and_without_warnings():
-    code = ("import sys; from hrformer_mm.cli import main; main(['zoo', '--peers'], standalone_mode=False); "
-            "sys.exit('torch' in sys.modules or 'mmengine' in sys.modules)")
+    code = (
+        "import sys; from hrformer_mm.cli import main; main(['zoo', '--peers'], standalone_mode=False); "
+        "sys.exit('torch' in sys.modules or 'mmengine' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, '') and 'HRNet-W48' in done.stdout
 
@@ -100,19 +107,38 @@ def test_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, 'PEERS', tmp_path / 'peers.yml')
     config = ROOT / 'configs/td-hm_hrformer-t_coco-256x192.py'
     (tmp_path / 'model-index.yml').write_text('Import: [metafile.yml]')
-    (tmp_path / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=[dict(
-        Name='tiny', Config=str(config), Results=[dict(Task='t', Dataset='d', Metrics=dict(AP=70.9))],
-        Metadata={'Training Data': 'COCO', 'Origin': 'published', 'Note': 'a note',
-                  'Paper': {'Where': 'table 3', 'Operations': '1.3 G'}})])))
+    (tmp_path / 'metafile.yml').write_text(
+        yaml.safe_dump(
+            dict(
+                Models=[
+                    dict(
+                        Name='tiny',
+                        Config=str(config),
+                        Results=[dict(Task='t', Dataset='d', Metrics=dict(AP=70.9))],
+                        Metadata={
+                            'Training Data': 'COCO',
+                            'Origin': 'published',
+                            'Note': 'a note',
+                            'Paper': {'Where': 'table 3', 'Operations': '1.3 G'},
+                        },
+                    )
+                ]
+            )
+        )
+    )
     (tmp_path / 'peers.yml').write_text(
-        '[{Name: ResNet-18, Config: "mmpretrain::resnet/resnet18_8xb32_in1k.py", Table: 6, Parameters: 11.7 M}]')
+        '[{Name: ResNet-18, Config: "mmpretrain::resnet/resnet18_8xb32_in1k.py", Table: 6, Parameters: 11.7 M}]'
+    )
     run = CliRunner()
     table = run.invoke(main, ['zoo', '--root', str(tmp_path), '--peers'])
     assert table.exit_code == 0, table.output
-    for line in (r'tiny +256x192 +2,518,071 +1\.48 G +1\.29 G +1\.3 G +table 3 +d: AP 70\.9 \(published\)',
-                 r'ResNet-18 +224x224 +11,689,512 +11\.7 M +1\.81 G', 'tiny: a note'):
+    for line in (
+        r'tiny +256x192 +2,518,071 +1\.48 G +1\.29 G +1\.3 G +table 3 +d: AP 70\.9 \(published\)',
+        r'ResNet-18 +224x224 +11,689,512 +11\.7 M +1\.81 G',
+        'tiny: a note',
+    ):
         assert re.search(line, table.output)
-    first, = json.loads(run.invoke(main, ['zoo', '--root', str(tmp_path), '--json']).stdout)
+    (first,) = json.loads(run.invoke(main, ['zoo', '--root', str(tmp_path), '--json']).stdout)
     assert first['paper_convention'] == 1_288_437_792 and first['size'] == [256, 192]
     page = tmp_path / 'page.md'
     assert run.invoke(main, ['zoo', '--root', str(tmp_path), '--markdown', str(page)]).exit_code == 0

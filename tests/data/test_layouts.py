@@ -1,4 +1,5 @@
 """Generated data, read by the host libraries' own data set classes as the configs name them."""
+
 import copy
 import functools
 import json
@@ -19,14 +20,38 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 # What each data set calls the kinds that it has a class of, where the name is another one.
 NAMES = dict(
     VOCdevkit=dict(
-        pole='background', traffic_light='light', traffic_sign='sign', vegetation='tree', terrain='grass',
-        rider='person', motorcycle='motorbike', static='background'),
+        pole='background',
+        traffic_light='light',
+        traffic_sign='sign',
+        vegetation='tree',
+        terrain='grass',
+        rider='person',
+        motorcycle='motorbike',
+        static='background',
+    ),
     coco_stuff10k=dict(
-        sidewalk='pavement', building='building-other', wall='wall-concrete', pole='structural-other',
-        traffic_sign='stop sign', vegetation='tree', terrain='grass', sky='sky-other', rider='person', static=None),
-    ade=dict(traffic_sign='signboard', vegetation='tree', terrain='grass', rider='person', train=None,
-             motorcycle='minibike', static='ashcan'),
-    cityscapes=dict(static=None))
+        sidewalk='pavement',
+        building='building-other',
+        wall='wall-concrete',
+        pole='structural-other',
+        traffic_sign='stop sign',
+        vegetation='tree',
+        terrain='grass',
+        sky='sky-other',
+        rider='person',
+        static=None,
+    ),
+    ade=dict(
+        traffic_sign='signboard',
+        vegetation='tree',
+        terrain='grass',
+        rider='person',
+        train=None,
+        motorcycle='minibike',
+        static='ashcan',
+    ),
+    cityscapes=dict(static=None),
+)
 
 read = functools.cache(Config.fromfile)
 
@@ -48,10 +73,17 @@ def build(data, config, split='train', **changes):
         return DATASETS.build(dataset)
 
 
-@pytest.mark.parametrize('config, count', [
-    ('ocr_hrformer-b_cityscapes', 19), ('ocr_hrformer-b_pascal-context-59', 59),
-    ('ocr_hrformer-b_pascal-context-60', 60), ('ocr_hrformer-b_coco-stuff10k', 171), ('ocr_hrformer-b_ade20k', 150),
-    ('ocr_hrformer-s_custom', 2)])
+@pytest.mark.parametrize(
+    'config, count',
+    [
+        ('ocr_hrformer-b_cityscapes', 19),
+        ('ocr_hrformer-b_pascal-context-59', 59),
+        ('ocr_hrformer-b_pascal-context-60', 60),
+        ('ocr_hrformer-b_coco-stuff10k', 171),
+        ('ocr_hrformer-b_ade20k', 150),
+        ('ocr_hrformer-s_custom', 2),
+    ],
+)
 def test_segmentation(data, config, count):
     steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
     for split, length in (('train', 20), ('val', 11)):
@@ -63,11 +95,18 @@ def test_segmentation(data, config, count):
         assert seen <= set(range(count)) and len(seen) >= min(count, 19 if 'cityscapes' in config else 16)
 
 
-@pytest.mark.parametrize('layout, name, first', [
-    ('cityscapes', 'CityscapesDataset', 0), ('VOCdevkit', 'PascalContextDataset', 0),
-    ('coco_stuff10k', 'COCOStuffDataset', 1), ('ade', 'ADE20KDataset', 1)])
+@pytest.mark.parametrize(
+    'layout, name, first',
+    [
+        ('cityscapes', 'CityscapesDataset', 0),
+        ('VOCdevkit', 'PascalContextDataset', 0),
+        ('coco_stuff10k', 'COCOStuffDataset', 1),
+        ('ade', 'ADE20KDataset', 1),
+    ],
+)
 def test_labels_are_the_classes(layout, name, first):
     import mmseg.datasets
+
     classes = dict(enumerate(getattr(mmseg.datasets, name).METAINFO['classes'], first))
     for kind, label in zip(KINDS, list(FILES[layout].values())[-1], strict=True):
         assert classes.get(label) == NAMES[layout].get(kind, kind.replace('_', ' '))
@@ -75,6 +114,7 @@ def test_labels_are_the_classes(layout, name, first):
 
 def test_imagenet(data):
     from mmpretrain.datasets import CustomDataset
+
     for split, count in (('train', 20), ('val', 11)):
         dataset = build(data, 'hrformer-t_imagenet', split)
         assert dataset.get_gt_labels().tolist() == sorted(i % 10 for i in range(count))
@@ -85,8 +125,10 @@ def test_imagenet(data):
 
 @pytest.fixture(scope='module')
 def people(data):
-    return {split: json.loads((data / f'coco/annotations/person_keypoints_{split}2017.json').read_text())
-            for split in ('train', 'val')}
+    return {
+        split: json.loads((data / f'coco/annotations/person_keypoints_{split}2017.json').read_text())
+        for split in ('train', 'val')
+    }
 
 
 def test_coco_annotations(people):
@@ -111,6 +153,7 @@ def test_coco_annotations(people):
 def test_coco_evaluation_of_the_truth_is_perfect(data):
     from xtcocotools.coco import COCO
     from xtcocotools.cocoeval import COCOeval
+
     truth = COCO(f'{data}/coco/annotations/person_keypoints_val2017.json')
     found = [dict(person, score=1.0) for person in truth.dataset['annotations']]
     evaluation = COCOeval(truth, truth.loadRes(found), 'keypoints', sigmas=np.full(17, 0.05))
@@ -140,8 +183,9 @@ def test_other_files_of_coco(data, people):
     assert len({info['img_id'] for info in samples}) == 11 and all(Path(info['img_path']).is_file() for info in samples)
     info = build(data, 'td-hm_hrformer-b_coco-wholebody-256x192').get_data_info(0)
     assert info['keypoints'].shape == (1, 133, 2) and not info['keypoints_visible'][0, 17:].any()
-    np.testing.assert_array_equal(info['keypoints'][0, :17].ravel(), np.delete(
-        people['train']['annotations'][0]['keypoints'], slice(2, None, 3)))
+    np.testing.assert_array_equal(
+        info['keypoints'][0, :17].ravel(), np.delete(people['train']['annotations'][0]['keypoints'], slice(2, None, 3))
+    )
     train = build(data, 'fcos_hrformer-s_coco')
     assert train.cat_ids[:3] == [1, 2, 3] and len(train.cat_ids) == 80 and train.cat_ids[-1] == 90
     instances = [instance for i in range(len(train)) for instance in train.get_data_info(i)['instances']]

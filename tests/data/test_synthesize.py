@@ -1,4 +1,5 @@
 """Generated data sets: same bytes for the same arguments, safe to write, clear to refuse."""
+
 import hashlib
 import os
 
@@ -12,8 +13,11 @@ PICTURES = ('.png', '.jpg', '.jpeg')
 
 
 def digests(folder):
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob('*')) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -88,14 +92,18 @@ def test_second_run_replaces_the_first_when_it_is_complete(small):
     assert digests(small) == before and sorted(os.listdir(small)) == sorted(LAYOUTS)
 
 
-@pytest.mark.parametrize('wrong, message', [
-    (dict(layouts=('coco', 'ade20k')), 'ade20k.*cityscapes, coco, imagenet'),
-    (dict(layouts=()), 'choose one or more'),
-    (dict(seed=-1), 'seed=-1: must be an integer of at least 0'),
-    (dict(train=0), 'train=0: must be an integer of at least 1'),
-    (dict(val=1.5), 'val=1.5: must be an integer'),
-    (dict(size=(256, 63)), r'size \(height\)=63: must be an integer of at least 64'),
-    (dict(size=256), 'size=256: must be a width and a height')])
+@pytest.mark.parametrize(
+    'wrong, message',
+    [
+        (dict(layouts=('coco', 'ade20k')), 'ade20k.*cityscapes, coco, imagenet'),
+        (dict(layouts=()), 'choose one or more'),
+        (dict(seed=-1), 'seed=-1: must be an integer of at least 0'),
+        (dict(train=0), 'train=0: must be an integer of at least 1'),
+        (dict(val=1.5), 'val=1.5: must be an integer'),
+        (dict(size=(256, 63)), r'size \(height\)=63: must be an integer of at least 64'),
+        (dict(size=256), 'size=256: must be a width and a height'),
+    ],
+)
 def test_invalid_arguments(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         synthesize(tmp_path / 'data', **wrong)

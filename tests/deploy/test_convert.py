@@ -10,12 +10,19 @@ from hrformer_mm.deploy import row_tiles
 from tests.deploy.networks import MICRO, error, net
 
 
-@pytest.mark.parametrize('options', [
-    dict(), dict(fuse_upsample='bilinear', out_indices=(0, )), dict(with_rpe=False), dict(with_pad_mask=True),
-    dict(norm_cfg=dict(type='GN', num_groups=2)), 
-    dict(with_dwconv=False), dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
-    dict(with_dwconv=False, norm_cfg=dict(type='GN', num_groups=2)),
-])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(),
+        dict(fuse_upsample='bilinear', out_indices=(0,)),
+        dict(with_rpe=False),
+        dict(with_pad_mask=True),
+        dict(norm_cfg=dict(type='GN', num_groups=2)),
+        dict(with_dwconv=False),
+        dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
+        dict(with_dwconv=False, norm_cfg=dict(type='GN', num_groups=2)),
+    ],
+)
 def test_computes_the_same(options):
     model = net(**options)
     deployed = to_deploy(model)
@@ -109,10 +116,17 @@ def test_ocr_head():
     """Of both versions: the first convolutions of 'v2' run as one."""
     registry = pytest.importorskip('mmseg.registry')
     for version in ('v2', 'v3'):
-        head = dict(type='hrformer_mm.OCRHead', in_channels=MICRO['channels'], channels=16, key_channels=8,
-                    num_classes=5, version=version)
-        model = registry.MODELS.build(dict(type='EncoderDecoder', decode_head=head,
-                                           backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))).eval()
+        head = dict(
+            type='hrformer_mm.OCRHead',
+            in_channels=MICRO['channels'],
+            channels=16,
+            key_channels=8,
+            num_classes=5,
+            version=version,
+        )
+        model = registry.MODELS.build(
+            dict(type='EncoderDecoder', decode_head=head, backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))
+        ).eval()
         deployed, x = to_deploy(model), torch.randn(2, 3, 64, 96)
         with torch.no_grad():
             both = [m.decode_head.forward_both(m.extract_feat(x)) for m in (copy.deepcopy(deployed), model)]
@@ -124,7 +138,6 @@ def test_folds_only_what_follows_directly():
     """A head in which something stands between convolution and norm, or whose children are not in their order."""
 
     class Odd(nn.Module):
-
         def __init__(self):
             super().__init__()
             self.conv, self.norm = nn.Conv2d(16, 16, 1), nn.BatchNorm2d(16)
@@ -133,9 +146,10 @@ def test_folds_only_what_follows_directly():
             return self.conv(self.norm(x))
 
     model = nn.Sequential()
-    model.backbone = net(out_indices=(2, ))
-    model.head = nn.Sequential(nn.Conv2d(16, 16, 1), nn.ReLU(), nn.BatchNorm2d(16), Odd(), nn.Conv2d(16, 8, 1),
-                               nn.BatchNorm2d(8))
+    model.backbone = net(out_indices=(2,))
+    model.head = nn.Sequential(
+        nn.Conv2d(16, 16, 1), nn.ReLU(), nn.BatchNorm2d(16), Odd(), nn.Conv2d(16, 8, 1), nn.BatchNorm2d(8)
+    )
     for m in model.head.modules():
         if isinstance(m, nn.BatchNorm2d):
             nn.init.uniform_(m.running_mean)

@@ -48,11 +48,16 @@ def test_other_shapes(pair, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('options', [
-    dict(fuse_upsample='bilinear', out_indices=(0, )), dict(with_rpe=False), dict(with_pad_mask=True),
-    dict(with_dwconv=False),
-    dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
-])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(fuse_upsample='bilinear', out_indices=(0,)),
+        dict(with_rpe=False),
+        dict(with_pad_mask=True),
+        dict(with_dwconv=False),
+        dict(arch=dict(MICRO, num_blocks=2), shift_windows=True),
+    ],
+)
 def test_options(options):
     model = net(**options)
     deployed = to_deploy(model, engine='openvino')
@@ -110,11 +115,23 @@ def test_wrong_arguments(pair, monkeypatch):
 @pytest.mark.parametrize('version', ['v2', 'v3'])
 def test_segmentor(version):
     registry = pytest.importorskip('mmseg.registry')
-    head = dict(type='hrformer_mm.OCRHead', in_channels=MICRO['channels'], channels=16, key_channels=8, num_classes=5,
-                version=version)
+    head = dict(
+        type='hrformer_mm.OCRHead',
+        in_channels=MICRO['channels'],
+        channels=16,
+        key_channels=8,
+        num_classes=5,
+        version=version,
+    )
     metas = [dict(img_shape=(64, 96))] * 2
-    model = registry.MODELS.build(dict(type='EncoderDecoder', decode_head=head, test_cfg=dict(mode='whole'),
-                                       backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))).eval()
+    model = registry.MODELS.build(
+        dict(
+            type='EncoderDecoder',
+            decode_head=head,
+            test_cfg=dict(mode='whole'),
+            backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO),
+        )
+    ).eval()
     deployed, x = to_deploy(model, engine='openvino'), torch.randn(2, 3, 64, 96)
     with torch.no_grad():
         got, wanted = (m.encode_decode(x, metas) for m in (deployed, model))
@@ -127,12 +144,29 @@ def test_pose_estimator_and_classifier():
     pose, cls = pytest.importorskip('mmpose.registry'), pytest.importorskip('mmpretrain.registry')
     backbone = dict(type='hrformer_mm.HRFormer', arch=MICRO)
     models = [
-        pose.MODELS.build(dict(type='TopdownPoseEstimator', backbone=dict(backbone, out_indices=(0, )),
-                               head=dict(type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=17))),
-        cls.MODELS.build(dict(type='ImageClassifier', backbone=backbone, head=dict(
-            type='LinearClsHead', in_channels=32, num_classes=7), neck=[
-                dict(type='hrformer_mm.ClassificationNeck', in_channels=MICRO['channels'], channels=(4, 4, 4, 4),
-                     out_channels=32), dict(type='GlobalAveragePooling')])),
+        pose.MODELS.build(
+            dict(
+                type='TopdownPoseEstimator',
+                backbone=dict(backbone, out_indices=(0,)),
+                head=dict(type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=17),
+            )
+        ),
+        cls.MODELS.build(
+            dict(
+                type='ImageClassifier',
+                backbone=backbone,
+                head=dict(type='LinearClsHead', in_channels=32, num_classes=7),
+                neck=[
+                    dict(
+                        type='hrformer_mm.ClassificationNeck',
+                        in_channels=MICRO['channels'],
+                        channels=(4, 4, 4, 4),
+                        out_channels=32,
+                    ),
+                    dict(type='GlobalAveragePooling'),
+                ],
+            )
+        ),
     ]
     x = torch.randn(1, 3, 64, 64)
     for model in models:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 def training():
     """The module, imported once: it registers its classes. Its tensors are too small for several threads."""
     import small_training
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield small_training

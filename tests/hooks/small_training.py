@@ -38,8 +38,9 @@ class RandomPictures(Dataset):
 class SmallModel(BaseModel):
     """`broken_at`: the call whose term `loss_b` is NaN; `broken_gradient`: the one whose gradient alone is."""
 
-    def __init__(self, deep=False, extra=0, width=2, broken_at=None, value='nan', broken_gradient=None,
-                 data_preprocessor=None):
+    def __init__(
+        self, deep=False, extra=0, width=2, broken_at=None, value='nan', broken_gradient=None, data_preprocessor=None
+    ):
         super().__init__(data_preprocessor)
         self.backbone = HRFormer(arch=ARCH, drop_path_rate=0.3, window_sizes=7) if deep else nn.Identity()
         self.dropout = nn.Dropout(0.3)
@@ -65,7 +66,6 @@ class SmallModel(BaseModel):
 
 
 class _NaNGradient(torch.autograd.Function):
-
     @staticmethod
     def forward(ctx, x):
         ctx.shape = x.shape
@@ -85,6 +85,7 @@ class Rising(BaseMetric):
 
     def compute_metrics(self, results):
         from mmengine.logging import MessageHub
+
         return dict(score=float(MessageHub.get_current_instance().get_info('iter') or 0))
 
 
@@ -95,7 +96,8 @@ def config(work_dir, length=4, by_epoch=False, workers=0, save=None, model=None,
         num_workers=workers,
         persistent_workers=workers > 0,
         dataset=dict(type='RandomPictures'),
-        sampler=dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=True))
+        sampler=dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=True),
+    )
     cfg = dict(
         custom_imports=dict(imports=['hrformer_mm', 'small_training'], allow_failed_imports=False),
         default_scope='mmengine',
@@ -107,10 +109,12 @@ def config(work_dir, length=4, by_epoch=False, workers=0, save=None, model=None,
         train_cfg=dict(by_epoch=by_epoch, val_interval=1, **{'max_epochs' if by_epoch else 'max_iters': length}),
         default_hooks=dict(
             logger=dict(type='LoggerHook', interval=1),
-            checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=by_epoch, **(save or {}))),
+            checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=by_epoch, **(save or {})),
+        ),
         custom_hooks=[dict(type='hrformer_mm.Safeguard')],
         env_cfg=dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0)),
-        log_processor=dict(by_epoch=by_epoch, window_size=1))
+        log_processor=dict(by_epoch=by_epoch, window_size=1),
+    )
     val = dict(data, sampler=dict(type='DefaultSampler', shuffle=False), num_workers=0, persistent_workers=False)
     if validate:
         cfg.update(val_dataloader=val, val_cfg=dict(type='ValLoop'), val_evaluator=dict(type='Rising'))

@@ -1,4 +1,5 @@
 """Which data sets are checked, and what the log says of them; tests/checks has whole trainings."""
+
 from types import SimpleNamespace
 
 import cv2
@@ -16,7 +17,6 @@ from hrformer_mm.hooks.datasets import warn_of_classes
 
 @DATASETS.register_module()
 class Pictures(BaseDataset):
-
     def load_data_list(self):
         return [dict(img_path=f'{self.data_root}/{i}.png', label=i % 2) for i in range(6)]
 
@@ -45,8 +45,9 @@ def make(folder):
     pytest.importorskip('mmcv.transforms')
 
     def make(name, bad=(), ignore_empty=True):
-        dataset = Pictures(data_root=folder(name, bad),
-                           pipeline=[dict(type='LoadImageFromFile', ignore_empty=ignore_empty)])
+        dataset = Pictures(
+            data_root=folder(name, bad), pipeline=[dict(type='LoadImageFromFile', ignore_empty=ignore_empty)]
+        )
         check_start(dataset)
         return dataset
 
@@ -55,8 +56,9 @@ def make(folder):
 
 def log_of(dataset):
     lines = []
-    Safeguard().after_train(SimpleNamespace(train_dataloader=SimpleNamespace(dataset=dataset),
-                                            logger=SimpleNamespace(warning=lines.append)))
+    Safeguard().after_train(
+        SimpleNamespace(train_dataloader=SimpleNamespace(dataset=dataset), logger=SimpleNamespace(warning=lines.append))
+    )
     return lines
 
 
@@ -75,17 +77,28 @@ def test_good_data_is_not_in_the_log(make):
     assert log_of(['any other data set']) == []
 
 
-@pytest.mark.parametrize('model, lacks', [
-    (dict(head=dict(num_classes=2)), True), (dict(decode_head=[dict(num_classes=9), dict(num_classes=2)]), True),
-    (dict(bbox_head=dict(num_classes=3)), False), (dict(decode_head=dict(num_classes=4)), False),
-    (dict(head=dict(out_channels=2)), False), ({}, False),
-])
+@pytest.mark.parametrize(
+    'model, lacks',
+    [
+        (dict(head=dict(num_classes=2)), True),
+        (dict(decode_head=[dict(num_classes=9), dict(num_classes=2)]), True),
+        (dict(bbox_head=dict(num_classes=3)), False),
+        (dict(decode_head=dict(num_classes=4)), False),
+        (dict(head=dict(out_channels=2)), False),
+        ({}, False),
+    ],
+)
 def test_classes_that_the_head_lacks(make, model, lacks):
     dataset = make('classes')
     dataset._metainfo['classes'] = ('a', 'b', 'c')
     lines = []
-    warn_of_classes(SimpleNamespace(cfg=dict(model=model), logger=SimpleNamespace(warning=lines.append),
-                                    train_dataloader=SimpleNamespace(dataset=RepeatDataset(dataset, 2))))
+    warn_of_classes(
+        SimpleNamespace(
+            cfg=dict(model=model),
+            logger=SimpleNamespace(warning=lines.append),
+            train_dataloader=SimpleNamespace(dataset=RepeatDataset(dataset, 2)),
+        )
+    )
     assert len(lines) == lacks and all('has 3 classes, but the head has num_classes=2' in line for line in lines)
 
 
@@ -93,17 +106,26 @@ def test_classes_that_the_head_lacks(make, model, lacks):
 @pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_all_data_sets_of_a_run_are_checked(training, tmp_path, folder, by_epoch, workers):
     """Inside of wrappers and of validation; workers too have the pipelines with checks, and read from the beginning."""
-    inner = dict(type='Pictures', data_root=folder('train'), pipeline=[dict(type='LoadImageFromFile')],
-                 serialize_data=False)  # else mmengine collects all garbage, which takes a while
+    inner = dict(
+        type='Pictures', data_root=folder('train'), pipeline=[dict(type='LoadImageFromFile')], serialize_data=False
+    )  # else mmengine collects all garbage, which takes a while
     train = dict(type='ConcatDataset', datasets=[dict(type='RepeatDataset', dataset=inner, times=2), inner])
     sampler = dict(type='DefaultSampler' if by_epoch else 'InfiniteSampler', shuffle=False)
     loader = dict(batch_size=2, num_workers=workers, persistent_workers=workers > 0, sampler=sampler)
-    val = dict(batch_size=2, sampler=dict(type='DefaultSampler', shuffle=False),
-               dataset=dict(inner, data_root=folder('val')))
+    val = dict(
+        batch_size=2, sampler=dict(type='DefaultSampler', shuffle=False), dataset=dict(inner, data_root=folder('val'))
+    )
 
     def run(**others):
-        runner = training.runner(tmp_path / 'work', 2, by_epoch, validate=True, val_dataloader=val,
-                                 train_dataloader=dict(loader, dataset=train, num_batch_per_epoch=2), **others)
+        runner = training.runner(
+            tmp_path / 'work',
+            2,
+            by_epoch,
+            validate=True,
+            val_dataloader=val,
+            train_dataloader=dict(loader, dataset=train, num_batch_per_epoch=2),
+            **others,
+        )
         runner.train()
         return runner
 

@@ -16,7 +16,6 @@ ARCH = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2,
 
 
 class Model(BaseModel):
-
     def __init__(self, backbone=True):
         super().__init__()
         self.net = HRFormer(ARCH, window_sizes=3) if backbone else torch.nn.Conv2d(3, 2, 3)
@@ -25,12 +24,11 @@ class Model(BaseModel):
     def forward(self, images, mode='tensor'):
         self.deployed.append(is_deployed(self))
         maps = self.net(images)
-        values = [x.mean((1, 2, 3)) for x in (maps if isinstance(maps, tuple) else (maps, ))]
+        values = [x.mean((1, 2, 3)) for x in (maps if isinstance(maps, tuple) else (maps,))]
         return dict(loss=values[0].square().mean()) if mode == 'loss' else [torch.stack(values)]
 
 
 class Mean(BaseMetric):
-
     def process(self, data_batch, data_samples):
         self.results += [x.detach() for x in data_samples]
 
@@ -50,11 +48,20 @@ def loader():
 def runner(model, folder, **hook):
     data = loader()
     return Runner(
-        model, str(folder), train_dataloader=loader(), val_dataloader=loader(), test_dataloader=data,
-        train_cfg=dict(by_epoch=True, max_epochs=1), val_cfg={}, test_cfg={}, val_evaluator=[Mean()],
+        model,
+        str(folder),
+        train_dataloader=loader(),
+        val_dataloader=loader(),
+        test_dataloader=data,
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        val_cfg={},
+        test_cfg={},
+        val_evaluator=[Mean()],
         test_evaluator=[Mean()],
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)), custom_hooks=[DeployHook(**hook)],
-        experiment_name=f'deploy_{folder.name}')
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+        custom_hooks=[DeployHook(**hook)],
+        experiment_name=f'deploy_{folder.name}',
+    )
 
 
 def test_the_same_metrics(tmp_path):
@@ -88,7 +95,6 @@ def test_a_wrapped_model(tmp_path):
     """The hook replaces what the wrapper of distributed tests holds."""
 
     class Wrapper(MMDistributedDataParallel):
-
         def __init__(self, module):
             torch.nn.Module.__init__(self)
             self.module = module

@@ -1,4 +1,5 @@
 """Evaluators and heads are compared with the data before a run; tests/checks has each fault by itself."""
+
 import json
 from types import SimpleNamespace
 
@@ -37,8 +38,16 @@ def check(folder):
 
     def run(own=VAL, metrics=None, split='val', channels=17, wrap=lambda dataset: dataset):
         with DefaultScope.overwrite_default_scope('mmpose'):
-            dataset = DATASETS.build(dict(type='CocoDataset', data_root=f'{folder}/', ann_file=str(own),
-                                          data_prefix=dict(img='val2017/'), test_mode=True, serialize_data=False))
+            dataset = DATASETS.build(
+                dict(
+                    type='CocoDataset',
+                    data_root=f'{folder}/',
+                    ann_file=str(own),
+                    data_prefix=dict(img='val2017/'),
+                    test_mode=True,
+                    serialize_data=False,
+                )
+            )
             built = [METRICS.build(metric) for metric in metrics or [dict(type='CocoMetric')]]
             for metric in built:
                 metric.dataset_meta = dataset.metainfo
@@ -89,6 +98,7 @@ def test_heads(check):
 
 def test_data_sets_with_other_pipelines(check):
     """The pipeline outside converts the keypoints for the head."""
+
     class KeypointConverter:
         num_keypoints = 21
 

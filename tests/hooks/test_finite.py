@@ -37,8 +37,10 @@ def test_a_skipped_step_is_none(training, tmp_path):
     scaler = torch.amp.GradScaler('cpu', init_scale=16.0)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     wrapper = runner.optim_wrapper
-    wrapper.backward = lambda loss, **kw: (scaler.scale(loss).backward(), setattr(wrapper, '_inner_count',
-                                                                                 wrapper._inner_count + 1))
+    wrapper.backward = lambda loss, **kw: (
+        scaler.scale(loss).backward(),
+        setattr(wrapper, '_inner_count', wrapper._inner_count + 1),
+    )
     wrapper.step = lambda **kw: (scaler.step(wrapper.optimizer), scaler.update())
     wrapper.optim_context = lambda model: contextlib.nullcontext()
     runner.train()
@@ -47,8 +49,12 @@ def test_a_skipped_step_is_none(training, tmp_path):
 
 
 def test_exit_code(tmp_path):
-    code = ('import small_training; '
-            f"small_training.runner({str(tmp_path)!r}, 6, model=dict(broken_at=2)).train()")
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=120,
-                          env={'PATH': '', 'PYTHONPATH': f'{ROOT}:{Path(__file__).parent}', 'OMP_NUM_THREADS': '1'})
+    code = f'import small_training; small_training.runner({str(tmp_path)!r}, 6, model=dict(broken_at=2)).train()'
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={'PATH': '', 'PYTHONPATH': f'{ROOT}:{Path(__file__).parent}', 'OMP_NUM_THREADS': '1'},
+    )
     assert done.returncode == 1 and 'FloatingPointError: iteration 2: loss_b is nan' in done.stderr

@@ -18,6 +18,7 @@ SAVE = [dict(), dict(max_keep_ckpts=1), dict(save_best='score', rule='greater', 
 
 def newest_good(work):
     from hrformer_mm.weights import read_checkpoint
+
     good = 0
     for path in work.glob('iter_*.pth'):
         read_checkpoint(path)  # one that is not whole fails here
@@ -31,13 +32,23 @@ def kill_while_saving(folder, save, kills):
     """Start or resume, wait for checkpoints, kill in the midst of one; each start resumes what the kill before left."""
     sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
     import small_training
+
     work, resumed = folder / 'work', 0
     config = small_training.config(work, 10**6, save=save, validate=True, model=dict(extra=400_000), launcher='none')
     config.train_dataloader.num_workers = 0
     config.dump(str(folder / 'config.py'))
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}:{Path(__file__).parent}'}
-    mim = [str(Path(sys.executable).with_name('mim')), 'train', 'mmseg', str(folder / 'config.py'), '--gpus', '0',
-           '--work-dir', str(work), '--resume']
+    mim = [
+        str(Path(sys.executable).with_name('mim')),
+        'train',
+        'mmseg',
+        str(folder / 'config.py'),
+        '--gpus',
+        '0',
+        '--work-dir',
+        str(work),
+        '--resume',
+    ]
     before = 0
     for kill in range(kills + 1):
         log = folder / f'{kill}.log'

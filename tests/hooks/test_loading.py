@@ -16,6 +16,7 @@ from hrformer_mm.weights import read_checkpoint, read_tensors, verify, write_ten
 def folder(tmp_path_factory):
     """A work folder with two checkpoints, made once."""
     import small_training
+
     path = tmp_path_factory.mktemp('trained')
     small_training.runner(path, 2).train()
     return path
@@ -24,8 +25,8 @@ def folder(tmp_path_factory):
 DAMAGE = {
     'empty': lambda b: b'',
     'one byte': lambda b: b[:1],
-    'cut at a tenth': lambda b: b[:len(b) // 10],
-    'cut in the middle': lambda b: b[:len(b) // 2],
+    'cut at a tenth': lambda b: b[: len(b) // 10],
+    'cut in the middle': lambda b: b[: len(b) // 2],
     'last byte missing': lambda b: b[:-1],
     'checksum missing': lambda b: b[:-71],
     'first byte flipped': lambda b: flip(b, 0),
@@ -33,7 +34,7 @@ DAMAGE = {
     'byte flipped in the middle': lambda b: flip(b, len(b) // 2),
     'byte flipped near the end': lambda b: flip(b, -400),
     'last byte flipped': lambda b: flip(b, -1),
-    'zeros from the middle on': lambda b: b[:len(b) // 2] + bytes(len(b) - len(b) // 2),
+    'zeros from the middle on': lambda b: b[: len(b) // 2] + bytes(len(b) - len(b) // 2),
 }
 
 
@@ -93,14 +94,21 @@ def load(runner):
     runner.load_or_resume()
 
 
-FOREIGN = {'head': {'head.weight': torch.zeros(5, 3), 'head.bias': torch.zeros(5)},
-           'prefix': {'encoder.head.weight': torch.zeros(2, 3), 'encoder.head.bias': torch.zeros(2)},
-           'nothing in common': {'resnet.conv1.weight': torch.zeros(2)}}
+FOREIGN = {
+    'head': {'head.weight': torch.zeros(5, 3), 'head.bias': torch.zeros(5)},
+    'prefix': {'encoder.head.weight': torch.zeros(2, 3), 'encoder.head.bias': torch.zeros(2)},
+    'nothing in common': {'resnet.conv1.weight': torch.zeros(2)},
+}
 
 
-@pytest.mark.parametrize('kind, pattern', [
-    ('head', '0 of the 2 .*2 of another shape: head.weight is'), ('prefix', '0 of the 2 .*2 unknown: encoder'),
-    ('nothing in common', '0 of the 2 .*1 unknown: resnet')])
+@pytest.mark.parametrize(
+    'kind, pattern',
+    [
+        ('head', '0 of the 2 .*2 of another shape: head.weight is'),
+        ('prefix', '0 of the 2 .*2 unknown: encoder'),
+        ('nothing in common', '0 of the 2 .*1 unknown: resnet'),
+    ],
+)
 def test_does_not_fit(training, tmp_path, capsys, kind, pattern):
     torch.save(dict(state_dict=FOREIGN[kind]), tmp_path / 'a.pth')
     for run in ('test', 'train'):
@@ -108,16 +116,22 @@ def test_does_not_fit(training, tmp_path, capsys, kind, pattern):
         with pytest.raises(ValueError, match=f'a.pth was not loaded, .*{pattern}.*may_differ'):
             getattr(runner, run)()
     assert 'score:' not in capsys.readouterr().out
-    training.runner(tmp_path / 'w', 1, load_from=str(tmp_path / 'a.pth'),
-                    custom_hooks=[dict(type='hrformer_mm.Safeguard', may_differ=[''])]).test()
+    training.runner(
+        tmp_path / 'w',
+        1,
+        load_from=str(tmp_path / 'a.pth'),
+        custom_hooks=[dict(type='hrformer_mm.Safeguard', may_differ=[''])],
+    ).test()
 
 
 def test_load_from_adapts_and_resume_does_not(training, tmp_path):
     """Windows of another size, wrapped and prefixed as released files are."""
     path = str(tmp_path / 'a.pth')
     runner = training.runner(tmp_path / 'w', 1, model=dict(deep=True), load_from=path)
-    state = {name: torch.randn(9, value.shape[1]) if name.endswith('bias_table') else value.clone()
-             for name, value in runner.model.state_dict().items()}
+    state = {
+        name: torch.randn(9, value.shape[1]) if name.endswith('bias_table') else value.clone()
+        for name, value in runner.model.state_dict().items()
+    }
     runner.model.backbone.conv1.weight.data.zero_()
     torch.save(dict(model={f'module.{name}': value for name, value in state.items()}), path)
     load(runner)
@@ -147,7 +161,7 @@ class Code:
         self.flag = str(flag)
 
     def __reduce__(self):
-        return os.mkdir, (self.flag, )
+        return os.mkdir, (self.flag,)
 
 
 def hostile(content, kind, work, flag):

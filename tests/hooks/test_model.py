@@ -17,7 +17,7 @@ MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2
 class BranchModel(BaseModel):
     """Uses branch 0 of those that the backbone returns."""
 
-    def __init__(self, out_indices=(0, ), in_channels=3, classes=2, loss=None, data_preprocessor=None):
+    def __init__(self, out_indices=(0,), in_channels=3, classes=2, loss=None, data_preprocessor=None):
         super().__init__(data_preprocessor)
         self.backbone = HRFormer(arch=MICRO, out_indices=out_indices, in_channels=in_channels)
         self.head = nn.Linear(6, classes)
@@ -35,7 +35,7 @@ def runner(training, folder, model=None, **others):
 def test_one_class_and_another_number_of_channels_end_the_training_first(training, tmp_path):
     with pytest.raises(ValueError, match='head: CrossEntropyLoss over 1 class is always 0.*num_classes=2'):
         runner(training, tmp_path, dict(classes=1)).train()
-    preprocessor = dict(type='ImgDataPreprocessor', mean=[1., 2, 3], std=[1., 2, 3])
+    preprocessor = dict(type='ImgDataPreprocessor', mean=[1.0, 2, 3], std=[1.0, 2, 3])
     with pytest.raises(ValueError, match='data_preprocessor.mean has 3 entries.*in_channels=1'):
         runner(training, tmp_path, dict(in_channels=1, data_preprocessor=preprocessor)).train()
     preprocessor = dict(type='ImgDataPreprocessor', bgr_to_rgb=True)
@@ -47,9 +47,13 @@ def test_one_class_and_another_number_of_channels_end_the_training_first(trainin
 def test_learning_rates_that_do_not_decay_end_the_training_first(training, tmp_path):
     pytest.importorskip('mmpose')
     import mmpose.engine  # noqa: F401  (registers its constructor)
-    optim = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.1),
-                 constructor='LayerDecayOptimWrapperConstructor',
-                 paramwise_cfg=dict(num_layers=12, layer_decay_rate=0.5))
+
+    optim = dict(
+        type='OptimWrapper',
+        optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.1),
+        constructor='LayerDecayOptimWrapperConstructor',
+        paramwise_cfg=dict(num_layers=12, layer_decay_rate=0.5),
+    )
     with pytest.raises(ValueError, match="'LayerDecayOptimWrapperConstructor', which does not know.*hrformer_mm.Layer"):
         runner(training, tmp_path, optim_wrapper=optim).train()
 
@@ -61,14 +65,18 @@ def process_group(tmp_path):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize('out_indices, find_unused, fails', [
-    ((0, ), False, False), ((0, 1, 2, 3), True, False), ((0, 1, 2, 3), False, True)])
+@pytest.mark.parametrize(
+    'out_indices, find_unused, fails', [((0,), False, False), ((0, 1, 2, 3), True, False), ((0, 1, 2, 3), False, True)]
+)
 def test_unused_branches_in_distributed_training(training, tmp_path, process_group, out_indices, find_unused, fails):
     run = runner(training, tmp_path, dict(out_indices=out_indices))
     run.model = MMDistributedDataParallel(run.model, find_unused_parameters=find_unused)
     if fails:
-        with pytest.raises(ValueError, match='parameters are not used.*backbone.stage4.0.fuse_layers.*out_indices.*'
-                                             'in_index.*find_unused_parameters=True'):
+        with pytest.raises(
+            ValueError,
+            match='parameters are not used.*backbone.stage4.0.fuse_layers.*out_indices.*'
+            'in_index.*find_unused_parameters=True',
+        ):
             run.train()
         assert run.iter == 0
     else:

@@ -85,12 +85,14 @@ def test_without_replay_what_was_trained_on_is_not_read(training, tmp_path, work
 
 def test_replay_must_be_told_plainly(training):
     from hrformer_mm.hooks import Safeguard
+
     with pytest.raises(TypeError, match="replay is 'no'"):
         Safeguard(replay='no')
 
 
 def test_states_of_a_best_that_was_none_are_not_saved_later():
     from hrformer_mm.hooks.randomness import KEY, Randomness
+
     randomness, checkpoint = Randomness(), {}
     randomness.gather()
     randomness.enter_training()  # the validation was no better than one before

@@ -18,11 +18,31 @@ def train(training, folder, processes, length, by_epoch=False, resume=False):
     config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
     config.dump(str(folder) + '.py')
     train_py = Path(find_spec('mmseg').origin).parent / '.mim/tools/train.py'
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', processes, '--master-port', 29631,
-               ROOT / 'tests/one_of_several.py', train_py, str(folder) + '.py', '--launcher', 'pytorch', '--work-dir',
-               folder, *(['--resume'] if resume else [])]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=200, cwd=folder.parent,
-                          env={'PATH': '', 'PYTHONPATH': f'{ROOT}:{HERE}', 'OMP_NUM_THREADS': '1'})
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--nproc-per-node',
+        processes,
+        '--master-port',
+        29631,
+        ROOT / 'tests/one_of_several.py',
+        train_py,
+        str(folder) + '.py',
+        '--launcher',
+        'pytorch',
+        '--work-dir',
+        folder,
+        *(['--resume'] if resume else []),
+    ]
+    done = subprocess.run(
+        [*map(str, command)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=folder.parent,
+        env={'PATH': '', 'PYTHONPATH': f'{ROOT}:{HERE}', 'OMP_NUM_THREADS': '1'},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
 

@@ -5,8 +5,8 @@ import logging
 import pytest
 import torch
 
-from hrformer_mm.models import HRFormer
 from hrformer_mm import released
+from hrformer_mm.models import HRFormer
 from hrformer_mm.weights import write_tensors
 
 RANDOM = 'The backbone starts from random weights: its init_cfg names no checkpoint.'
@@ -53,12 +53,17 @@ def test_weights_and_none(start, weights):
 def test_no_weights(start, training, tmp_path, monkeypatch):
     """One line with the file to bring, where to put it and how to go without, before any picture is read."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    (tmp_path / 'a.yml').write_text('[{name: a, publisher: p, licence: l, configs: [], sha256: 0123abcd, '
-                                    'address: "http://127.0.0.1:9/a-0123abcd_20220226.pth"}]')
+    (tmp_path / 'a.yml').write_text(
+        '[{name: a, publisher: p, licence: l, configs: [], sha256: 0123abcd, '
+        'address: "http://127.0.0.1:9/a-0123abcd_20220226.pth"}]'
+    )
     monkeypatch.setattr(released, 'TABLE', tmp_path / 'a.yml')
-    with pytest.raises(OSError, match='cannot start from hrformer_mm://a: http://127.0.0.1:9/a-0123abcd_20220226.pth '
-                                      f'was not fetched .*save it as {tmp_path}/hub/checkpoints/a-0123abcd_20220226.pth'
-                                      '.*model.backbone.init_cfg=None') as error:
+    with pytest.raises(
+        OSError,
+        match='cannot start from hrformer_mm://a: http://127.0.0.1:9/a-0123abcd_20220226.pth '
+        f'was not fetched .*save it as {tmp_path}/hub/checkpoints/a-0123abcd_20220226.pth'
+        '.*model.backbone.init_cfg=None',
+    ) as error:
         start(pretrained('hrformer_mm://a'))
     assert '\n' not in str(error.value) and training.RandomPictures.read == []
     with pytest.raises(FileNotFoundError, match='there is no checkpoint at none.pth.*model.backbone.init_cfg=None'):
@@ -73,8 +78,11 @@ def test_a_whole_checkpoint_replaces_it(start, training, tmp_path):
         _, lines = start(pretrained('none.pth'), **options)
         assert lines == [f'The backbone starts from {tmp_path}/work/iter_1.pth, as the whole model does.']
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        start(pretrained('none.pth'), load_from=str(tmp_path / 'work/iter_1.pth'),
-              custom_hooks=[dict(type='hrformer_mm.Safeguard', may_differ=['backbone.stage4'])])
+        start(
+            pretrained('none.pth'),
+            load_from=str(tmp_path / 'work/iter_1.pth'),
+            custom_hooks=[dict(type='hrformer_mm.Safeguard', may_differ=['backbone.stage4'])],
+        )
 
 
 def test_tests_fetch_nothing(training, tmp_path):

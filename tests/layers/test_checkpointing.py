@@ -6,7 +6,7 @@ import torch
 from hrformer_mm.layers import HRFormerBlock, run_checkpointed
 
 
-@pytest.mark.parametrize('drop_path', [0., 0.3])
+@pytest.mark.parametrize('drop_path', [0.0, 0.3])
 @pytest.mark.parametrize('frozen', [False, True])
 @pytest.mark.parametrize('norm', ['BN', 'SyncBN'])
 @pytest.mark.parametrize('with_cp', [True, 'cheap'])
@@ -36,7 +36,7 @@ def test_same_gradients_and_statistics(drop_path, frozen, norm, with_cp):
 def test_memory_that_is_kept_for_the_backward_pass(with_cp, maps, kept_bytes):
     """In maps of C channels: the output; and in the selective form those of qkv (3), proj (1), fc1 (4), dw3x3 (4) and
     fc2 (1) as well."""
-    block = HRFormerBlock(12, 2, (3, 3), 4, 0., dict(type='BN')).train()
+    block = HRFormerBlock(12, 2, (3, 3), 4, 0.0, dict(type='BN')).train()
     x = torch.randn(2, 12, 30, 30).contiguous(memory_format=torch.channels_last).requires_grad_()
     kept = kept_bytes(lambda: run_checkpointed(block, x, with_cp, block)) / (4 * x.numel())
     assert maps <= kept < maps + 0.1 and kept < 0.5 * kept_bytes(lambda: block(x)) / (4 * x.numel())

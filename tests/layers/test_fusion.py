@@ -25,8 +25,12 @@ def test_sum_of_all_branches(upsample, size):
             if j < i:
                 total = total + fusion[i][j](maps[j])
             if j > i:
-                up = F.interpolate(fusion[i][j](maps[j]), scale_factor=2**(j - i), mode=upsample,
-                                   **({} if align else dict(align_corners=False)))
+                up = F.interpolate(
+                    fusion[i][j](maps[j]),
+                    scale_factor=2 ** (j - i),
+                    mode=upsample,
+                    **({} if align else dict(align_corners=False)),
+                )
                 total = total + F.interpolate(up, size=maps[i].shape[2:], mode='bilinear', align_corners=align)
         assert torch.allclose(out[i], total.relu(), atol=1e-6)
 

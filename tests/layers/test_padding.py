@@ -35,10 +35,12 @@ def window_by_window(module, x):
                 q, k, v = (t.view(len(kept), heads, c // heads) for t in module.attn.qkv(tokens).chunk(3, 1))
                 attended = []
                 for head in range(heads):
-                    scores = q[:, head] @ k[:, head].t() / (c // heads)**0.5
+                    scores = q[:, head] @ k[:, head].t() / (c // heads) ** 0.5
                     if module.attn.relative_position_bias_table is not None:
-                        rows = [[(y - a + height - 1) * (2 * width - 1) + z - b + width - 1 for a, b in kept]
-                                for y, z in kept]
+                        rows = [
+                            [(y - a + height - 1) * (2 * width - 1) + z - b + width - 1 for a, b in kept]
+                            for y, z in kept
+                        ]
                         scores = scores + module.attn.relative_position_bias_table[torch.tensor(rows), head]
                     attended.append(scores.softmax(1) @ v[:, head])
                 result = module.attn.proj(torch.cat(attended, 1))
@@ -56,7 +58,8 @@ def test_window_by_window(padded, window, with_pad_mask, figure):
     module = layer((height, width), with_pad_mask=with_pad_mask, with_rpe=with_rpe)
     x = torch.randn(2, 2 * height + PADDED[padded][0], 2 * width + PADDED[padded][1], 12)
     assert [bool(side) for side in centred_padding(x.shape[1:3], (height, width))[1::2]] == [
-        side != 0 for side in PADDED[padded]]
+        side != 0 for side in PADDED[padded]
+    ]
     exact = layer((height, width), with_pad_mask=with_pad_mask, with_rpe=with_rpe).double()
     leaves = [x.double().requires_grad_(), *exact.parameters()]
     expected = window_by_window(exact, leaves[0])
@@ -65,8 +68,11 @@ def test_window_by_window(padded, window, with_pad_mask, figure):
 
     def compare(form, out, reference):
         kind = 'with' if with_pad_mask else 'without'
-        figure(f'attention {kind} pad mask against window by window: {form}',
-               ((out.double() - reference).norm() / reference.norm()).item(), 1e-6)
+        figure(
+            f'attention {kind} pad mask against window by window: {form}',
+            ((out.double() - reference).norm() / reference.norm()).item(),
+            1e-6,
+        )
 
     own = [x.clone().requires_grad_(), *module.parameters()]
     for module.attn.implementation in IMPLEMENTATIONS:
@@ -78,5 +84,5 @@ def test_window_by_window(padded, window, with_pad_mask, figure):
         for module.attn.implementation in (None, 'sdpa'):
             compare('deployment form', DeployAttention(module)(x), expected)
         if window == 'odd':
-            exported = torch.export.export(module.eval(), (x, )).module()
+            exported = torch.export.export(module.eval(), (x,)).module()
             compare('exported', exported(x), expected)

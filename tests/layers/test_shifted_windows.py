@@ -30,7 +30,7 @@ def window_by_window(module, x):
     (n, h, w, c), (height, width), heads = x.shape, module.window_size, module.attn.num_heads
     rows, columns = -h % height, -w % width
     padded = torch.zeros(n, h + rows, w + columns, c, dtype=x.dtype)
-    padded[:, rows // 2:rows // 2 + h, columns // 2:columns // 2 + w] = x
+    padded[:, rows // 2 : rows // 2 + h, columns // 2 : columns // 2 + w] = x
     moved = h > height and w > width
     out = torch.zeros_like(padded)
     for top, bottom in bounds(h + rows, height, height // 2 if moved else 0):
@@ -38,14 +38,16 @@ def window_by_window(module, x):
             positions = [(y, z) for y in range(top, bottom) for z in range(left, right)]
             tokens = padded[:, top:bottom, left:right].flatten(1, 2)
             q, k, v = (t.unflatten(2, (heads, c // heads)).transpose(1, 2) for t in module.attn.qkv(tokens).chunk(3, 2))
-            scores = q @ k.transpose(2, 3) * (c // heads)**-0.5
+            scores = q @ k.transpose(2, 3) * (c // heads) ** -0.5
             if module.attn.relative_position_bias_table is not None:
-                index = [[(a - e + height - 1) * (2 * width - 1) + b - f + width - 1 for e, f in positions]
-                         for a, b in positions]
+                index = [
+                    [(a - e + height - 1) * (2 * width - 1) + b - f + width - 1 for e, f in positions]
+                    for a, b in positions
+                ]
                 scores = scores + module.attn.relative_position_bias_table[torch.tensor(index)].permute(2, 0, 1)
             result = module.attn.proj((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
             out[:, top:bottom, left:right] = result.unflatten(1, (bottom - top, right - left))
-    return out[:, rows // 2:rows // 2 + h, columns // 2:columns // 2 + w]
+    return out[:, rows // 2 : rows // 2 + h, columns // 2 : columns // 2 + w]
 
 
 @pytest.mark.parametrize('window', [(4, 4), (3, 5), (7, 7)])
@@ -54,8 +56,13 @@ def window_by_window(module, x):
 def test_window_by_window(window, implementation, with_rpe):
     module = attention(window, with_rpe=with_rpe, implementation=implementation)
     # Whole windows; padded below and right, on all sides; one window along an axis; less than a window.
-    for size in ((2 * window[0], 3 * window[1]), (2 * window[0] + 1, 2 * window[1] - 1),
-                 (window[0] + 2, window[1] + 3), (window[0], 2 * window[1]), (1, 2)):
+    for size in (
+        (2 * window[0], 3 * window[1]),
+        (2 * window[0] + 1, 2 * window[1] - 1),
+        (window[0] + 2, window[1] + 3),
+        (window[0], 2 * window[1]),
+        (1, 2),
+    ):
         x = torch.randn(2, *size, 12, dtype=torch.float64, requires_grad=True)
         expected = window_by_window(module, x)
         weight = torch.randn_like(expected)
@@ -73,8 +80,10 @@ def test_equals_mmpretrain():
     utils = pytest.importorskip('mmpretrain.models.utils')
     theirs = utils.ShiftWindowMSA(12, 3, 7, shift_size=3).double().eval()
     ours = attention((7, 7))
-    theirs.w_msa.load_state_dict({name: value for name, value in ours.attn.state_dict().items()
-                                  if name != 'relative_position_index'}, strict=False)
+    theirs.w_msa.load_state_dict(
+        {name: value for name, value in ours.attn.state_dict().items() if name != 'relative_position_index'},
+        strict=False,
+    )
     x = torch.randn(2, 21, 28, 12, dtype=torch.float64)
     torch.testing.assert_close(ours(x), theirs(x.flatten(1, 2), (21, 28)).view_as(x))
 

@@ -22,15 +22,17 @@ def stock_extra(arch):
 def pair(extra):
     theirs = mmpose_models.backbones.HRFormer(copy.deepcopy(extra))
     for name, value in theirs.state_dict().items():
-        if name.endswith('bias_table') or name.endswith('running_mean'):
+        if name.endswith(('bias_table', 'running_mean')):
             value.normal_()
         elif name.endswith('running_var'):
             value.uniform_(0.5, 1.5)
         elif value.is_floating_point():
-            value.copy_(torch.randn_like(value) * (value[0].numel()**-0.5 if value.dim() > 1 else 0.2) +
-                        (value.dim() == 1 and name.endswith('weight')))
+            value.copy_(
+                torch.randn_like(value) * (value[0].numel() ** -0.5 if value.dim() > 1 else 0.2)
+                + (value.dim() == 1 and name.endswith('weight'))
+            )
     ours = HRFormer(extra=extra)
-    assert list(sorted(ours.state_dict())) == list(sorted(theirs.state_dict()))
+    assert sorted(ours.state_dict()) == sorted(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
 
@@ -47,7 +49,7 @@ def test_stock_configs(arch, size):
     x = torch.randn(1, 3, *size)
     out, expected = ours(x), theirs(x)
     assert len(out) == len(expected) == 1 and close(out[0], expected[0])
-    for model, maps in ((ours, out), (theirs, expected)):
+    for maps in (out, expected):
         (maps[0] * torch.linspace(-1, 1, maps[0].numel()).view_as(maps[0])).sum().backward()
     expected = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():
@@ -86,5 +88,6 @@ def test_mmposes_own_hrformer_stays_what_it_was():
     from mmpose.registry import MODELS
 
     import hrformer_mm.registry  # noqa: F401
+
     assert MODELS.get('HRFormer') is mmpose_models.backbones.HRFormer
     assert MODELS.get('hrformer_mm.HRFormer') is HRFormer

@@ -20,19 +20,33 @@ WRONG = [0, -1, 1.5, '2', None, True, [], float('nan'), {}]
 @st.composite
 def variants(draw):
     heads = draw(st.tuples(*[count] * 4))
-    return dict(num_modules=(1, *draw(st.tuples(*[count] * 3))), channels=tuple(h * draw(count) for h in heads),
-                num_heads=heads, num_blocks=draw(count), mlp_ratio=draw(ratios), drop_path_rate=draw(rates))
+    return dict(
+        num_modules=(1, *draw(st.tuples(*[count] * 3))),
+        channels=tuple(h * draw(count) for h in heads),
+        num_heads=heads,
+        num_blocks=draw(count),
+        mlp_ratio=draw(ratios),
+        drop_path_rate=draw(rates),
+    )
 
 
 def as_extra(arch, windows):
     """The same in the form of mmpose's configs."""
-    extra = dict(drop_path_rate=arch['drop_path_rate'],
-                 stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2, ), num_channels=(64, )))
+    extra = dict(
+        drop_path_rate=arch['drop_path_rate'],
+        stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2,), num_channels=(64,)),
+    )
     for n in (2, 3, 4):
         extra[f'stage{n}'] = dict(
-            num_modules=arch['num_modules'][n - 1], num_branches=n, block='HRFORMERBLOCK',
-            num_blocks=[arch['num_blocks']] * n, num_channels=arch['channels'][:n], num_heads=arch['num_heads'][:n],
-            mlp_ratios=[arch['mlp_ratio']] * n, window_sizes=windows[:n])
+            num_modules=arch['num_modules'][n - 1],
+            num_branches=n,
+            block='HRFORMERBLOCK',
+            num_blocks=[arch['num_blocks']] * n,
+            num_channels=arch['channels'][:n],
+            num_heads=arch['num_heads'][:n],
+            mlp_ratios=[arch['mlp_ratio']] * n,
+            window_sizes=windows[:n],
+        )
     return extra
 
 
@@ -41,11 +55,27 @@ def as_extra(arch, windows):
 def test_both_forms_mean_the_same(arch, windows):
     before = copy.deepcopy(arch)
     pairs = tuple((w, w) if isinstance(w, int) else w for w in windows)
-    expected = Arch(2, 64, tuple(
-        Stage(arch['num_modules'][n - 1], (arch['num_blocks'], ) * n, arch['channels'][:n], arch['num_heads'][:n],
-              pairs[:n], (float(arch['mlp_ratio']), ) * n) for n in (2, 3, 4)), arch['drop_path_rate'])
-    assert from_arch(arch, windows) == from_arch({k: list(v) if isinstance(v, tuple) else v for k, v in arch.items()},
-                                                 [list(p) for p in pairs]) == expected
+    expected = Arch(
+        2,
+        64,
+        tuple(
+            Stage(
+                arch['num_modules'][n - 1],
+                (arch['num_blocks'],) * n,
+                arch['channels'][:n],
+                arch['num_heads'][:n],
+                pairs[:n],
+                (float(arch['mlp_ratio']),) * n,
+            )
+            for n in (2, 3, 4)
+        ),
+        arch['drop_path_rate'],
+    )
+    assert (
+        from_arch(arch, windows)
+        == from_arch({k: list(v) if isinstance(v, tuple) else v for k, v in arch.items()}, [list(p) for p in pairs])
+        == expected
+    )
     assert from_extra(as_extra(arch, windows))[0] == expected and arch == before
 
 
@@ -75,7 +105,7 @@ def test_one_mistake_is_named(arch, data):
 @few
 @given(arch=variants(), data=st.data())
 def test_one_wrong_window_is_named(arch, data):
-    place, wrong = data.draw(st.integers(0, 3)), data.draw(st.sampled_from([*WRONG, (7, ), (7, 0), (7, 7, 7)]))
+    place, wrong = data.draw(st.integers(0, 3)), data.draw(st.sampled_from([*WRONG, (7,), (7, 0), (7, 7, 7)]))
     windows = tuple(wrong if i == place else 7 for i in range(4))
     for read in (lambda: from_arch(arch, windows), lambda: from_extra(as_extra(arch, windows))):
         with pytest.raises((TypeError, ValueError), match=rf'window_sizes\[{place}\]'):

@@ -1,7 +1,8 @@
 """Configs that are wrong end where they are read, and the message names the key, its value and what is allowed.
 
-    pytest -s tests/models/test_arguments.py    # prints every message
+pytest -s tests/models/test_arguments.py    # prints every message
 """
+
 import pytest
 import torch
 
@@ -10,11 +11,22 @@ from hrformer_mm import HRFormer, to_deploy
 from hrformer_mm.models import ClassificationNeck, CrossEntropyLoss
 
 ARCH = dict(num_modules=(1, 1, 1, 1), channels=(8, 16, 24, 32), num_heads=(1, 2, 3, 4))
-STAGES = {f'stage{n}': dict(num_modules=1, num_branches=n, block='HRFORMERBLOCK', num_blocks=(1, ) * n,
-                            num_channels=(8, 16, 24, 32)[:n], num_heads=(1, 2, 3, 4)[:n], mlp_ratios=(4, ) * n,
-                            window_sizes=(7, ) * n) for n in (2, 3, 4)}
-EXTRA = dict(stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1, ), num_channels=(16, )),
-             **STAGES)
+STAGES = {
+    f'stage{n}': dict(
+        num_modules=1,
+        num_branches=n,
+        block='HRFORMERBLOCK',
+        num_blocks=(1,) * n,
+        num_channels=(8, 16, 24, 32)[:n],
+        num_heads=(1, 2, 3, 4)[:n],
+        mlp_ratios=(4,) * n,
+        window_sizes=(7,) * n,
+    )
+    for n in (2, 3, 4)
+}
+EXTRA = dict(
+    stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1,), num_channels=(16,)), **STAGES
+)
 
 
 def backbone(**changes):
@@ -36,12 +48,14 @@ def deploy(**changes):
 def ocr(**changes):
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import OCRHead
+
     return OCRHead(**{**dict(in_channels=[6, 12], num_classes=5, channels=16, key_channels=8), **changes})
 
 
 def heatmap(**changes):
     pytest.importorskip('mmpose')
     from hrformer_mm.models.heatmap_head import TopdownHeatmapHead
+
     return TopdownHeatmapHead(**{**dict(in_channels=18, out_channels=17), **changes})
 
 
@@ -94,13 +108,13 @@ WRONG = [
     (backbone, dict(window_sizes='7'), ['window_sizes', "'7'", 'integer']),
     (backbone, dict(window_sizes=True), ['window_sizes', 'True', 'integer']),
     (backbone, dict(window_sizes=(7, 7, 7)), ['window_sizes', '(7, 7, 7)', '4 entries, not 3']),
-    (backbone, dict(window_sizes=(7, ) * 5), ['window_sizes', '(7, 7, 7, 7, 7)', '4 entries, not 5']),
+    (backbone, dict(window_sizes=(7,) * 5), ['window_sizes', '(7, 7, 7, 7, 7)', '4 entries, not 5']),
     (backbone, dict(window_sizes=(7, 7, (7, 7, 7), 7)), ['window_sizes[2]', '(7, 7, 7)', '2 entries, not 3']),
     (backbone, dict(window_sizes=(7, 7, (7, 0), 7)), ['window_sizes[2][1]', '0', 'at least 1']),
     (backbone, dict(window_sizes=(7, 7, (7, 'x'), 7)), ['window_sizes[2][1]', "'x'", 'integer']),
     (backbone, dict(drop_path_rate=1.5), ['drop_path_rate', '1.5', '[0, 1)']),
     (backbone, dict(drop_path_rate=float('nan')), ['drop_path_rate', 'nan', '[0, 1)']),
-    (backbone, dict(out_indices=(-1, )), ['out_indices', '-1', 'at least 0']),
+    (backbone, dict(out_indices=(-1,)), ['out_indices', '-1', 'at least 0']),
     (backbone, dict(out_indices=(0, 4)), ['out_indices', '(0, 4)', '0 to 3']),
     (backbone, dict(out_indices=(1, 1)), ['out_indices', '(1, 1)', 'each once']),
     (backbone, dict(out_indices=(1, 0)), ['out_indices', '(1, 0)', 'rising order']),
@@ -148,7 +162,7 @@ WRONG = [
     (extra, dict(stage='stage4', num_blocks=(2, 2, 2, 1)), ['stage4.num_blocks', '(2, 2, 2, 1)', 'as many blocks']),
     (extra, dict(upsample='bilinear'), ['extra.upsample', "'bilinear'", "dict(mode='bilinear'"]),
     (extra, dict(upsample=dict(mode='bilinear', align_corners=True)), ['align_corners', 'True', 'False, None']),
-    (extra, dict(stage='stage2', num_blocks=(1, )), ['extra.stage2.num_blocks', '(1,)', '2 entries, not 1']),
+    (extra, dict(stage='stage2', num_blocks=(1,)), ['extra.stage2.num_blocks', '(1,)', '2 entries, not 1']),
     (extra, dict(stage='stage3', mlp_ratios=(4, 4)), ['extra.stage3.mlp_ratios', '(4, 4)', '3 entries, not 2']),
     (extra, dict(stage='stage3', window_size=7), ['extra.stage3', "'window_size'", 'window_sizes']),
     (extra, dict(stage='stage4', num_channels=(8, 16, 24, 33)), ['extra.stage4', '33', 'divide']),
@@ -167,7 +181,7 @@ WRONG = [
     (ocr, dict(key_channels=-8), ['key_channels', '-8', 'at least 1']),
     (ocr, dict(version='v4'), ['version', "'v4'", 'v2, v3']),
     (ocr, dict(version=2), ['version', '2', 'v2, v3']),
-    (ocr, dict(in_index=(0, )), ['in_index', '(0,)', 'as many entries as in_channels']),
+    (ocr, dict(in_index=(0,)), ['in_index', '(0,)', 'as many entries as in_channels']),
     (ocr, dict(in_index=(0, -1)), ['in_index[1]', '-1', 'at least 0']),
     (ocr, dict(in_index=(1, 0)), ['in_index', '(1, 0)', 'rising order']),
     (ocr, dict(in_index=0), ['in_index', '0', 'list']),
@@ -177,15 +191,27 @@ WRONG = [
     (ocr, dict(norm_cfg=dict(type='BM')), [*NORMS, "'BM'"]),
     (ocr, dict(ignore_index='255'), ['ignore_index', "'255'", 'integer']),
     (ocr, dict(loss_auxiliary=None), ['loss_auxiliary', 'None', 'CrossEntropyLoss']),
-    (ocr, dict(loss_auxiliary=dict(type='CrossEntropy')), [
-        'loss_auxiliary.type', "'CrossEntropy'", 'CrossEntropyLoss']),
+    (
+        ocr,
+        dict(loss_auxiliary=dict(type='CrossEntropy')),
+        ['loss_auxiliary.type', "'CrossEntropy'", 'CrossEntropyLoss'],
+    ),
     (ocr, dict(loss_decode=None), ['loss_decode', 'None', 'CrossEntropyLoss']),
-    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_wieght=[1])), [
-        'loss_decode', "'class_wieght'", 'class_weight']),
-    (ocr, dict(loss_decode=dict(type='CrossEntropyLoss', class_weight=[1., 2])), [
-        'loss_decode.class_weight', '[1.0, 2]', 'one entry per class, 5']),
-    (ocr, dict(loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', class_weight=[1])), [
-        'loss_auxiliary.class_weight', '[1]', 'one entry per class, 5']),
+    (
+        ocr,
+        dict(loss_decode=dict(type='CrossEntropyLoss', class_wieght=[1])),
+        ['loss_decode', "'class_wieght'", 'class_weight'],
+    ),
+    (
+        ocr,
+        dict(loss_decode=dict(type='CrossEntropyLoss', class_weight=[1.0, 2])),
+        ['loss_decode.class_weight', '[1.0, 2]', 'one entry per class, 5'],
+    ),
+    (
+        ocr,
+        dict(loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', class_weight=[1])),
+        ['loss_auxiliary.class_weight', '[1]', 'one entry per class, 5'],
+    ),
     (ocr, dict(sampler='ohem'), ['sampler', "'ohem'", SAMPLER]),
     (ocr, dict(sampler=dict(type='OHEM')), ['sampler.type', "'OHEM'", SAMPLER]),
     (ocr, dict(sampler=dict(type=SAMPLER, treshold=0.9)), ['sampler', "'treshold'", 'thresh']),
@@ -200,8 +226,11 @@ WRONG = [
     (heatmap, dict(loss=dict(type='MSE')), ['loss.type', "'MSE'", 'KeypointMSELoss']),
     (heatmap, dict(decoder='MSRAHeatmap'), ['decoder', "'MSRAHeatmap'", 'dict']),
     (heatmap, dict(decoder=dict(type='MSRA')), ['decoder.type', "'MSRA'", 'MSRAHeatmap']),
-    (heatmap, dict(decoder=dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24))), [
-        'decoder', "'sigma'", 'it needs']),
+    (
+        heatmap,
+        dict(decoder=dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24))),
+        ['decoder', "'sigma'", 'it needs'],
+    ),
     (neck, dict(in_channels=4), ['in_channels', '4', 'list']),
     (neck, dict(in_channels=(4, 6)), ['in_channels', '(4, 6)', '4 entries']),
     (neck, dict(in_channels=(4, 6, 8, 0)), ['in_channels[3]', '0', 'at least 1']),
@@ -241,12 +270,18 @@ def test_nothing_wrong(build):
     assert isinstance(build(), torch.nn.Module)
 
 
-@pytest.mark.parametrize('changes', [
-    dict(norm_cfg=dict(type='SyncBN', momentum=1, requires_grad=False)), dict(norm_cfg=dict(type=torch.nn.BatchNorm2d)),
-    dict(norm_cfg=dict(type='BN', momentum=None)), dict(norm_cfg=dict(type='IN', affine=True)),
-    dict(out_indices=range(2)),
-    dict(init_cfg=[dict(type='Constant', val=0, layer='Conv2d')]), dict(window_sizes=[[7, 5], 7, 5, [3, 4]]),
-])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(norm_cfg=dict(type='SyncBN', momentum=1, requires_grad=False)),
+        dict(norm_cfg=dict(type=torch.nn.BatchNorm2d)),
+        dict(norm_cfg=dict(type='BN', momentum=None)),
+        dict(norm_cfg=dict(type='IN', affine=True)),
+        dict(out_indices=range(2)),
+        dict(init_cfg=[dict(type='Constant', val=0, layer='Conv2d')]),
+        dict(window_sizes=[[7, 5], 7, 5, [3, 4]]),
+    ],
+)
 def test_unusual_and_right(changes):
     assert isinstance(backbone(**changes), HRFormer)
 
@@ -261,4 +296,4 @@ def test_configs_of_other_libraries():
 def test_whole_class_weights_weigh():
     """Once they were an integer tensor, which PyTorch's loss refuses."""
     logits, labels = torch.randn(1, 2, 3, 3), torch.randint(0, 2, (1, 3, 3))
-    assert torch.equal(loss([1, 3])(logits, labels), loss([1., 3.])(logits, labels))
+    assert torch.equal(loss([1, 3])(logits, labels), loss([1.0, 3.0])(logits, labels))

@@ -44,8 +44,11 @@ def test_memory_layout_does_not_matter():
     wide = torch.randn(2, 3, 90, 76)
     wide[:, :, ::2, ::2] = x
     expected = model(x)
-    for other in (x.contiguous(memory_format=torch.channels_last), wide[:, :, ::2, ::2],
-                  x.transpose(2, 3).contiguous().transpose(2, 3)):
+    for other in (
+        x.contiguous(memory_format=torch.channels_last),
+        wide[:, :, ::2, ::2],
+        x.transpose(2, 3).contiguous().transpose(2, 3),
+    ):
         assert all(torch.equal(a, b) for a, b in zip(model(other), expected))
 
 
@@ -53,7 +56,7 @@ def test_samples_do_not_meet():
     model, x = net().eval(), torch.randn(3, 3, 40, 33)
     together = model(x)
     for i in range(3):
-        assert all(torch.allclose(a[i:i + 1], b, atol=1e-5) for a, b in zip(together, model(x[i:i + 1])))
+        assert all(torch.allclose(a[i : i + 1], b, atol=1e-5) for a, b in zip(together, model(x[i : i + 1])))
 
 
 def test_fewer_branches_are_the_same_branches():
@@ -70,7 +73,7 @@ def test_float64():
     assert all(m.dtype == torch.float64 for m in model(torch.randn(1, 3, 20, 20, dtype=torch.float64)))
 
 
-@pytest.mark.parametrize('drop_path', [0., 0.3])
+@pytest.mark.parametrize('drop_path', [0.0, 0.3])
 @pytest.mark.parametrize('with_cp', [True, 'cheap'])
 def test_checkpointing_changes_neither_gradients_nor_statistics(drop_path, with_cp, figure):
     plain = net(drop_path_rate=drop_path).train()
@@ -96,9 +99,12 @@ def test_checkpointing_keeps_less(kept_bytes):
 
 
 def test_drop_path_grows_linearly_over_the_blocks():
-    rates = [b.drop_path.drop_prob if hasattr(b.drop_path, 'drop_prob') else 0.
-             for stage in (2, 3, 4) for module in net(drop_path_rate=0.35).get_submodule(f'stage{stage}')
-             for b in module.branches[0]]
+    rates = [
+        b.drop_path.drop_prob if hasattr(b.drop_path, 'drop_prob') else 0.0
+        for stage in (2, 3, 4)
+        for module in net(drop_path_rate=0.35).get_submodule(f'stage{stage}')
+        for b in module.branches[0]
+    ]
     assert rates == pytest.approx([0.05 * i for i in range(8)])
 
 
@@ -120,7 +126,7 @@ def test_frozen_stages_do_not_change_in_training(frozen_stages):
     model = net(frozen_stages=frozen_stages, drop_path_rate=0.2).train()
     before = copy.deepcopy(model.state_dict())
     out = model(torch.randn(2, 3, 32, 32))
-    frozen = {0: ('conv1', 'bn1'), 1: ('conv1', 'bn1', 'layer1', 'transition1'), 4: ('', )}[frozen_stages]
+    frozen = {0: ('conv1', 'bn1'), 1: ('conv1', 'bn1', 'layer1', 'transition1'), 4: ('',)}[frozen_stages]
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items() if k.startswith(frozen))
     assert out[0].requires_grad == (frozen_stages < 4)
 
@@ -144,5 +150,5 @@ def test_pretrained_that_is_missing(tmp_path):
     path = str(tmp_path / 'none.pth')
     with pytest.raises(FileNotFoundError, match='none.pth'):
         HRFormer(MICRO, init_cfg=dict(type='Pretrained', checkpoint=path)).init_weights()
-    with pytest.raises(ValueError, match="init_cfg.*lacks.*checkpoint"):
+    with pytest.raises(ValueError, match='init_cfg.*lacks.*checkpoint'):
         HRFormer(MICRO, init_cfg=dict(type='Pretrained')).init_weights()

@@ -51,9 +51,11 @@ def head(kind):
     if kind == 'heatmap':
         pytest.importorskip('mmpose')
         from hrformer_mm.models.heatmap_head import TopdownHeatmapHead
+
         return stir(TopdownHeatmapHead(6, 17))
     pytest.importorskip('mmseg')
     from hrformer_mm.models.ocr_head import OCRHead
+
     return stir(OCRHead(CHANNELS, num_classes=5, channels=16, key_channels=8, version=kind))
 
 
@@ -65,7 +67,7 @@ def branches(h=9, w=7, n=2, **options):
 
 
 def tensors(out):
-    return out if isinstance(out, tuple) else (out, )
+    return out if isinstance(out, tuple) else (out,)
 
 
 def error(out, expected):
@@ -79,8 +81,9 @@ def check_size(name, h, w, n, figure):
         expected = exact(x.double())
         for form, net in (('backbone', model), ('deployment form', deployed)):
             out = net(x)
-            assert [tuple(y.shape) for y in out] == [(n, c, -(-h // s), -(-w // s))
-                                                     for c, s in zip(CHANNELS, (4, 8, 16, 32))]
+            assert [tuple(y.shape) for y in out] == [
+                (n, c, -(-h // s), -(-w // s)) for c, s in zip(CHANNELS, (4, 8, 16, 32))
+            ]
             figure(f'{form}, sizes 1 to 70, against plain float64: {name}', error(out, expected), 1e-5)
 
 
@@ -125,8 +128,11 @@ def layouts(x):
     """The same values: channels-last, every other position of a larger map, columns before rows."""
     wide = torch.full((x.shape[0], x.shape[1], 2 * x.shape[2], 2 * x.shape[3]), float('nan'))
     wide[:, :, ::2, ::2] = x
-    return (x.contiguous(memory_format=torch.channels_last), wide[:, :, ::2, ::2],
-            x.transpose(2, 3).contiguous().transpose(2, 3))
+    return (
+        x.contiguous(memory_format=torch.channels_last),
+        wide[:, :, ::2, ::2],
+        x.transpose(2, 3).contiguous().transpose(2, 3),
+    )
 
 
 def test_layout_does_not_matter(figure):
@@ -204,7 +210,7 @@ def spoil(index, change):
 
 
 MAPS = [
-    (lambda: [], ValueError, ['0', 'out_indices']),
+    (list, ValueError, ['0', 'out_indices']),
     (lambda: torch.randn(2, 6, 9, 7), TypeError, ['Tensor', 'tuple of maps']),
     (spoil(0, lambda m: m.repeat(1, 2, 1, 1)), ValueError, ['branch 0', '(2, 12, 9, 7)', '(N, 6, H, W)', 'in_ch']),
     (spoil(0, lambda m: m[0]), ValueError, ['branch 0', '(6, 9, 7)', '(N, 6, H, W)']),
@@ -222,9 +228,11 @@ LATER = [  # of other branches than the first, which the heatmap head ignores
 ]
 
 
-@pytest.mark.parametrize('kind, maps, error_kind, told', [
-    (kind, *row) for kind in HEADS for row in MAPS + (LATER if kind != 'heatmap' else [])
-], ids=lambda value: value if isinstance(value, str) else None)
+@pytest.mark.parametrize(
+    'kind, maps, error_kind, told',
+    [(kind, *row) for kind in HEADS for row in MAPS + (LATER if kind != 'heatmap' else [])],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
 def test_wrong_maps(kind, maps, error_kind, told):
     with pytest.raises(error_kind) as caught:
         head(kind)(maps())

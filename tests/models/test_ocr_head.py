@@ -6,11 +6,11 @@ import hrformer_mm  # noqa: F401  (its repairs come before the host library)
 
 pytest.importorskip('mmseg')
 
-from mmengine.registry import DefaultScope  # noqa: E402
-from mmengine.structures import PixelData  # noqa: E402
-from mmseg.structures import SegDataSample  # noqa: E402
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
-from hrformer_mm.models.ocr_head import OCRHead  # noqa: E402
+from hrformer_mm.models.ocr_head import OCRHead
 
 CHANNELS = [6, 12, 18, 24]
 
@@ -31,8 +31,9 @@ def samples(labels):
 def definition(h, inputs):
     """Section 3.2 of the OCR paper, pixel by pixel and region by region."""
     size = inputs[0].shape[2:]
-    x = torch.cat([inputs[0]] + [F.interpolate(m, size=size, mode='bilinear', align_corners=True) for m in inputs[1:]],
-                  dim=1)
+    x = torch.cat(
+        [inputs[0]] + [F.interpolate(m, size=size, mode='bilinear', align_corners=True) for m in inputs[1:]], dim=1
+    )
     aux, pixels = h.auxiliary(x), h.pixels(x)
     n, c, height, width = pixels.shape
     regions = torch.zeros(n, c, aux.shape[1], 1)
@@ -45,7 +46,7 @@ def definition(h, inputs):
     for i in range(n):
         for y in range(height):
             for z in range(width):
-                scores = (query[i, :, y, z, None] * key[i, :, :, 0]).sum(0) / query.shape[1]**0.5
+                scores = (query[i, :, y, z, None] * key[i, :, :, 0]).sum(0) / query.shape[1] ** 0.5
                 context[i, :, y, z] = (value[i, :, :, 0] * scores.softmax(0)).sum(1)
     x = h.fuse(torch.cat([h.attention.project(context), pixels], dim=1))
     return h.conv_seg(x), aux
@@ -61,12 +62,12 @@ def test_equals_the_definition(version):
 
 
 def test_losses_are_mmsegs_of_both_outputs_at_full_size():
-    h = head(dropout_ratio=0., ignore_index=255).train()
+    h = head(dropout_ratio=0.0, ignore_index=255).train()
     inputs, labels = maps(), torch.randint(0, 5, (2, 48, 36))
     labels[:, :3] = 255
     losses = h.loss(inputs, samples(labels), None)
     main, aux = h.forward_both(inputs)
-    for logits, name, weight in ((main, 'loss_ce', 1.), (aux, 'loss_auxiliary', 0.4)):
+    for logits, name, weight in ((main, 'loss_ce', 1.0), (aux, 'loss_auxiliary', 0.4)):
         full = F.interpolate(logits, size=(48, 36), mode='bilinear', align_corners=True)
         expected = F.cross_entropy(full, labels, ignore_index=255, reduction='sum') / labels.numel()
         assert torch.allclose(losses[name], weight * expected, rtol=1e-4)
@@ -75,8 +76,8 @@ def test_losses_are_mmsegs_of_both_outputs_at_full_size():
 
 def test_hard_examples_are_mined_for_the_main_loss_alone():
     torch.manual_seed(0)
-    h = head(dropout_ratio=0., sampler=dict(type='OHEMPixelSampler', thresh=0.1, min_kept=50)).train()
-    plain = head(dropout_ratio=0.).train()
+    h = head(dropout_ratio=0.0, sampler=dict(type='OHEMPixelSampler', thresh=0.1, min_kept=50)).train()
+    plain = head(dropout_ratio=0.0).train()
     plain.load_state_dict(h.state_dict())
     inputs, data = maps(), samples(torch.randint(0, 5, (2, 24, 18)))
     mined, whole = h.loss(inputs, data, None), plain.loss(inputs, data, None)
@@ -84,10 +85,13 @@ def test_hard_examples_are_mined_for_the_main_loss_alone():
     assert torch.allclose(mined['loss_auxiliary'], whole['loss_auxiliary'])
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(version='v4'), "version is 'v4', but must be one of v2, v3"),
-    (dict(in_index=(0, 1)), r'in_index is \(0, 1\), but must have as many entries as in_channels'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(version='v4'), "version is 'v4', but must be one of v2, v3"),
+        (dict(in_index=(0, 1)), r'in_index is \(0, 1\), but must have as many entries as in_channels'),
+    ],
+)
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         head(**options)
@@ -95,13 +99,17 @@ def test_wrong_arguments(options, message):
 
 def test_works_in_mmsegs_encoder_decoder():
     from mmseg.registry import MODELS
+
     with DefaultScope.overwrite_default_scope('mmseg'):
-        model = MODELS.build(dict(
-            type='EncoderDecoder',
-            data_preprocessor=dict(type='SegDataPreProcessor', size=(64, 64), seg_pad_val=255),
-            backbone=dict(type='hrformer_mm.HRFormer', arch='tiny'),
-            decode_head=dict(type='hrformer_mm.OCRHead', in_channels=[18, 36, 72, 144], num_classes=5, channels=32),
-            test_cfg=dict(mode='whole')))
+        model = MODELS.build(
+            dict(
+                type='EncoderDecoder',
+                data_preprocessor=dict(type='SegDataPreProcessor', size=(64, 64), seg_pad_val=255),
+                backbone=dict(type='hrformer_mm.HRFormer', arch='tiny'),
+                decode_head=dict(type='hrformer_mm.OCRHead', in_channels=[18, 36, 72, 144], num_classes=5, channels=32),
+                test_cfg=dict(mode='whole'),
+            )
+        )
     assert model.num_classes == 5 and model.align_corners
     losses = model.train().loss(torch.randn(2, 3, 64, 64), samples(torch.randint(0, 5, (2, 64, 64))))
     assert {'decode.loss_ce', 'decode.loss_auxiliary', 'decode.acc_seg'} == set(losses)
@@ -113,17 +121,28 @@ def test_works_in_mmsegs_encoder_decoder():
 
 def test_mmsegs_own_cascade_works_on_the_backbone():
     from mmseg.registry import MODELS
-    common = dict(in_channels=[18, 36, 72, 144], in_index=(0, 1, 2, 3), channels=8, num_classes=5,
-                  norm_cfg=dict(type='BN'))
-    model = MODELS.build(dict(
-        type='CascadeEncoderDecoder',
-        num_stages=2,
-        backbone=dict(type='hrformer_mm.HRFormer', arch='tiny'),
-        decode_head=[
-            dict(type='FCNHead', input_transform='resize_concat', kernel_size=1, num_convs=1, concat_input=False,
-                 **common),
-            dict(type='OCRHead', ocr_channels=8, input_transform='resize_concat', **common),
-        ],
-        test_cfg=dict(mode='whole')))
+
+    common = dict(
+        in_channels=[18, 36, 72, 144], in_index=(0, 1, 2, 3), channels=8, num_classes=5, norm_cfg=dict(type='BN')
+    )
+    model = MODELS.build(
+        dict(
+            type='CascadeEncoderDecoder',
+            num_stages=2,
+            backbone=dict(type='hrformer_mm.HRFormer', arch='tiny'),
+            decode_head=[
+                dict(
+                    type='FCNHead',
+                    input_transform='resize_concat',
+                    kernel_size=1,
+                    num_convs=1,
+                    concat_input=False,
+                    **common,
+                ),
+                dict(type='OCRHead', ocr_channels=8, input_transform='resize_concat', **common),
+            ],
+            test_cfg=dict(mode='whole'),
+        )
+    )
     losses = model.train().loss(torch.randn(2, 3, 64, 64), samples(torch.randint(0, 5, (2, 64, 64))))
     assert {'decode_0.loss_ce', 'decode_1.loss_ce'} <= set(losses)

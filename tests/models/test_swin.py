@@ -1,4 +1,5 @@
 """Swin with HRFormer's FFN: mmpretrain's Swin in all but the FFN, and that the FFN's formula on maps."""
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +8,12 @@ from hrformer_mm.registry import MODELS
 
 backbones = pytest.importorskip('mmpretrain.models.backbones')  # after hrformer_mm, which repairs mmcv-lite
 
-TINY = dict(arch=dict(embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 2, 2, 4]), img_size=64, drop_path_rate=0.,
-            pad_small_map=True)
+TINY = dict(
+    arch=dict(embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 2, 2, 4]),
+    img_size=64,
+    drop_path_rate=0.0,
+    pad_small_map=True,
+)
 
 
 def net(**options):

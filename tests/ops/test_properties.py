@@ -37,8 +37,13 @@ def test_windows_and_back(window, n, rows, columns, parts, heads, depth):
     assert torch.equal(torch.cat(merged, -1), x)
     for _ in range(10 if n else 0):  # of any entry, where it is
         i, y, z, c = (int(torch.randint(side, ())) for side in x.shape)
-        entry = cut[c // (heads * depth), (i * rows + y // height) * columns + z // width, c // depth % heads,
-                    y % height * width + z % width, c % depth]
+        entry = cut[
+            c // (heads * depth),
+            (i * rows + y // height) * columns + z // width,
+            c // depth % heads,
+            y % height * width + z % width,
+            c % depth,
+        ]
         assert entry == x[i, y, z, c]
 
 
@@ -46,8 +51,10 @@ def test_windows_and_back(window, n, rows, columns, parts, heads, depth):
 @given(window=windows, size=st.tuples(st.integers(1, 20), st.integers(1, 20)))
 def test_centred_padding(window, size):
     padding = centred_padding(size, window)
-    for before, after, own, side in ((padding.top, padding.bottom, size[0], window[0]),
-                                     (padding.left, padding.right, size[1], window[1])):
+    for before, after, own, side in (
+        (padding.top, padding.bottom, size[0], window[0]),
+        (padding.left, padding.right, size[1], window[1]),
+    ):
         assert (before + own + after) % side == 0 and before + after < side and after - before in (0, 1)
 
 
@@ -91,7 +98,7 @@ def cubic(t):
     t, a = abs(t), -0.75
     if t <= 1:
         return (a + 2) * t**3 - (a + 3) * t**2 + 1
-    return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else 0.
+    return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else 0.0
 
 
 def along(grid, new):
@@ -120,4 +127,4 @@ def test_resizing_is_bicubic_interpolation(old, new, heads):
 @few
 @given(side=st.integers(1, 60))
 def test_square_window(side):
-    assert square_window(torch.empty((2 * side - 1)**2, 1)) == side
+    assert square_window(torch.empty((2 * side - 1) ** 2, 1)) == side

@@ -9,7 +9,7 @@ def test_resizing_keeps_constants_the_centre_and_point_symmetry():
     table[..., 1] = 3
     table[..., 0] -= table[..., 0].flip(0, 1)
     resized = resize_bias_table(table.view(169, 2), (7, 7), (15, 15)).view(29, 29, 2)
-    assert torch.allclose(resized[..., 1], torch.tensor(3.), atol=1e-5)
+    assert torch.allclose(resized[..., 1], torch.tensor(3.0), atol=1e-5)
     assert torch.allclose(resized[14, 14], table[6, 6], atol=1e-6)
     assert torch.allclose(resized[..., 0], -resized[..., 0].flip(0, 1), atol=1e-5)
 

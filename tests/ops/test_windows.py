@@ -4,8 +4,9 @@ import torch
 from hrformer_mm.ops import Padding, centred_padding, merge_windows, partition_windows
 
 
-@pytest.mark.parametrize('size, window, expected', [(7, 7, (0, 0)), (8, 7, (3, 3)), (9, 7, (2, 3)), (1, 7, (3, 3)),
-                                                    (12, 5, (1, 2))])
+@pytest.mark.parametrize(
+    'size, window, expected', [(7, 7, (0, 0)), (8, 7, (3, 3)), (9, 7, (2, 3)), (1, 7, (3, 3)), (12, 5, (1, 2))]
+)
 def test_padding_is_centred_and_the_odd_position_is_last(size, window, expected):
     assert centred_padding((size, 8), (window, 4)) == (*expected, 0, 0)
     assert centred_padding((4, size), (2, window)) == (0, 0, *expected)
@@ -25,12 +26,16 @@ def test_partition_takes_windows_in_reading_order(window):
     x = torch.arange(2 * 8 * 12 * 12).view(2, 8, 12, 12)
     windows = partition_windows(x, window, parts=3, heads=2)
     h, w = window
-    tiles = [x[n, i:i + h, j:j + w].reshape(h * w, 3, 2, 2) for n in range(2) for i in range(0, 8, h)
-             for j in range(0, 12, w)]
+    tiles = [
+        x[n, i : i + h, j : j + w].reshape(h * w, 3, 2, 2)
+        for n in range(2)
+        for i in range(0, 8, h)
+        for j in range(0, 12, w)
+    ]
     for part in range(3):
         for head in range(2):
             assert torch.equal(windows[part, :, head], torch.stack([tile[:, part, head] for tile in tiles]))
-        assert torch.equal(merge_windows(windows[part], window, (8, 12)), x[..., 4 * part:4 * part + 4])
+        assert torch.equal(merge_windows(windows[part], window, (8, 12)), x[..., 4 * part : 4 * part + 4])
 
 
 def test_heads_are_padded_with_zeros():

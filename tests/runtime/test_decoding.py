@@ -26,10 +26,16 @@ def heatmaps():
     return maps
 
 
-@pytest.mark.parametrize('codec', [
-    MSRAHeatmap(sigma=1.5, **SIZES), MSRAHeatmap(sigma=1.5, unbiased=True, blur_kernel_size=7, **SIZES),
-    UDPHeatmap(sigma=1.5, **SIZES), UDPHeatmap(heatmap_type='combined', blur_kernel_size=3, **SIZES),
-], ids=['MSRA', 'DARK', 'UDP', 'UDP, offsets'])
+@pytest.mark.parametrize(
+    'codec',
+    [
+        MSRAHeatmap(sigma=1.5, **SIZES),
+        MSRAHeatmap(sigma=1.5, unbiased=True, blur_kernel_size=7, **SIZES),
+        UDPHeatmap(sigma=1.5, **SIZES),
+        UDPHeatmap(heatmap_type='combined', blur_kernel_size=3, **SIZES),
+    ],
+    ids=['MSRA', 'DARK', 'UDP', 'UDP, offsets'],
+)
 def test_points_are_mmposes(heatmaps, codec):
     about = {key: value for key, value in vars(codec).items() if key != 'scale_factor'}
     points, scores = decode(heatmaps.copy(), dict(about, type=type(codec).__name__))

@@ -10,8 +10,8 @@ from hrformer_mm.segfix import boundary_targets, predicted_offsets
 from hrformer_mm.segfix.files import read_offsets, write_offsets
 
 pytest.importorskip('mmseg')
-import mmseg.evaluation  # noqa: E402,F401
-from mmseg.structures import SegDataSample  # noqa: E402
+import mmseg.evaluation  # noqa: F401
+from mmseg.structures import SegDataSample
 
 
 def labels_of(columns):
@@ -48,7 +48,9 @@ def test_offsets_are_scored_and_written(tmp_path):
     # 10 columns near each boundary, 8 of them near both; there, 2 columns between them point to opposite sides.
     assert scores['boundary_IoU'] == pytest.approx(100 * 8 / 12)
     assert scores['direction_accuracy'] == pytest.approx(100 * 6 / 8)
-    assert (read_offsets(tmp_path / 'new/offsets/image.mat') == predicted_offsets(logits_of(said)[None])[0].numpy()).all()
+    assert (
+        read_offsets(tmp_path / 'new/offsets/image.mat') == predicted_offsets(logits_of(said)[None])[0].numpy()
+    ).all()
 
 
 def test_files_alone(tmp_path):
@@ -65,8 +67,9 @@ def test_metrics_see_refined_labels(tmp_path):
 
     def score(evaluator):
         evaluator.dataset_meta = dict(classes=('a', 'b'))
-        evaluator.process([sample(pred_sem_seg=torch.from_numpy(wrong)[None],
-                                  gt_sem_seg=torch.from_numpy(truth)[None])])
+        evaluator.process(
+            [sample(pred_sem_seg=torch.from_numpy(wrong)[None], gt_sem_seg=torch.from_numpy(truth)[None])]
+        )
         return evaluator.evaluate(1)['mIoU']
 
     metric = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
@@ -84,8 +87,9 @@ def test_files_for_a_server_are_refined(tmp_path):
     targets = boundary_targets(truth)
     write_offsets(tmp_path / 'offsets/image.mat', predicted_offsets(logits_of(targets)[None])[0].numpy())
     metric = dict(type='mmseg.IoUMetric', format_only=True, output_dir=str(tmp_path / 'out'))
-    evaluator = EVALUATOR.build(dict(
-        type='hrformer_mm.SegFixEvaluator', offsets=str(tmp_path / 'offsets'), metrics=[metric]))
+    evaluator = EVALUATOR.build(
+        dict(type='hrformer_mm.SegFixEvaluator', offsets=str(tmp_path / 'offsets'), metrics=[metric])
+    )
     evaluator.dataset_meta = dict(classes=('a', 'b'))
     evaluator.process([sample(pred_sem_seg=torch.from_numpy(wrong)[None])])
     assert (np.array(Image.open(tmp_path / 'out/image.png')) == truth).all()

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 import hrformer_mm  # noqa: F401
 
 pytest.importorskip('mmseg')
-from mmengine.structures import PixelData  # noqa: E402
-from mmseg.registry import MODELS  # noqa: E402
-from mmseg.structures import SegDataSample  # noqa: E402
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 
 def build(**options):
@@ -68,14 +68,18 @@ def test_it_learns():
     assert values[-1] > 95 > values[0]
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(in_channels=4), r'in_channels must be a list, but is 4'),
-    (dict(in_channels=[4, 0]), r'in_channels\[1\] is 0, but must be at least 1'),
-    (dict(channels=0), 'channels is 0, but must be at least 1'),
-    (dict(align_corners='yes'), "align_corners must be True or False, but is 'yes'"),
-    (dict(norm_cfg=dict(type='BM')), "norm_cfg is .*'BM'.*, but must be a norm of maps"),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(in_channels=4), r'in_channels must be a list, but is 4'),
+        (dict(in_channels=[4, 0]), r'in_channels\[1\] is 0, but must be at least 1'),
+        (dict(channels=0), 'channels is 0, but must be at least 1'),
+        (dict(align_corners='yes'), "align_corners must be True or False, but is 'yes'"),
+        (dict(norm_cfg=dict(type='BM')), "norm_cfg is .*'BM'.*, but must be a norm of maps"),
+    ],
+)
 def test_wrong_arguments(options, message):
     from hrformer_mm.segfix.head import SegFixHead
+
     with pytest.raises((TypeError, ValueError), match=message):
         SegFixHead(**{**dict(in_channels=[4, 8], in_index=(0, 1), channels=6), **options})

@@ -64,8 +64,11 @@ def test_offsets_repair_a_boundary_that_is_wrong():
     """Labels that bleed 2 pixels over the boundary, and targets of the true ones."""
     truth, wrong = halves(), halves(columns=22)
     targets = torch.from_numpy(boundary_targets(truth).astype(np.int64))
-    logits = torch.cat([torch.nn.functional.one_hot(targets // 8, 2), torch.nn.functional.one_hot(targets % 8, 8)],
-                       dim=2).permute(2, 0, 1).float()
+    logits = (
+        torch.cat([torch.nn.functional.one_hot(targets // 8, 2), torch.nn.functional.one_hot(targets % 8, 8)], dim=2)
+        .permute(2, 0, 1)
+        .float()
+    )
     offsets = predicted_offsets(logits[None])[0]
     refined = refine_labels(torch.from_numpy(wrong), offsets, scale=2)
     assert (refined.numpy() == truth).all() and (wrong != truth).any()
@@ -74,8 +77,10 @@ def test_offsets_repair_a_boundary_that_is_wrong():
 def test_refining_is_a_lookup():
     rng = np.random.default_rng(0)
     labels, offsets = rng.integers(0, 19, (9, 13)), rng.integers(-2, 3, (2, 9, 13))
-    expected = [[labels[min(max(i + 3 * offsets[0, i, j], 0), 8), min(max(j + 3 * offsets[1, i, j], 0), 12)]
-                 for j in range(13)] for i in range(9)]
+    expected = [
+        [labels[min(max(i + 3 * offsets[0, i, j], 0), 8), min(max(j + 3 * offsets[1, i, j], 0), 12)] for j in range(13)]
+        for i in range(9)
+    ]
     refined = refine_labels(torch.from_numpy(labels), torch.from_numpy(offsets.astype(np.int8)), scale=3)
     assert refined.tolist() == np.array(expected).tolist()
     with pytest.raises(ValueError, match=r'offsets are \(2, 9, 12\), but must be \(2, 9, 13\)'):

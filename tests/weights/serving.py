@@ -20,17 +20,24 @@ HTML = b'<!DOCTYPE html>\n<html><body>Sign in to the network</body></html>'
 def states():
     """The backbone as OpenMMLab's pretrain_models have it, and a whole pose model as mmpose 0.x saved it."""
     torch.manual_seed(1)
-    backbone = HRFormer(ARCH, out_indices=(0, )).state_dict()
-    backbone = {name: torch.randn_like(value) if value.is_floating_point() and 'running_var' not in name else value
-                for name, value in backbone.items()}
+    backbone = HRFormer(ARCH, out_indices=(0,)).state_dict()
+    backbone = {
+        name: torch.randn_like(value) if value.is_floating_point() and 'running_var' not in name else value
+        for name, value in backbone.items()
+    }
     pose = {f'backbone.{name}': value for name, value in backbone.items()}
-    pose.update({'keypoint_head.final_layer.weight': torch.randn(17, 18, 1, 1),
-                 'keypoint_head.final_layer.bias': torch.randn(17)})
+    pose.update(
+        {
+            'keypoint_head.final_layer.weight': torch.randn(17, 18, 1, 1),
+            'keypoint_head.final_layer.bias': torch.randn(17),
+        }
+    )
     return {BACKBONE: backbone, POSE: pose}
 
 
 class Server(ThreadingHTTPServer):
     """`files` by path; `mode` is what it does: 'whole', 'short', 'chunked', 'html', 'error'; `asked` counts."""
+
     mode, asked = 'whole', 0
 
     def address(self, path):
@@ -56,9 +63,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header('Content-Length', str(len(content)))
         self.end_headers()
         if server.mode == 'chunked':
-            self.wfile.write(b'%x\r\n' % len(content) + content[:len(content) // 2])
+            self.wfile.write(b'%x\r\n' % len(content) + content[: len(content) // 2])
         else:
-            self.wfile.write(content[:len(content) // 2] if server.mode == 'short' else content)
+            self.wfile.write(content[: len(content) // 2] if server.mode == 'short' else content)
 
     def log_message(self, *args):
         pass
@@ -77,8 +84,17 @@ def serve(folder, monkeypatch):
             path = f'mmpose/{"pretrain_models/hrformer_small" if name == BACKBONE else "hrformer_small_coco_256x192"}'
             path += f'-{digits}_20220226.pth'
             server.files[path] = buffer.getvalue()
-            rows.append(dict(name=name, address=server.address(path), sha256=digits, publisher='p', licence='l',
-                             configs=[name], **(dict(part='backbone') if name == BACKBONE else {})))
+            rows.append(
+                dict(
+                    name=name,
+                    address=server.address(path),
+                    sha256=digits,
+                    publisher='p',
+                    licence='l',
+                    configs=[name],
+                    **(dict(part='backbone') if name == BACKBONE else {}),
+                )
+            )
         rows.append(dict(name=LINK, link='https://example.com/x', publisher='p', licence='l', configs=[LINK]))
         (folder / 'released.yml').write_text(yaml.safe_dump(rows))
         monkeypatch.setattr(released, 'TABLE', folder / 'released.yml')

@@ -18,15 +18,42 @@ from hrformer_mm.weights import adapt_state_dict, load_weights
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2, 3, 4), num_blocks=1, mlp_ratio=2)
 BACKBONE = dict(type='hrformer_mm.HRFormer', arch=MICRO)
 MODEL = dict(
-    segmentation=('mmseg', dict(type='hrformer_mm.EncoderDecoder', backbone=BACKBONE, decode_head=dict(
-        type='hrformer_mm.OCRHead', in_channels=[6, 12, 18, 24], num_classes=3, channels=8, key_channels=4))),
-    pose=('mmpose', dict(type='TopdownPoseEstimator', backbone=dict(BACKBONE, fuse_upsample='bilinear'),
-                         head=dict(type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=5))),
-    classification=('mmpretrain', dict(
-        type='ImageClassifier', backbone=BACKBONE, neck=[
-            dict(type='hrformer_mm.ClassificationNeck', in_channels=[6, 12, 18, 24], channels=(2, 2, 2, 2),
-                 out_channels=16), dict(type='GlobalAveragePooling')],
-        head=dict(type='LinearClsHead', num_classes=3, in_channels=16))))
+    segmentation=(
+        'mmseg',
+        dict(
+            type='hrformer_mm.EncoderDecoder',
+            backbone=BACKBONE,
+            decode_head=dict(
+                type='hrformer_mm.OCRHead', in_channels=[6, 12, 18, 24], num_classes=3, channels=8, key_channels=4
+            ),
+        ),
+    ),
+    pose=(
+        'mmpose',
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(BACKBONE, fuse_upsample='bilinear'),
+            head=dict(type='hrformer_mm.TopdownHeatmapHead', in_channels=6, out_channels=5),
+        ),
+    ),
+    classification=(
+        'mmpretrain',
+        dict(
+            type='ImageClassifier',
+            backbone=BACKBONE,
+            neck=[
+                dict(
+                    type='hrformer_mm.ClassificationNeck',
+                    in_channels=[6, 12, 18, 24],
+                    channels=(2, 2, 2, 2),
+                    out_channels=16,
+                ),
+                dict(type='GlobalAveragePooling'),
+            ],
+            head=dict(type='LinearClsHead', num_classes=3, in_channels=16),
+        ),
+    ),
+)
 
 
 def build(task):
@@ -41,9 +68,22 @@ def authors_file(task, state):
     theirs = authors_names({k: v for k, v in state.items() if k.startswith('backbone.')})
     if task == 'classification':
         theirs = {name.removeprefix('backbone.'): value for name, value in theirs.items()}
-    heads = {**HEADS[task], **({f'neck.0.{a}.{i}.': f'{b}.{i}.{c}' for a, b, c in (
-        ('increase', 'incre_modules', '0.'), ('downsample', 'downsamp_modules', ''), ('final', 'final_layer', ''))
-        for i in range(4)} if task == 'classification' else {})}
+    heads = {
+        **HEADS[task],
+        **(
+            {
+                f'neck.0.{a}.{i}.': f'{b}.{i}.{c}'
+                for a, b, c in (
+                    ('increase', 'incre_modules', '0.'),
+                    ('downsample', 'downsamp_modules', ''),
+                    ('final', 'final_layer', ''),
+                )
+                for i in range(4)
+            }
+            if task == 'classification'
+            else {}
+        ),
+    }
     for name, value in state.items():
         for ours, their in heads.items():
             if name.startswith(ours):
@@ -67,9 +107,12 @@ def test_whole_models(task):
     theirs = authors_file(task, state)
     before = dict(theirs)
     expected = {k: torch.zeros_like(v) if task == 'pose' and k.endswith('bias_table') else v for k, v in state.items()}
-    for load in (lambda m: m.load_state_dict(theirs), lambda m: mmengine_load(m, theirs, strict=True),
-                 lambda m: load_weights(m, theirs, 'a.pth'), lambda m: nn.DataParallel(m).load_state_dict(
-                     {f'module.{name}': value for name, value in theirs.items()})):
+    for load in (
+        lambda m: m.load_state_dict(theirs),
+        lambda m: mmengine_load(m, theirs, strict=True),
+        lambda m: load_weights(m, theirs, 'a.pth'),
+        lambda m: nn.DataParallel(m).load_state_dict({f'module.{name}': value for name, value in theirs.items()}),
+    ):
         model = copy.deepcopy(build(task))  # with hooks of its own
         load(model)
         assert_loaded(model, expected)
@@ -120,17 +163,18 @@ def test_other_windows_resize_the_tables(windows, prefix, log):
 
 
 def test_what_the_model_lacks_is_left_out(log):
-    source, target = HRFormer(MICRO).eval(), HRFormer(MICRO, out_indices=(0, ), with_rpe=False).eval()
+    source, target = HRFormer(MICRO).eval(), HRFormer(MICRO, out_indices=(0,), with_rpe=False).eval()
     target.load_state_dict(source.state_dict())
     assert [line.split()[3:] for line in log] == [
         'weights of branches that out_indices leaves out.'.split(),
-        'tables and indices of relative position bias, since with_rpe is False.'.split()]
+        'tables and indices of relative position bias, since with_rpe is False.'.split(),
+    ]
     for table in [p for name, p in source.named_parameters() if name.endswith('bias_table')]:
         table.data.zero_()
     x = torch.randn(1, 3, 32, 32)
     assert torch.allclose(target(x)[0], source(x)[0], atol=1e-6)
     with pytest.raises(RuntimeError, match='Missing key.*stage4.0.fuse_layers.1'):
-        HRFormer(MICRO).load_state_dict(backbone(out_indices=(0, )))
+        HRFormer(MICRO).load_state_dict(backbone(out_indices=(0,)))
 
 
 @pytest.mark.parametrize('kind', ['Pretrained', 'mmengine.Pretrained', PretrainedInit])
@@ -147,17 +191,26 @@ def test_init_cfg(tmp_path, kind, as_list):
     del state['module.backbone.conv2.weight']
     state['module.backbone.conv1.weight'] = torch.zeros(1, 2)
     torch.save(state, tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'a.pth was not loaded, \d+ of the .*1 missing: conv2.weight. Keys 1 of '
-                       r'another shape: conv1.weight is \(1, 2\), not \(64, 3, 3, 3\)'):
+    with pytest.raises(
+        ValueError,
+        match=r'a.pth was not loaded, \d+ of the .*1 missing: conv2.weight. Keys 1 of '
+        r'another shape: conv1.weight is \(1, 2\), not \(64, 3, 3, 3\)',
+    ):
         HRFormer(MICRO, init_cfg=init_cfg).init_weights()
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda s: s.pop('conv2.weight'), 'Keys 1 missing: conv2.weight'),
-    (lambda s: s.update({'fc.bias': torch.zeros(1)}), 'Keys 1 unknown: fc.bias'),
-    (lambda s: [s.pop(k) for k in list(s) if 'stage3.0' in k], r'missing: stage3.0.branches.*; …'),
-    (lambda s: s.update({k: torch.zeros(15, 1) for k in s if k.endswith('bias_table')}), ': a bias table has 15 rows'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda s: s.pop('conv2.weight'), 'Keys 1 missing: conv2.weight'),
+        (lambda s: s.update({'fc.bias': torch.zeros(1)}), 'Keys 1 unknown: fc.bias'),
+        (lambda s: [s.pop(k) for k in list(s) if 'stage3.0' in k], r'missing: stage3.0.branches.*; …'),
+        (
+            lambda s: s.update({k: torch.zeros(15, 1) for k in s if k.endswith('bias_table')}),
+            ': a bias table has 15 rows',
+        ),
+    ],
+)
 def test_what_does_not_fit_is_listed(change, message):
     state = backbone()
     change(state)
@@ -167,9 +220,11 @@ def test_what_does_not_fit_is_listed(change, message):
 
 def test_weights_of_another_kind_and_number():
     model = nn.ModuleDict(dict(backbone=HRFormer(MICRO), head=nn.ModuleDict(dict(fc=nn.Linear(4, 3)))))
-    for extra, message in (({}, 'another task: it has a backbone alone, but the model has head'),
-                           ({'decode_head.conv_seg.bias': torch.zeros(3)}, 'another task: it has decode_head'),
-                           ({'classifier.bias': torch.zeros(5)}, r'has 5 classes, but the config has 3 \(model.head')):
+    for extra, message in (
+        ({}, 'another task: it has a backbone alone, but the model has head'),
+        ({'decode_head.conv_seg.bias': torch.zeros(3)}, 'another task: it has decode_head'),
+        ({'classifier.bias': torch.zeros(5)}, r'has 5 classes, but the config has 3 \(model.head'),
+    ):
         with pytest.raises(ValueError, match=message):
             load_weights(model, {**backbone(), **extra}, 'a.pth')
 

@@ -17,6 +17,7 @@ STATE = {'a.weight': torch.randn(30, 20)}
 
 class Server(ThreadingHTTPServer):
     """Gives `files` by path, `promised` bytes of it; counts what is asked."""
+
     files, promised, asked = {}, None, 0
 
     def address(self, path):
@@ -24,7 +25,6 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-
     def do_GET(self):
         self.server.asked += 1
         content = self.server.files.get(self.path.lstrip('/'))
@@ -80,10 +80,18 @@ def test_a_wrong_file_is_not_kept(server, tmp_path):
     assert kept(tmp_path) == []
 
 
-@pytest.mark.parametrize('name, checksum', [
-    ('hrformer-0123abcd.pth', True), ('hrformer-0123abcd_20220226.pth', True), ('hrformer-09516375_20220226.pth', True),
-    ('model-20220226.pth', False), ('checkpoint-00040000.pth', False), ('model-09516375.pth', False),
-    ('0123abcd.pth', False)])
+@pytest.mark.parametrize(
+    'name, checksum',
+    [
+        ('hrformer-0123abcd.pth', True),
+        ('hrformer-0123abcd_20220226.pth', True),
+        ('hrformer-09516375_20220226.pth', True),
+        ('model-20220226.pth', False),
+        ('checkpoint-00040000.pth', False),
+        ('model-09516375.pth', False),
+        ('0123abcd.pth', False),
+    ],
+)
 def test_checksum_of_the_name(server, name, checksum):
     server.files[name] = server.files['a.pth']
     if checksum:

@@ -13,12 +13,15 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) and a[k].dtype == b[k].dtype for k in a)
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda s: s,
-    lambda s: dict(state_dict=s),
-    lambda s: dict(model=s, epoch=3, optimizer=dict(lr=0.1)),
-    lambda s: dict(state_dict={f'module.{k}': v for k, v in s.items()}, meta=dict(time='now')),
-])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda s: s,
+        lambda s: dict(state_dict=s),
+        lambda s: dict(model=s, epoch=3, optimizer=dict(lr=0.1)),
+        lambda s: dict(state_dict={f'module.{k}': v for k, v in s.items()}, meta=dict(time='now')),
+    ],
+)
 def test_bare_and_wrapped(tmp_path, wrap):
     torch.save(wrap(STATE), tmp_path / 'a.pth')
     assert same(read_tensors(tmp_path / 'a.pth'), STATE)
@@ -52,7 +55,6 @@ def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
 
 
 class Hostile:
-
     def __reduce__(self):
         return os.mkdir, ('hostile',)
 

@@ -18,10 +18,16 @@ def arguments(draw):
     branch = st.integers(1, 2)
     heads = draw(st.tuples(*[branch] * 4))
     return dict(
-        arch=dict(num_modules=(1, *draw(st.tuples(*[branch] * 3))), channels=tuple(h * draw(branch) for h in heads),
-                  num_heads=heads, num_blocks=draw(branch), mlp_ratio=draw(st.sampled_from([1, 2, 3]))),
+        arch=dict(
+            num_modules=(1, *draw(st.tuples(*[branch] * 3))),
+            channels=tuple(h * draw(branch) for h in heads),
+            num_heads=heads,
+            num_blocks=draw(branch),
+            mlp_ratio=draw(st.sampled_from([1, 2, 3])),
+        ),
         window_sizes=draw(st.tuples(*[st.integers(1, 5)] * 4)),
-        out_indices=draw(st.sets(st.integers(0, 3), min_size=1).map(lambda s: tuple(sorted(s)))))
+        out_indices=draw(st.sets(st.integers(0, 3), min_size=1).map(lambda s: tuple(sorted(s)))),
+    )
 
 
 def random_state(given_arguments):
@@ -36,8 +42,11 @@ def same(a, b):
 
 @pytest.mark.parametrize('task', HEADS)
 @few
-@given(given_arguments=arguments(), prefix=st.sampled_from(['', 'backbone.', 'module.', 'module.backbone.']),
-       order=st.randoms(use_true_random=False))
+@given(
+    given_arguments=arguments(),
+    prefix=st.sampled_from(['', 'backbone.', 'module.', 'module.backbone.']),
+    order=st.randoms(use_true_random=False),
+)
 def test_the_authors_names_and_back(task, given_arguments, prefix, order):
     state = random_state(given_arguments)
     ours = {f'backbone.{k}': v for k, v in state.items() if not k.endswith('relative_position_index')}
@@ -57,11 +66,18 @@ def test_the_authors_names_and_back(task, given_arguments, prefix, order):
 
 
 def test_mmposes_tables_stay_and_unknown_names_pass():
-    state = {'stage2.0.branches.0.0.attn.attn.qkv.weight': torch.randn(3, 1),
-             'stage2.0.branches.0.0.attn.attn.relative_position_bias_table': torch.randn(9, 1),
-             'keypoint_head.final_layer.bias': torch.randn(2), 'neck.a': torch.randn(1)}
-    assert same(convert_names(state), dict(zip(
-        ['backbone.' + name for name in list(state)[:2]] + ['head.final_layer.bias', 'neck.a'], state.values())))
+    state = {
+        'stage2.0.branches.0.0.attn.attn.qkv.weight': torch.randn(3, 1),
+        'stage2.0.branches.0.0.attn.attn.relative_position_bias_table': torch.randn(9, 1),
+        'keypoint_head.final_layer.bias': torch.randn(2),
+        'neck.a': torch.randn(1),
+    }
+    assert same(
+        convert_names(state),
+        dict(
+            zip(['backbone.' + name for name in list(state)[:2]] + ['head.final_layer.bias', 'neck.a'], state.values())
+        ),
+    )
     resnet = {'layer1.0.conv1.weight': torch.randn(2)}
     assert same(convert_names(resnet), resnet)
 

@@ -50,7 +50,7 @@ def test_readers(server, name, tmp_path):
 
 
 def test_init_cfg(server):
-    model = HRFormer(serving.ARCH, out_indices=(0, ), init_cfg=dict(type='Pretrained', checkpoint=SCHEME + BACKBONE))
+    model = HRFormer(serving.ARCH, out_indices=(0,), init_cfg=dict(type='Pretrained', checkpoint=SCHEME + BACKBONE))
     assert server.asked == 0  # building a model fetches nothing
     model.init_weights()
     assert same(model.state_dict(), STATES[BACKBONE])
@@ -65,9 +65,11 @@ def pose_config():
 
 def test_mmposes_inferencer(server, tmp_path):
     from mmpose.apis import MMPoseInferencer
+
     pose_config().dump(tmp_path / 'a.py')
-    model = MMPoseInferencer(pose2d=str(tmp_path / 'a.py'), pose2d_weights=POSE, det_model='whole_image',
-                             device='cpu').inferencer.model
+    model = MMPoseInferencer(
+        pose2d=str(tmp_path / 'a.py'), pose2d_weights=POSE, det_model='whole_image', device='cpu'
+    ).inferencer.model
     assert torch.equal(model.head.final_layer.bias, STATES[POSE]['keypoint_head.final_layer.bias'])
     assert server.asked == 1
 
@@ -85,7 +87,7 @@ def test_predict_fetches_what_fits_its_config(server, tmp_path):
         assert (f'Note: no checkpoint is given: the weights are {POSE} of p.' in result.stderr) == (not given)
         results[len(given)] = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert server.asked == 1 and results[0] == results[1] and len(results[0][0]['people']) == 1
-    server.mode, (path, ) = 'error', [path for path in kept(tmp_path) if path.suffix == '.pth']
+    server.mode, (path,) = 'error', [path for path in kept(tmp_path) if path.suffix == '.pth']
     path.unlink()
     arguments = ['predict', str(config), str(photo), '-o', str(tmp_path / 'new'), '--whole-image']
     result = CliRunner().invoke(main, arguments)
@@ -93,9 +95,13 @@ def test_predict_fetches_what_fits_its_config(server, tmp_path):
     assert not (tmp_path / 'new').exists()
 
 
-@pytest.mark.parametrize('command, arguments', [
-    ('explain', ['photo.png', '--max-side', '64']),
-    pytest.param('export', ['a.onnx', '--size', '64', '64'], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'command, arguments',
+    [
+        ('explain', ['photo.png', '--max-side', '64']),
+        pytest.param('export', ['a.onnx', '--size', '64', '64'], marks=pytest.mark.slow),
+    ],
+)
 def test_other_commands_take_a_name(server, tmp_path, monkeypatch, command, arguments):
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('photo.png', np.random.default_rng(0).integers(0, 255, (48, 64, 3)))
@@ -106,8 +112,11 @@ def test_other_commands_take_a_name(server, tmp_path, monkeypatch, command, argu
 
 def test_weights_that_only_a_browser_fetches(server, tmp_path):
     """The error has the link and the next step, after which the name works; mmpretrain's hub reads it, too."""
-    with pytest.raises(FileNotFoundError, match='only a browser can fetch it: open https://example.com/x in a browser, '
-                                                f'then: hrformer-mm convert FILE {SCHEME}{LINK}'):
+    with pytest.raises(
+        FileNotFoundError,
+        match='only a browser can fetch it: open https://example.com/x in a browser, '
+        f'then: hrformer-mm convert FILE {SCHEME}{LINK}',
+    ):
         read_tensors(LINK)
     torch.save(STATES[BACKBONE], tmp_path / 'downloaded.pth')
     convert(tmp_path / 'downloaded.pth', SCHEME + LINK)
@@ -121,15 +130,21 @@ def test_pretrained_models_of_mmpretrain(server, monkeypatch):
     from mmpretrain.apis import ModelHub
 
     from hrformer_mm.model_index import find_index
+
     monkeypatch.setattr(ModelHub, '_models_dict', dict(ModelHub._models_dict))
     ModelHub.register_model_index(find_index(), config_prefix=find_index().parent)
     with pytest.raises(FileNotFoundError, match=f'convert FILE {SCHEME}{LINK}'):
         mmpretrain.get_model(LINK, pretrained=True)
 
 
-@pytest.mark.parametrize('source, hint', [
-    (SCHEME + 'td-hm_hrformer-s_coco-256x191', f'similar names are {POSE}'),
-    ('td-hm_hrformer-s_coco-256x191', f'similar names are {POSE}'), ('nothing.pth', 'hrformer-mm weights lists')])
+@pytest.mark.parametrize(
+    'source, hint',
+    [
+        (SCHEME + 'td-hm_hrformer-s_coco-256x191', f'similar names are {POSE}'),
+        ('td-hm_hrformer-s_coco-256x191', f'similar names are {POSE}'),
+        ('nothing.pth', 'hrformer-mm weights lists'),
+    ],
+)
 def test_unknown_names(server, source, hint):
     with pytest.raises(FileNotFoundError, match=f'there is no checkpoint at {source}, and no released .*{hint}'):
         read_tensors(source)
@@ -141,8 +156,12 @@ def test_a_file_of_the_name_precedes(server, tmp_path, monkeypatch):
     assert read_tensors(POSE).keys() == {'a'} and read_tensors(SCHEME + POSE).keys() != {'a'}
 
 
-BROKEN = dict(short='of .* bytes came', chunked='was not fetched .IncompleteRead', error='not fetched .HTTP Error 503',
-              html='was not used: it is a web page')
+BROKEN = dict(
+    short='of .* bytes came',
+    chunked='was not fetched .IncompleteRead',
+    error='not fetched .HTTP Error 503',
+    html='was not used: it is a web page',
+)
 
 
 @pytest.mark.parametrize('mode', BROKEN)
@@ -200,8 +219,15 @@ def test_two_processes_at_once(server, tmp_path):
     """Both get the file from one download."""
     code = 'import sys; from hrformer_mm.weights import fetch; print(fetch(sys.argv[1]))'
     environment = dict(os.environ, TORCH_HOME=str(tmp_path / 'home'), PYTHONPATH=str(Path(__file__).parents[2]))
-    both = [subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code, released()[POSE].address], env=environment,
-                             stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-c', code, released()[POSE].address],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     paths = {process.communicate()[0].strip() for process in both}
     assert server.asked == 1 and len(paths) == 1 and [process.returncode for process in both] == [0, 0]
     assert same(read_tensors(paths.pop()), STATES[POSE])

@@ -3,6 +3,7 @@
 `python tests/weights/test_released.py VERSION` adds the files of a new version. mmengine's runner writes them. Their
 weights have two values in each tensor, so that a file of 800 kB takes 55 kB here.
 """
+
 import json
 import lzma
 import shutil
@@ -24,13 +25,26 @@ ARCH = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=(1, 1, 2, 2),
 MODELS_OF = dict(
     segmentation=('ocr_hrformer-s_custom', dict(decode_head=dict(in_channels=CHANNELS, channels=4, key_channels=2))),
     pose=('td-hm_hrformer-t_coco-256x192', dict(head=dict(in_channels=2))),
-    classification=('hrformer-t_imagenet', dict(
-        neck=[dict(type='hrformer_mm.ClassificationNeck', in_channels=CHANNELS, channels=(1, 1, 1, 1), out_channels=4),
-              dict(type='GlobalAveragePooling')],
-        head=dict(in_channels=4))),
-    detection=('fcos_hrformer-s_coco', dict(
-        neck=dict(in_channels=list(CHANNELS), out_channels=4),
-        bbox_head=dict(in_channels=4, feat_channels=4, norm_cfg=None))))
+    classification=(
+        'hrformer-t_imagenet',
+        dict(
+            neck=[
+                dict(
+                    type='hrformer_mm.ClassificationNeck', in_channels=CHANNELS, channels=(1, 1, 1, 1), out_channels=4
+                ),
+                dict(type='GlobalAveragePooling'),
+            ],
+            head=dict(in_channels=4),
+        ),
+    ),
+    detection=(
+        'fcos_hrformer-s_coco',
+        dict(
+            neck=dict(in_channels=list(CHANNELS), out_channels=4),
+            bbox_head=dict(in_channels=4, feat_channels=4, norm_cfg=None),
+        ),
+    ),
+)
 
 
 def build(task):
@@ -55,8 +69,13 @@ def outputs(model):
             flat.append(item.double())
         else:
             pending[:0] = list(item)
-    return [dict(shape=list(x.shape), sums=[(x.flatten() * torch.cos(torch.arange(x.numel()) * k)).sum().item()
-                                            for k in (0, 0.3, 1)]) for x in flat]
+    return [
+        dict(
+            shape=list(x.shape),
+            sums=[(x.flatten() * torch.cos(torch.arange(x.numel()) * k)).sum().item() for k in (0, 0.3, 1)],
+        )
+        for x in flat
+    ]
 
 
 @pytest.mark.parametrize('path', sorted(FOLDER.glob('*/*.pth.xz')), ids=lambda p: f'{p.parent.name}-{p.name[:-7]}')
@@ -87,9 +106,14 @@ def write(version, task):
             tensor.copy_(torch.full_like(tensor, scale) if positive else scale * torch.randn_like(tensor).sign())
     folder = FOLDER / version
     folder.mkdir(parents=True, exist_ok=True)
-    runner = Runner(model, str(folder / 'work'), experiment_name=task, train_dataloader=dict(
-        batch_size=1, dataset=[0], sampler=dict(type='DefaultSampler')), train_cfg=dict(by_epoch=True, max_epochs=1),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
+    runner = Runner(
+        model,
+        str(folder / 'work'),
+        experiment_name=task,
+        train_dataloader=dict(batch_size=1, dataset=[0], sampler=dict(type='DefaultSampler')),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)),
+    )
     runner._train_loop = runner.build_train_loop(dict(by_epoch=True, max_epochs=1))
     runner.message_hub.update_scalar('train/loss', 0.5)
     runner.save_checkpoint(str(folder), f'{task}.pth', save_optimizer=False, save_param_scheduler=False)

@@ -1,4 +1,5 @@
 """A hostile file through every way that the libraries load checkpoints, with torch's own protection switched off."""
+
 import json
 import os
 import subprocess
@@ -17,12 +18,15 @@ import hrformer_mm.registry  # noqa: F401  (registers the loaders)
 from hrformer_mm import config_path
 from hrformer_mm.data import synthesize
 
-SEG, POSE, CLS, DET = ('ocr_hrformer-s_cityscapes', 'td-hm_hrformer-t_coco-256x192', 'hrformer-t_imagenet',
-                       'fcos_hrformer-s_coco')
+SEG, POSE, CLS, DET = (
+    'ocr_hrformer-s_cityscapes',
+    'td-hm_hrformer-t_coco-256x192',
+    'hrformer-t_imagenet',
+    'fcos_hrformer-s_coco',
+)
 
 
 class Hostile:
-
     def __reduce__(self):
         return os.mkdir, ('it_ran',)
 
@@ -45,42 +49,60 @@ def test_the_file_runs_through_the_hosts_own_loader(hostile):
 
 def mmseg_inferencer(path):
     from mmseg.apis import MMSegInferencer
+
     MMSegInferencer(config_path(SEG), path, device='cpu')
 
 
 def mmseg_init_model(path):
     from mmseg.apis import init_model
+
     init_model(config_path(SEG), path, device='cpu')
 
 
 def mmpose_inferencer(path):
     from mmpose.apis import MMPoseInferencer
+
     MMPoseInferencer(pose2d=config_path(POSE), pose2d_weights=path, det_model='whole_image', device='cpu')
 
 
 def mmpose_init_model(path):
     from mmpose.apis import init_model
+
     init_model(config_path(POSE), path, device='cpu')
 
 
 def mmpretrain_get_model(path):
     from mmpretrain import get_model
+
     get_model(config_path(CLS), pretrained=path, device='cpu')
 
 
 def mmdet_inferencer(path):
     from mmdet.apis import DetInferencer
+
     DetInferencer(config_path(DET), path, device='cpu')
 
 
 def mmdet_init_detector(path):
     from mmdet.apis import init_detector
+
     init_detector(config_path(DET), path, device='cpu')
 
 
-@pytest.mark.parametrize('load', [
-    CheckpointLoader.load_checkpoint, mmseg_inferencer, mmseg_init_model, mmpose_inferencer, mmpose_init_model,
-    mmpretrain_get_model, mmdet_inferencer, mmdet_init_detector], ids=lambda load: load.__name__)
+@pytest.mark.parametrize(
+    'load',
+    [
+        CheckpointLoader.load_checkpoint,
+        mmseg_inferencer,
+        mmseg_init_model,
+        mmpose_inferencer,
+        mmpose_init_model,
+        mmpretrain_get_model,
+        mmdet_inferencer,
+        mmdet_init_detector,
+    ],
+    ids=lambda load: load.__name__,
+)
 def test_no_library_runs_it(hostile, load):
     with pytest.raises(ValueError, match='hostile.pth was not read: it holds a .*mkdir, which could run code'):
         load(str(hostile))
@@ -89,10 +111,27 @@ def test_no_library_runs_it(hostile, load):
 @pytest.mark.slow
 @pytest.mark.parametrize('library, name, data', [('mmseg', SEG, 'cityscapes'), ('mmpose', POSE, 'coco')])
 def test_mim_test_does_not_run_it(hostile, library, name, data):
-    synthesize(hostile.parent / 'data', (data, ), train=2, val=2)
+    synthesize(hostile.parent / 'data', (data,), train=2, val=2)
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'mim', 'test', library, config_path(name), '-C',
-                           str(hostile), '--gpus', '0'], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            '-W',
+            'ignore',
+            '-m',
+            'mim',
+            'test',
+            library,
+            config_path(name),
+            '-C',
+            str(hostile),
+            '--gpus',
+            '0',
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode and 'hostile.pth was not read: it holds a' in done.stdout + done.stderr, done.stderr
 
 
@@ -118,15 +157,29 @@ def test_the_web(hostile, monkeypatch):
         server.server_close()
 
 
-@pytest.mark.parametrize('source', ['a.pth', 'http://a/b.pth', 'https://a/b.pth', 's3://a/b.pth', 'petrel://a/b.pth',
-                                    'cluster:s3://a/b.pth', 'torchvision://resnet50', 'modelzoo://resnet50',
-                                    'open-mmlab://a', 'openmmlab://a', 'mmcls://a'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'a.pth',
+        'http://a/b.pth',
+        'https://a/b.pth',
+        's3://a/b.pth',
+        'petrel://a/b.pth',
+        'cluster:s3://a/b.pth',
+        'torchvision://resnet50',
+        'modelzoo://resnet50',
+        'open-mmlab://a',
+        'openmmlab://a',
+        'mmcls://a',
+    ],
+)
 def test_every_scheme_is_read_by_this_package(source):
     assert CheckpointLoader._get_checkpoint_loader(source).__module__.startswith('hrformer_mm.weights.')
 
 
 def test_catalogues_name_addresses(monkeypatch):
     from hrformer_mm.weights import schemes
+
     monkeypatch.setattr(schemes, 'read_checkpoint', lambda address, device: dict(state_dict={'backbone.a': address}))
     load = CheckpointLoader.load_checkpoint
     assert 'resnet50' in load('torchvision://resnet50')['state_dict']['backbone.a']

@@ -13,7 +13,8 @@ train_pipeline = [
         brightness_delta=10,
         contrast_range=(1.0, 1.0),
         saturation_range=(1.0, 1.0),
-        hue_delta=1),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
+        hue_delta=1,
+    ),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(batch_size=1, dataset=dict(pipeline=train_pipeline))

@@ -2,7 +2,8 @@
 # peaks read to, fractions of a pixel.
 _base_ = './coco_384x288.py'
 codec = dict(
-    type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3, unbiased=True, blur_kernel_size=17)
+    type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3, unbiased=True, blur_kernel_size=17
+)
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),

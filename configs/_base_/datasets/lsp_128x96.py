@@ -28,23 +28,24 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(ann_file='train.json', data_prefix=dict(img='train/'), pipeline=train_pipeline, **dataset))
+    dataset=dict(ann_file='train.json', data_prefix=dict(img='train/'), pipeline=train_pipeline, **dataset),
+)
 val_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=dict(
-        ann_file='val.json', data_prefix=dict(img='val/'), test_mode=True, pipeline=val_pipeline, **dataset))
+    dataset=dict(ann_file='val.json', data_prefix=dict(img='val/'), test_mode=True, pipeline=val_pipeline, **dataset),
+)
 test_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=dict(
-        ann_file='test.json', data_prefix=dict(img='test/'), test_mode=True, pipeline=val_pipeline, **dataset))
+    dataset=dict(ann_file='test.json', data_prefix=dict(img='test/'), test_mode=True, pipeline=val_pipeline, **dataset),
+)
 val_evaluator = [
     dict(type='PCKAccuracy', thr=0.2, norm_item='bbox', prefix='at_0.2'),
     dict(type='PCKAccuracy', thr=0.05, norm_item='bbox', prefix='at_0.05'),

@@ -8,7 +8,8 @@ dataset_info = dict(
         title='Learning Effective Human Pose Estimation from Inaccurate Annotation',
         container='IEEE Conference on Computer Vision and Pattern Recognition (CVPR)',
         year='2011',
-        homepage=''),
+        homepage='',
+    ),
     keypoint_info={
         0: dict(name='right_ankle', id=0, color=right, type='lower', swap='left_ankle'),
         1: dict(name='right_knee', id=1, color=right, type='lower', swap='left_knee'),
@@ -42,4 +43,5 @@ dataset_info = dict(
     },
     joint_weights=[1.0] * 14,
     # COCO's for the joints that it has; neck and head as its shoulders and nose. PCK does not use them.
-    sigmas=[0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072, 0.079, 0.079, 0.072, 0.062, 0.079, 0.026])
+    sigmas=[0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072, 0.079, 0.079, 0.072, 0.062, 0.079, 0.026],
+)

@@ -3,7 +3,8 @@ _base_ = './seg_520x520.py'
 dataset = dict(
     type='PascalContextDataset59',
     data_root='data/VOCdevkit/VOC2010/',
-    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClassContext'))
+    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClassContext'),
+)
 train_dataloader = dict(dataset=dict(ann_file='ImageSets/SegmentationContext/train.txt', **dataset))
 val_dataloader = dict(dataset=dict(ann_file='ImageSets/SegmentationContext/val.txt', **dataset))
 test_dataloader = val_dataloader

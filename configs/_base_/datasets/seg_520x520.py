@@ -13,7 +13,8 @@ train_pipeline = [
         brightness_delta=10,
         contrast_range=(1.0, 1.0),
         saturation_range=(1.0, 1.0),
-        hue_delta=1),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
+        hue_delta=1,
+    ),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
@@ -31,20 +32,23 @@ tta_pipeline = [
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],
-        ]),
+        ],
+    ),
 ]
 train_dataloader = dict(
     batch_size=2,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(pipeline=train_pipeline))
+    dataset=dict(pipeline=train_pipeline),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=test_pipeline))
+    dataset=dict(pipeline=test_pipeline),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator

@@ -3,4 +3,5 @@ _base_ = './hrnet-t.py'
 hrnet = dict(
     stage2=dict(num_channels=(32, 64)),
     stage3=dict(num_modules=4, num_channels=(32, 64, 128)),
-    stage4=dict(num_channels=(32, 64, 128, 256)))
+    stage4=dict(num_channels=(32, 64, 128, 256)),
+)

@@ -10,12 +10,14 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(512, 1024)),
+        size=(512, 1024),
+    ),
     backbone=dict(
         type='hrformer_mm.HRFormer',
         arch='base',
         norm_cfg=norm_cfg,
-        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-b_imagenet-backbone')),
+        init_cfg=dict(type='Pretrained', checkpoint='hrformer_mm://hrformer-b_imagenet-backbone'),
+    ),
     decode_head=dict(
         type='hrformer_mm.OCRHead',
         version='v2',
@@ -23,6 +25,8 @@ model = dict(
         num_classes=19,
         norm_cfg=norm_cfg,
         loss_decode=dict(type='hrformer_mm.CrossEntropyLoss', loss_weight=1.0),
-        loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', loss_weight=0.4)),
+        loss_auxiliary=dict(type='hrformer_mm.CrossEntropyLoss', loss_weight=0.4),
+    ),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode='whole'),
+)

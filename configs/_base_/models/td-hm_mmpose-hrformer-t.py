@@ -4,4 +4,5 @@ hrformer = dict(
     upsample=dict(mode='bilinear', align_corners=False),
     stage2=dict(window_sizes=(9, 7)),
     stage3=dict(window_sizes=(9, 7, 5)),
-    stage4=dict(window_sizes=(9, 7, 5, 3), multiscale_output=False))
+    stage4=dict(window_sizes=(9, 7, 5, 3), multiscale_output=False),
+)

@@ -4,9 +4,9 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.01),
     paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        custom_keys=dict(relative_position_bias_table=dict(decay_mult=0.0))))
+        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys=dict(relative_position_bias_table=dict(decay_mult=0.0))
+    ),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1500, by_epoch=False),
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=1500, end=80000, by_epoch=False),
@@ -23,5 +23,6 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
     safeguard=dict(type='hrformer_mm.Safeguard'),
-    deploy=dict(type='hrformer_mm.DeployHook'))
+    deploy=dict(type='hrformer_mm.DeployHook'),
+)
 auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import chain
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -35,6 +35,7 @@ class Checked:
 
     `notes` are not faults, since they are common in good data sets, but are worth knowing.
     """
+
     splits: str
     dataset: str
     samples: int = 0
@@ -46,6 +47,7 @@ class Checked:
 @dataclass
 class Report:
     """All data sets of a config."""
+
     config: str
     datasets: list[Checked]
 
@@ -64,8 +66,13 @@ class Report:
         return {**asdict(self), 'counts': dict(self.counts())}
 
 
-def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = None,
-               options: Optional[dict[str, Any]] = None, progress: Optional[Progress] = None) -> Report:
+def check_data(
+    config: str,
+    splits: Sequence[str] = (),
+    limit: int | None = None,
+    options: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """Check the data sets of a config, as its data loaders name them.
 
     Every image and label map is decoded by the config's own loading transforms, and the whole pipeline is tried on one
@@ -90,8 +97,11 @@ def check_data(config: str, splits: Sequence[str] = (), limit: Optional[int] = N
             content = read_coco(dataset.ann_file)
             count = _check(dataset, content, result, cfg, limit, progress or (lambda items, _: items))
             named = {(problem.path, problem.what) for other in checked for problem in other.problems}
-            result.problems += (problem for problem in chain(metainfo_problems(dataset), head_problems(model, dataset))
-                                if (problem.path, problem.what) not in named)
+            result.problems += (
+                problem
+                for problem in chain(metainfo_problems(dataset), head_problems(model, dataset))
+                if (problem.path, problem.what) not in named
+            )
             checked.append(result)
             built.append((dataset, content))
             first.update({split: dataset for split in names.split(', ') if split not in first})
@@ -119,7 +129,7 @@ def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], 
         results[0].notes.append(f'{total.ignored(classes):.1%} of the pixels are ignored')
 
 
-def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, Optional[dict]]]) -> None:
+def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, dict | None]]) -> None:
     """Add the problems of the metrics' own files to those of the data sets that they evaluate."""
     done: list[Any] = []
     for split in ('val', 'test'):
@@ -130,15 +140,27 @@ def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDa
         done.append((chosen, evaluator))
         problems = checked[chosen[0]].problems
         for metric in find_metrics(evaluator, f'{split}_evaluator'):
-            metric.content = next((content for dataset, content in map(built.__getitem__, chosen)
-                                   if is_same(metric.path or dataset.ann_file, dataset.ann_file)), None)
+            metric.content = next(
+                (
+                    content
+                    for dataset, content in map(built.__getitem__, chosen)
+                    if is_same(metric.path or dataset.ann_file, dataset.ann_file)
+                ),
+                None,
+            )
             found = grouped(metric_problems(metric, [built[index][0] for index in chosen]))
             known = {(problem.path, problem.what) for problem in problems}
             problems += [problem for problem in found if (problem.path, problem.what) not in known]
 
 
-def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Checked, cfg: Config, limit: Optional[int],
-           progress: Progress) -> LabelCount:
+def _check(
+    dataset: BaseDataset,
+    content: dict[str, Any] | None,
+    result: Checked,
+    cfg: Config,
+    limit: int | None,
+    progress: Progress,
+) -> LabelCount:
     count, classes = LabelCount(), head_classes(cfg.get('model') or {})
     if content:
         result.problems += grouped(annotation_problems(content, dataset))
@@ -146,8 +168,9 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
         without = unlabelled(content)
         if without:
             total = len(entries(content, 'annotations'))
-            result.notes.append(f'{without} of {total} annotations say that they have no keypoints: poses are not '
-                                'trained on them')
+            result.notes.append(
+                f'{without} of {total} annotations say that they have no keypoints: poses are not trained on them'
+            )
     result.problems += empty_classes(dataset)
     listed = list(list_problems(dataset, classes))
     result.problems += listed
@@ -158,15 +181,24 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
         # Its reason may be named already, e.g. as an annotation without bbox.
         end = error.problem and error.problem.what.rpartition(') ')[2]
-        named = any(problem.path == error.problem.path and problem.what.endswith(end)
-                    for problem in result.problems if error.problem)
+        named = any(
+            problem.path == error.problem.path and problem.what.endswith(end)
+            for problem in result.problems
+            if error.problem
+        )
         if not named and not any(problem.kind in UNREADABLE for problem in listed):
             result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
         return count
     if content:
         result.problems += count_problems(content, dataset)
-    dataset.pipeline = CheckedPipeline(dataset, result.dataset, content and Sizes.of(content), classes, strict=True,
-                                       ignored=ignored_labels(cfg, result.splits.partition(', ')[0]))
+    dataset.pipeline = CheckedPipeline(
+        dataset,
+        result.dataset,
+        content and Sizes.of(content),
+        classes,
+        strict=True,
+        ignored=ignored_labels(cfg, result.splits.partition(', ')[0]),
+    )
     result.samples = len(dataset)
     samples = _choose(dataset, limit)
     paths = {path for sample in samples.values() for path in _files(sample)}
@@ -188,7 +220,7 @@ def _check(dataset: BaseDataset, content: Optional[dict[str, Any]], result: Chec
     return count
 
 
-def _choose(dataset: BaseDataset, limit: Optional[int]) -> dict[int, dict[str, Any]]:
+def _choose(dataset: BaseDataset, limit: int | None) -> dict[int, dict[str, Any]]:
     """Samples by index, one for each image, which may have many annotations."""
     count = min(len(dataset), limit or len(dataset))
     chosen = {}
@@ -202,12 +234,13 @@ def _files(sample: dict[str, Any]) -> list[str]:
     return [sample[key] for key in ('img_path', 'seg_map_path') if isinstance(sample.get(key), str)]
 
 
-def _load_all(dataset: BaseDataset,
-              samples: list[dict[str, Any]]) -> Iterator[tuple[Optional[Problem], Optional[np.ndarray]]]:
+def _load_all(
+    dataset: BaseDataset, samples: list[dict[str, Any]]
+) -> Iterator[tuple[Problem | None, np.ndarray | None]]:
     """The problem of each sample, or None, and the pixels of its labels, in their order, by threads: decoders release
     the interpreter's lock."""
 
-    def load(sample: dict[str, Any]) -> tuple[Optional[Problem], Optional[np.ndarray]]:
+    def load(sample: dict[str, Any]) -> tuple[Problem | None, np.ndarray | None]:
         try:
             return None, dataset.pipeline.load(sample)
         except DataError as error:
@@ -217,7 +250,7 @@ def _load_all(dataset: BaseDataset,
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None) as pool:
         for start in range(0, len(samples), _AHEAD):
-            yield from pool.map(load, samples[start:start + _AHEAD])
+            yield from pool.map(load, samples[start : start + _AHEAD])
 
 
 def _try_pipeline(dataset: BaseDataset, index: int, sample: dict[str, Any]) -> Iterator[Problem]:
@@ -228,5 +261,9 @@ def _try_pipeline(dataset: BaseDataset, index: int, sample: dict[str, Any]) -> I
 
 
 def _failure(error: Exception, sample: dict[str, Any]) -> Problem:
-    return Problem('pipeline', ', '.join(_files(sample)), f'cannot go through the pipeline: {type(error).__name__}: '
-                   f'{error}'.rstrip('.'), 'Correct the transforms of the config, or this sample')
+    return Problem(
+        'pipeline',
+        ', '.join(_files(sample)),
+        f'cannot go through the pipeline: {type(error).__name__}: {error}'.rstrip('.'),
+        'Correct the transforms of the config, or this sample',
+    )

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from typing import Optional
 
 import click
 
@@ -11,13 +10,17 @@ from ..common import bar, cfg_options, errors
 
 @click.command('check-data')
 @click.argument('config')
-@click.option('--split', 'splits', type=click.Choice(['train', 'val', 'test']), multiple=True,
-              help='May be repeated. Default: all that the config has.')
+@click.option(
+    '--split',
+    'splits',
+    type=click.Choice(['train', 'val', 'test']),
+    multiple=True,
+    help='May be repeated. Default: all that the config has.',
+)
 @click.option('--limit', type=click.IntRange(min=1), help='Samples of each data set, evenly spread. Default: all.')
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
-def command(config: str, splits: tuple[str, ...], limit: Optional[int], options: tuple[str, ...],
-            as_json: bool) -> None:
+def command(config: str, splits: tuple[str, ...], limit: int | None, options: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong with the data sets of CONFIG (a file or a model's name) before training on them.
 
     Reads every image and label map as the config's pipelines do, and annotation files whole. Prints each problem with
@@ -26,6 +29,7 @@ def command(config: str, splits: tuple[str, ...], limit: Optional[int], options:
     with errors():
         from ..config import parse_options
         from .checking import check_data
+
         report = check_data(config, splits, limit, parse_options(options), bar)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))

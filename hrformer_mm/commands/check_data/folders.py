@@ -18,8 +18,12 @@ def empty_classes(dataset: BaseDataset) -> Iterator[Problem]:
         return
     for child in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         if not any(path.suffix.lower() in extensions for path in child.rglob('*')):
-            yield Problem('empty class folder', str(child), f'has no file that ends in {", ".join(sorted(extensions))}',
-                          'Put the images of this class there, or remove the folder and the class')
+            yield Problem(
+                'empty class folder',
+                str(child),
+                f'has no file that ends in {", ".join(sorted(extensions))}',
+                'Put the images of this class there, or remove the folder and the class',
+            )
 
 
 def unread(dataset: BaseDataset, read: Collection[str]) -> str:
@@ -29,12 +33,16 @@ def unread(dataset: BaseDataset, read: Collection[str]) -> str:
     if dataset.ann_file or not scanned or not is_local(folder) or not folder or not Path(folder).is_dir():
         return ''
     from PIL import Image
+
     endings = Image.registered_extensions()
     known = {str(Path(path)) for path in read}
-    left = sorted(str(path) for path in Path(folder).rglob('*')
-                  if path.suffix.lower() in endings and str(path) not in known)
+    left = sorted(
+        str(path) for path in Path(folder).rglob('*') if path.suffix.lower() in endings and str(path) not in known
+    )
     if not left:
         return ''
     wanted = getattr(dataset, 'img_suffix', None) or ', '.join(sorted(dataset.extensions))
-    return (f'{len(left)} pictures in {folder} are not read, as their names do not end in {wanted}: '
-            f'{", ".join(left[:_SHOWN])}{", …" if len(left) > _SHOWN else ""}')
+    return (
+        f'{len(left)} pictures in {folder} are not read, as their names do not end in {wanted}: '
+        f'{", ".join(left[:_SHOWN])}{", …" if len(left) > _SHOWN else ""}'
+    )

@@ -63,7 +63,8 @@ def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
             built = DATASETS.build({**dataset, 'lazy_init': True})
     except (AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:  # a wrong config
         raise explain(error) or ValueError(
-            f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}') from error
+            f'{cfg.filename}: the data set {dataset.get("type")} cannot be built: {error}'
+        ) from error
     if not isinstance(built, BaseDataset):
         raise ValueError(f'{type(built).__name__} is not a BaseDataset of mmengine: it cannot be checked')
     return built

@@ -35,7 +35,7 @@ def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tu
     x = block.norm1(x.permute(0, 2, 3, 1))
     tokens = attention.qkv(grid.padding.pad(x))[0, rows + grid.padding.top][:, columns + grid.padding.left]
     q, k, v = tokens.unflatten(2, (3, attention.num_heads, -1)).permute(2, 3, 0, 1, 4)  # (heads, h, w, head size)
-    products = (q[:, row, column, None, None] * k).sum(3) * q.shape[3]**-0.5
+    products = (q[:, row, column, None, None] * k).sum(3) * q.shape[3] ** -0.5
     if block.attn.with_pad_mask:
         products = products.masked_fill(padded, float('-inf'))
     bias = None
@@ -50,7 +50,16 @@ def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tu
     expected = block.attn(x)[0, position[0], position[1]]
     found = attention.proj((probabilities[..., None] * v).sum((1, 2)).view(1, 1, 1, -1))
     difference = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)
-    arrays = dict(probabilities=probabilities, without_bias=without_bias, bias=bias,
-                  on_padding=(probabilities * padded).sum((1, 2)))
-    return dict({name: None if x is None else x.double().cpu().numpy().round(6).tolist() for name, x in arrays.items()},
-                position=position, window=window._asdict(), padded=padded.tolist(), difference=difference.item())
+    arrays = dict(
+        probabilities=probabilities,
+        without_bias=without_bias,
+        bias=bias,
+        on_padding=(probabilities * padded).sum((1, 2)),
+    )
+    return dict(
+        {name: None if x is None else x.double().cpu().numpy().round(6).tolist() for name, x in arrays.items()},
+        position=position,
+        window=window._asdict(),
+        padded=padded.tolist(),
+        difference=difference.item(),
+    )

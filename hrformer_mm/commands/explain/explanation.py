@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,20 @@ from .receptive_field import describe_field, receptive_field, with_and_without_d
 from .windows import windows_of
 
 
-def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Optional[tuple[int, int]] = None,
-            stage: int = 4, module: int = 0, block: int = 0, branch: int = 0, max_side: int = 512,
-            device: Optional[str] = None, options: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
+def explain(
+    config: str,
+    checkpoint: str,
+    image: str,
+    folder: str,
+    pixel: tuple[int, int] | None = None,
+    stage: int = 4,
+    module: int = 0,
+    block: int = 0,
+    branch: int = 0,
+    max_side: int = 512,
+    device: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write pictures of what an HRFormer computes on an image into a folder, and the numbers behind them.
 
     Args:
@@ -63,17 +74,43 @@ def explain(config: str, checkpoint: str, image: str, folder: str, pixel: Option
         fields['backbone'][name] = receptive_field(lambda y: run(network, y)[0][branch], images, (row, column))
     components, variances = zip(*(principal_components(x[0]) for x in maps))
     about = dict(
-        config=config, checkpoint=checkpoint, trained=checkpoint != 'none', image=about_image,
-        input_size=images.shape[:1:-1], stage=stage, module=module, block=block, branch=branch,
-        branches=[dict(stride=4 * 2**i, channels=x.shape[1], map=x.shape[2:], is_output=i in backbone.out_indices,
-                       variance_of_components=variances[i]) for i, x in enumerate(maps)],
+        config=config,
+        checkpoint=checkpoint,
+        trained=checkpoint != 'none',
+        image=about_image,
+        input_size=images.shape[:1:-1],
+        stage=stage,
+        module=module,
+        block=block,
+        branch=branch,
+        branches=[
+            dict(
+                stride=4 * 2**i,
+                channels=x.shape[1],
+                map=x.shape[2:],
+                is_output=i in backbone.out_indices,
+                variance_of_components=variances[i],
+            )
+            for i, x in enumerate(maps)
+        ],
         windows=[one.as_dict() for one in grids],
         attention=attention_of(blocks[branch], x, grid, (row, column)),
         receptive_field=dict(
-            block=dict({name: describe_field(field, corner, window, stride) for name, field in fields['block'].items()},
-                       position=corner, cell=stride),
-            backbone=dict({name: describe_field(field, (row * stride, column * stride), window.times(stride))
-                           for name, field in fields['backbone'].items()}, position=(row, column), cell=1)))
+            block=dict(
+                {name: describe_field(field, corner, window, stride) for name, field in fields['block'].items()},
+                position=corner,
+                cell=stride,
+            ),
+            backbone=dict(
+                {
+                    name: describe_field(field, (row * stride, column * stride), window.times(stride))
+                    for name, field in fields['backbone'].items()
+                },
+                position=(row, column),
+                cell=1,
+            ),
+        ),
+    )
     about['pictures'] = write(Explanation(about, drawable(seen)[..., ::-1], grids, components, fields), target)
     (target / 'explanation.json').write_text(json.dumps(about), encoding='utf-8')
     return about

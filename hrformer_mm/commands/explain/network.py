@@ -1,7 +1,5 @@
 """The backbone of a config, and what its blocks receive and return."""
 
-from typing import Optional
-
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -13,7 +11,7 @@ from ...models import HRFormer
 from ..model import build_model, find_device, load_model
 
 
-def load_network(cfg: Config, checkpoint: str, device: Optional[str]) -> tuple[HRFormer, nn.Module]:
+def load_network(cfg: Config, checkpoint: str, device: str | None) -> tuple[HRFormer, nn.Module]:
     """Load the backbone, in evaluation mode and without gradients of its weights, and the model's data preprocessor.
 
     Args:
@@ -35,8 +33,10 @@ def load_network(cfg: Config, checkpoint: str, device: Optional[str]) -> tuple[H
     backbone = next((module for module in model.modules() if isinstance(module, HRFormer)), None)
     if backbone is None:
         found = type(getattr(model, 'backbone', model))
-        raise ValueError(f"{cfg.filename}: model.backbone is a {found.__name__} of {found.__module__.split('.')[0]}, "
-                         "but must be of type 'hrformer_mm.HRFormer'")
+        raise ValueError(
+            f'{cfg.filename}: model.backbone is a {found.__name__} of {found.__module__.split(".")[0]}, '
+            "but must be of type 'hrformer_mm.HRFormer'"
+        )
     return backbone.to(device).requires_grad_(False), model.data_preprocessor.to(device)
 
 

@@ -1,7 +1,7 @@
 """The image that is explained."""
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +10,9 @@ from mmengine.config import Config
 from ..predict.pipeline import Loader, check_channels
 
 
-def read_picture(cfg: Config, path: str, max_side: int,
-                 pixel: Optional[tuple[int, int]] = None) -> tuple[np.ndarray, dict[str, Any]]:
+def read_picture(
+    cfg: Config, path: str, max_side: int, pixel: tuple[int, int] | None = None
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Read an image as a config does, and shrink it by averaging if its longer side exceeds `max_side` pixels.
 
     Args:
@@ -37,10 +38,16 @@ def read_picture(cfg: Config, path: str, max_side: int,
     height, width = image.shape[:2]
     x, y = pixel or (width // 2, height // 2)
     if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(f'the pixel is {x} {y}, but {path} has {width} x {height} pixels: x must be 0 to {width - 1}, '
-                         f'and y 0 to {height - 1}')
+        raise ValueError(
+            f'the pixel is {x} {y}, but {path} has {width} x {height} pixels: x must be 0 to {width - 1}, '
+            f'and y 0 to {height - 1}'
+        )
     factor = min(1.0, max_side / max(width, height))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), dict(
-        path=path, size=(width, height), seen=size, pixel=(x, y),
-        pixel_seen=(x * size[0] // width, y * size[1] // height))
+        path=path,
+        size=(width, height),
+        seen=size,
+        pixel=(x, y),
+        pixel_seen=(x * size[0] // width, y * size[1] // height),
+    )

@@ -29,7 +29,7 @@ def receptive_field(function: Callable[[Tensor], Tensor], x: Tensor, position: t
     """Compute the gradient of one position (row, column) of a function's output (1, C', H', W'), its channels summed,
     with respect to the input (1, C, H, W); returns the mean over C of its magnitude, (H, W), float64."""
     x = x.detach().requires_grad_()
-    gradient, = torch.autograd.grad(function(x)[0, :, position[0], position[1]].sum(), x)
+    (gradient,) = torch.autograd.grad(function(x)[0, :, position[0], position[1]].sum(), x)
     return gradient[0].abs().double().mean(0).cpu().numpy()
 
 
@@ -42,5 +42,9 @@ def describe_field(field: np.ndarray, centre: tuple[int, int], window: Window, s
     sums = np.bincount(distance.ravel(), weights=field.ravel()).cumsum()
     squares = {f'{share:.0%}': (2 * int(np.searchsorted(sums, share * sums[-1])) + 1) * stride for share in (0.5, 0.95)}
     outside = (rows < window.top) | (rows >= window.bottom) | (columns < window.left) | (columns >= window.right)
-    return dict(inputs=int((field > 0).sum()), of=field.size, squares=squares,
-                outside_window=float(field[outside].sum() / max(sums[-1], 1e-300)))
+    return dict(
+        inputs=int((field > 0).sum()),
+        of=field.size,
+        squares=squares,
+        outside_window=float(field[outside].sum() / max(sums[-1], 1e-300)),
+    )

@@ -9,6 +9,7 @@ from ...ops import Padding, centred_padding
 
 class Window(NamedTuple):
     """Rows `top` to `bottom` and columns `left` to `right` of a map, the ends excluded; those beyond it are padding."""
+
     top: int
     bottom: int
     left: int
@@ -21,6 +22,7 @@ class Window(NamedTuple):
 
 class WindowGrid(NamedTuple):
     """The windows of a map."""
+
     size: tuple[int, int]  # H and W of the map
     window_size: tuple[int, int]  # height and width of a window, in positions
     shift: tuple[int, int]  # how far down and right the windows are moved, as in Swin
@@ -35,13 +37,21 @@ class WindowGrid(NamedTuple):
 
     def corner_of(self, window: Window) -> tuple[int, int]:
         """The position (row, column) of a window at the corner towards the centre of the map, where windows meet."""
-        row, column = (max(first, 0) if first + end > size else min(end, size) - 1
-                       for size, first, end in zip(self.size, window[::2], window[1::2]))
+        row, column = (
+            max(first, 0) if first + end > size else min(end, size) - 1
+            for size, first, end in zip(self.size, window[::2], window[1::2])
+        )
         return row, column
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(stride=self.stride, map=self.size, window=self.window_size, shift=self.shift,
-                    padding=self.padding._asdict(), windows=[len(edges) - 1 for edges in self.edges])
+        return dict(
+            stride=self.stride,
+            map=self.size,
+            window=self.window_size,
+            shift=self.shift,
+            padding=self.padding._asdict(),
+            windows=[len(edges) - 1 for edges in self.edges],
+        )
 
 
 def windows_of(block: HRFormerBlock, size: tuple[int, int], stride: int) -> WindowGrid:

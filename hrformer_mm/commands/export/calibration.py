@@ -52,7 +52,7 @@ class CalibrationImages(Sequence):
             image = self.preprocess(pseudo_collate([sample]), False)['inputs']
         if self.slides:
             top, left = ((own - size) // 2 for own, size in zip(image.shape[2:], self.size))
-            image = image[:, :, max(top, 0):, max(left, 0):][:, :, :self.size[0], :self.size[1]]
+            image = image[:, :, max(top, 0) :, max(left, 0) :][:, :, : self.size[0], : self.size[1]]
         if image.shape[2:] != self.size:
             image = F.interpolate(image, self.size, mode='bilinear', align_corners=False)
         return image

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ CHECKED = 8  # images of the calibration data that int8 is compared on
 class Exported:
     """A file, and for each shape of images (N, C, H, W) that was tried the largest difference from PyTorch, as a part
     of the largest output, with the milliseconds of both."""
+
     path: str
     format: str
     checks: list[dict[str, Any]]
@@ -46,10 +47,21 @@ class Exported:
         return max(check['difference'] for check in self.checks)
 
 
-def export(config: str, checkpoint: str, output: str, format: Optional[str] = None,
-           size: Optional[Sequence[int]] = None, batch: int = 1, dynamic_batch: bool = False,
-           dynamic_size: bool = False, check_sizes: Sequence[Sequence[int]] = (), repeats: int = 1,
-           options: Optional[Mapping[str, Any]] = None, precision: str = 'f32', calibration: int = 300) -> Exported:
+def export(
+    config: str,
+    checkpoint: str,
+    output: str,
+    format: str | None = None,
+    size: Sequence[int] | None = None,
+    batch: int = 1,
+    dynamic_batch: bool = False,
+    dynamic_size: bool = False,
+    check_sizes: Sequence[Sequence[int]] = (),
+    repeats: int = 1,
+    options: Mapping[str, Any] | None = None,
+    precision: str = 'f32',
+    calibration: int = 300,
+) -> Exported:
     """Export the model of a config, and compare the file's results with PyTorch's.
 
     Args:
@@ -74,8 +86,10 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     format = format or _format_of(output)
     destination = _check_output(output, format, [config, checkpoint])
     if format == 'openvino' and (dynamic_batch or dynamic_size):
-        raise ValueError("OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, "
-                         'or export to .onnx, which OpenVINO reads too')
+        raise ValueError(
+            "OpenVINO's format takes images of one shape: leave out --dynamic-batch and --dynamic-size, "
+            'or export to .onnx, which OpenVINO reads too'
+        )
     if precision != 'f32' and format != 'openvino':
         raise ValueError(f'{precision} is for files of OpenVINO, but the format is {format}: choose an output .xml')
     if precision == 'int8':
@@ -107,11 +121,14 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
             tried = [(batch, *size)] + ([(batch + 1, *size)] if dynamic_batch else [])
             tried += [(batch, *one) for one in check_sizes]
             tried = [(count, about['channels'], *one) for count, *one in tried]
-            result = Exported(str(destination), format,
-                              [_compare(network, run, shape, repeats, images) for shape in tried])
+            result = Exported(
+                str(destination), format, [_compare(network, run, shape, repeats, images) for shape in tried]
+            )
         if not result.difference <= TOLERANCES[precision]:
-            raise ArithmeticError(f'{destination} was not written: its results differ from PyTorch\'s by '
-                                  f'{result.difference:.1e}, more than the {TOLERANCES[precision]:.0e} of {precision}')
+            raise ArithmeticError(
+                f"{destination} was not written: its results differ from PyTorch's by "
+                f'{result.difference:.1e}, more than the {TOLERANCES[precision]:.0e} of {precision}'
+            )
         for part, target in ((weights, destination.with_suffix('.bin')), (Path(temporary), destination)):
             if part.exists():
                 os.chmod(part, 0o644)
@@ -122,7 +139,7 @@ def export(config: str, checkpoint: str, output: str, format: Optional[str] = No
     return result
 
 
-def _choose_size(about: dict[str, Any], size: Optional[Sequence[int]]) -> tuple[int, int]:
+def _choose_size(about: dict[str, Any], size: Sequence[int] | None) -> tuple[int, int]:
     """The size that is given, else the one that the pipeline leads to; for poses the metadata follow it."""
     own = about['size']
     if size is None and own is None:
@@ -130,8 +147,9 @@ def _choose_size(about: dict[str, Any], size: Optional[Sequence[int]]) -> tuple[
     size = tuple(size or own)
     if about['task'] == 'pose' and list(size) != own:
         codec = about['codec']
-        codec['heatmap_size'] = [heatmap * new // old for heatmap, new, old in
-                                 zip(codec['heatmap_size'], size[::-1], own[::-1])]
+        codec['heatmap_size'] = [
+            heatmap * new // old for heatmap, new, old in zip(codec['heatmap_size'], size[::-1], own[::-1])
+        ]
         codec['input_size'] = list(size[::-1])
     about['size'] = list(size)
     return size
@@ -141,8 +159,10 @@ def _format_of(output: str) -> str:
     for format, suffix in FORMATS.items():
         if Path(output).suffix == suffix:
             return format
-    raise ValueError(f"the output is {output}, but must end in one of {', '.join(dict.fromkeys(FORMATS.values()))}, "
-                     'which chooses the format')
+    raise ValueError(
+        f'the output is {output}, but must end in one of {", ".join(dict.fromkeys(FORMATS.values()))}, '
+        'which chooses the format'
+    )
 
 
 def _check_output(output: str, format: str, inputs: Sequence[str]) -> Path:
@@ -162,8 +182,16 @@ def _onnx(network: Network, example: Tensor, shapes: dict, path: str, about: dic
         raise ImportError(f"ONNX needs {error.name}: pip install 'hrformer_mm[export]'") from error
     if 2 not in shapes:
         network = to_graph_form(network, example)
-    program = torch.onnx.export(network, (example, ), dynamo=True, dynamic_shapes={'images': shapes}, verbose=False,
-                                opset_version=OPSET, input_names=['images'], output_names=['output'])
+    program = torch.onnx.export(
+        network,
+        (example,),
+        dynamo=True,
+        dynamic_shapes={'images': shapes},
+        verbose=False,
+        opset_version=OPSET,
+        input_names=['images'],
+        output_names=['output'],
+    )
     program.model.metadata_props[KEY] = json.dumps(about)
     program.save(path)
     options = onnxruntime.SessionOptions()
@@ -176,12 +204,18 @@ def record(network: nn.Module, example: Tensor, shapes: dict) -> torch.export.Ex
     """The program of torch.export for images like `example`, of any batch and size that `shapes` leaves open."""
     if 2 not in shapes:
         network = to_graph_form(network, example)
-        return torch.export.export(network, (example, ), dynamic_shapes=(shapes, ), strict=False)
+        return torch.export.export(network, (example,), dynamic_shapes=(shapes,), strict=False)
     from torch.fx.experimental import _config
+
     # A map that is one window high or wide in the example would have to be so in all other images.
     with _config.patch(backed_size_oblivious=True):
-        return torch.export.export(network, (example, ), dynamic_shapes=(shapes, ), strict=False,
-                                   prefer_deferred_runtime_asserts_over_guards=True)
+        return torch.export.export(
+            network,
+            (example,),
+            dynamic_shapes=(shapes,),
+            strict=False,
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
 
 
 def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], _: None) -> Run:
@@ -192,21 +226,25 @@ def _torch(network: Network, example: Tensor, shapes: dict, path: str, about: di
 def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], _: None) -> Run:
     shape = [None if i in shapes else side for i, side in enumerate(example.shape)]
     torch._inductor.aoti_compile_and_package(
-        record(network, example, shapes), package_path=path,
-        inductor_configs={'aot_inductor.metadata': {KEY: json.dumps(about), 'shape': json.dumps(shape)}})
+        record(network, example, shapes),
+        package_path=path,
+        inductor_configs={'aot_inductor.metadata': {KEY: json.dumps(about), 'shape': json.dumps(shape)}},
+    )
     return torch._inductor.aoti_load_package(path)
 
 
-def _openvino(network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any],
-              images: Optional[Sequence[Tensor]]) -> Run:
+def _openvino(
+    network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], images: Sequence[Tensor] | None
+) -> Run:
     return write_openvino(network, example, path, KEY, about, images)
 
 
 _WRITERS = dict(onnx=_onnx, openvino=_openvino, torch=_torch, aoti=_aoti)
 
 
-def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int,
-             images: Optional[Sequence[Tensor]]) -> dict[str, Any]:
+def _compare(
+    network: Network, run: Run, shape: Sequence[int], repeats: int, images: Sequence[Tensor] | None
+) -> dict[str, Any]:
     if images is None:
         batches = [torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))]
     else:  # noise lies beyond the ranges of int8
@@ -215,8 +253,9 @@ def _compare(network: Network, run: Run, shape: Sequence[int], repeats: int,
     wanted, own = _time(network, batches, repeats)
     got, theirs = _time(run, batches, repeats)
     if got.shape != wanted.shape:
-        raise ArithmeticError(f'for images {tuple(shape)} the file gives {tuple(got.shape)}, PyTorch '
-                              f'{tuple(wanted.shape)}')
+        raise ArithmeticError(
+            f'for images {tuple(shape)} the file gives {tuple(got.shape)}, PyTorch {tuple(wanted.shape)}'
+        )
     if images is None:
         difference = (got - wanted).abs().max() / wanted.abs().max()
     else:

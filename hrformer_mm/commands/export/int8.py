@@ -40,15 +40,23 @@ def quantize(model: Any, images: Sequence[Tensor], batch: int) -> Any:
     def load(i: int) -> np.ndarray:
         return np.repeat(images[i].numpy(force=True), batch, axis=0)
 
-    return nncf.quantize(model, nncf.Dataset(range(len(images)), load), subset_size=len(images),
-                         preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER,
-                         ignored_scope=nncf.IgnoredScope(names=float_operators(model)))
+    return nncf.quantize(
+        model,
+        nncf.Dataset(range(len(images)), load),
+        subset_size=len(images),
+        preset=nncf.QuantizationPreset.MIXED,
+        model_type=nncf.ModelType.TRANSFORMER,
+        ignored_scope=nncf.IgnoredScope(names=float_operators(model)),
+    )
 
 
 def float_operators(model: Any) -> list[str]:
     """The names of the operators of an `openvino.Model` that are not to be quantized."""
-    kept = [op for op in model.get_ordered_ops() if op.get_type_name() in _FLOAT
-            or op.get_type_name() == 'MatMul' and not _has_weights(op)]
+    kept = [
+        op
+        for op in model.get_ordered_ops()
+        if op.get_type_name() in _FLOAT or op.get_type_name() == 'MatMul' and not _has_weights(op)
+    ]
     return sorted({op.get_friendly_name() for op in [*kept, *_last_products(model)]})
 
 
@@ -60,8 +68,9 @@ def _last_products(model: Any) -> Iterator[Any]:
         if op.get_friendly_name() in seen:
             continue
         seen.add(op.get_friendly_name())
-        if op.get_type_name() in ('Convolution', 'GroupConvolution') or (op.get_type_name() == 'MatMul'
-                                                                         and _has_weights(op)):
+        if op.get_type_name() in ('Convolution', 'GroupConvolution') or (
+            op.get_type_name() == 'MatMul' and _has_weights(op)
+        ):
             yield op
         else:
             operators += [value.get_source_output().get_node() for value in op.inputs()]

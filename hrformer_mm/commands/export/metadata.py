@@ -1,7 +1,7 @@
 """What a program needs to know to feed an exported file and to read its output."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -34,8 +34,16 @@ def metadata(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """
     steps, crop, load = describe_pipeline(cfg)
     channels = cfg.model.backbone.get('in_channels', 3)
-    result = dict(version=VERSION, task=TASKS[cfg.default_scope], config=str(cfg.filename), precision='f32', load=load,
-                  channels=channels, steps=steps, **_preprocessor(model.data_preprocessor, channels))
+    result = dict(
+        version=VERSION,
+        task=TASKS[cfg.default_scope],
+        config=str(cfg.filename),
+        precision='f32',
+        load=load,
+        channels=channels,
+        steps=steps,
+        **_preprocessor(model.data_preprocessor, channels),
+    )
     meta = [model.dataset_meta, dataset_meta(cfg)]
     if cfg.default_scope == 'mmpose':
         result.update(_pose(model, meta, crop))
@@ -51,8 +59,11 @@ def metadata(cfg: Config, model: nn.Module) -> dict[str, Any]:
 
 def _preprocessor(module: nn.Module, count: int) -> dict[str, Any]:
     name = type(module).__name__
-    reverse = {'SegDataPreProcessor': 'channel_conversion', 'PoseDataPreprocessor': '_channel_conversion',
-               'ClsDataPreprocessor': 'to_rgb'}.get(name)
+    reverse = {
+        'SegDataPreProcessor': 'channel_conversion',
+        'PoseDataPreprocessor': '_channel_conversion',
+        'ClsDataPreprocessor': 'to_rgb',
+    }.get(name)
     if reverse is None:
         raise ValueError(f'data_preprocessor is a {name}, which an exported file cannot state: use that of the library')
     mean, std = ([value] * count for value in (0.0, 1.0))
@@ -61,17 +72,20 @@ def _preprocessor(module: nn.Module, count: int) -> dict[str, Any]:
     if name == 'SegDataPreProcessor':
         test = module.test_cfg or {}
         size = test.get('size')
-        pad = dict(size=plain(size)[::-1] if size else None, size_divisor=test.get('size_divisor'),
-                   pad_val=module.pad_val)
+        pad = dict(
+            size=plain(size)[::-1] if size else None, size_divisor=test.get('size_divisor'), pad_val=module.pad_val
+        )
     else:
         pad = dict(size_divisor=module.pad_size_divisor, pad_val=plain(module.pad_value))
     return dict(mean=mean, std=std, rgb=bool(getattr(module, reverse)), pad=pad)
 
 
-def _size(about: dict[str, Any]) -> Optional[list[int]]:
+def _size(about: dict[str, Any]) -> list[int] | None:
     """Height and width after the pipeline, if pictures of any shape come to the same."""
-    sizes = [pad(run_steps(np.zeros((*shape, about['channels']), np.uint8), about['steps']), **about['pad']).shape[:2]
-             for shape in ((600, 800), (810, 590))]
+    sizes = [
+        pad(run_steps(np.zeros((*shape, about['channels']), np.uint8), about['steps']), **about['pad']).shape[:2]
+        for shape in ((600, 800), (810, 590))
+    ]
     return list(sizes[0]) if sizes[0] == sizes[1] else None
 
 
@@ -88,21 +102,30 @@ def _segmentation(model: nn.Module, metas: Sequence[dict[str, Any]]) -> dict[str
     window = None
     if model.test_cfg.get('mode', 'whole') == 'slide':
         window = dict(size=plain(model.test_cfg.crop_size), stride=plain(model.test_cfg.stride))
-    return dict(classes=_names(metas, count), palette=plain(palette), align_corners=bool(model.align_corners),
-                threshold=float(model.decode_head.threshold) if single else None, window=window)
+    return dict(
+        classes=_names(metas, count),
+        palette=plain(palette),
+        align_corners=bool(model.align_corners),
+        threshold=float(model.decode_head.threshold) if single else None,
+        window=window,
+    )
 
 
 def _classification(model: nn.Module, metas: Sequence[dict[str, Any]]) -> dict[str, Any]:
     from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
+
     head = model.head
     if not isinstance(head, (ClsHead, MultiLabelClsHead)):
-        raise ValueError(f'model.head is a {type(head).__name__}, whose scores an exported file cannot state: use a '
-                         'ClsHead or a MultiLabelClsHead')
+        raise ValueError(
+            f'model.head is a {type(head).__name__}, whose scores an exported file cannot state: use a '
+            'ClsHead or a MultiLabelClsHead'
+        )
     return dict(classes=_names(metas, head.num_classes), multi_label=isinstance(head, MultiLabelClsHead))
 
 
 def _pose(model: nn.Module, metas: Sequence[dict[str, Any]], crop: dict[str, Any]) -> dict[str, Any]:
     from mmpose.codecs import MSRAHeatmap, UDPHeatmap
+
     codec = model.head.decoder
     keys = ['input_size', 'heatmap_size', 'blur_kernel_size']
     if type(codec) is MSRAHeatmap:
@@ -110,23 +133,37 @@ def _pose(model: nn.Module, metas: Sequence[dict[str, Any]], crop: dict[str, Any
     elif type(codec) is UDPHeatmap:
         keys += ['heatmap_type', 'radius_factor', 'sigma']
     else:
-        raise ValueError(f'model.head.decoder is {type(codec).__name__}, which an exported file cannot state: use '
-                         'MSRAHeatmap or UDPHeatmap')
+        raise ValueError(
+            f'model.head.decoder is {type(codec).__name__}, which an exported file cannot state: use '
+            'MSRAHeatmap or UDPHeatmap'
+        )
     if list(codec.input_size[::-1]) != crop['size']:
-        raise ValueError(f'input_size of model.head.decoder is {tuple(codec.input_size)}, and that of TopdownAffine '
-                         f'{tuple(crop["size"][::-1])}: give both the same')
+        raise ValueError(
+            f'input_size of model.head.decoder is {tuple(codec.input_size)}, and that of TopdownAffine '
+            f'{tuple(crop["size"][::-1])}: give both the same'
+        )
     if model.test_cfg.get('output_keypoint_indices'):
-        raise ValueError('model.test_cfg.output_keypoint_indices is set, which an exported file cannot state: leave it '
-                         'out')
+        raise ValueError(
+            'model.test_cfg.output_keypoint_indices is set, which an exported file cannot state: leave it out'
+        )
     meta = next((meta for meta in metas if meta.get('keypoint_id2name')), None)
     if meta is None:
-        raise ValueError('neither the checkpoint nor the data set of the config names the keypoints: give the data set '
-                         'a metainfo')
+        raise ValueError(
+            'neither the checkpoint nor the data set of the config names the keypoints: give the data set a metainfo'
+        )
     names = meta['keypoint_id2name']
     test = model.test_cfg
     return dict(
-        keypoints=[names[i] for i in sorted(names)], keypoint_colors=plain(meta['keypoint_colors']),
-        skeleton=plain(meta['skeleton_links']), skeleton_colors=plain(meta['skeleton_link_colors']),
-        codec=dict(type=type(codec).__name__, **{key: plain(getattr(codec, key)) for key in keys}), **crop,
-        flip=dict(test=bool(test.get('flip_test', False)), mode=test.get('flip_mode', 'heatmap'),
-                  shift=bool(test.get('shift_heatmap', False)), indices=plain(meta['flip_indices'])))
+        keypoints=[names[i] for i in sorted(names)],
+        keypoint_colors=plain(meta['keypoint_colors']),
+        skeleton=plain(meta['skeleton_links']),
+        skeleton_colors=plain(meta['skeleton_link_colors']),
+        codec=dict(type=type(codec).__name__, **{key: plain(getattr(codec, key)) for key in keys}),
+        **crop,
+        flip=dict(
+            test=bool(test.get('flip_test', False)),
+            mode=test.get('flip_mode', 'heatmap'),
+            shift=bool(test.get('shift_heatmap', False)),
+            indices=plain(meta['flip_indices']),
+        ),
+    )

@@ -32,8 +32,10 @@ class Network(nn.Module):
 def check_size(size: tuple[int, int], dynamic: bool) -> None:
     """Raises ValueError if a graph of any size cannot be made from this one."""
     if dynamic and (min(size) < 2 * STRIDE or any(side % STRIDE for side in size)):
-        raise ValueError(f'the size is {size[0]}x{size[1]}, but a graph for any size takes multiples of {STRIDE}, and '
-                         f'is recorded with {2 * STRIDE} at least: choose such a --size, or leave out --dynamic-size')
+        raise ValueError(
+            f'the size is {size[0]}x{size[1]}, but a graph for any size takes multiples of {STRIDE}, and '
+            f'is recorded with {2 * STRIDE} at least: choose such a --size, or leave out --dynamic-size'
+        )
 
 
 def dynamic_shapes(batch: bool, size: bool) -> dict[int, object]:

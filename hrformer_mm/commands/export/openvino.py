@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -10,8 +10,14 @@ from ...deploy.openvino import CompiledModel, import_openvino, openvino_model
 from .int8 import quantize
 
 
-def write_openvino(network: nn.Module, example: Tensor, path: str, key: str, about: dict[str, Any],
-                   calibration: Optional[Sequence[Tensor]] = None) -> Callable[[Tensor], Tensor]:
+def write_openvino(
+    network: nn.Module,
+    example: Tensor,
+    path: str,
+    key: str,
+    about: dict[str, Any],
+    calibration: Sequence[Tensor] | None = None,
+) -> Callable[[Tensor], Tensor]:
     """Write `path` and its .bin file.
 
     Args:

@@ -12,10 +12,12 @@ from ...runtime.preprocessing import STEPS
 from ..model import find_dataset
 
 _HOSTS = ('mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'hrformer_mm')
-_ARGUMENTS = dict(Resize=('scale', 'scale_factor', 'keep_ratio', 'interpolation', 'backend'),
-                  ResizeEdge=('scale', 'edge', 'interpolation', 'backend'),
-                  CenterCrop=('crop_size', 'auto_pad'),
-                  Pad=('size', 'size_divisor', 'pad_to_square', 'padding_mode'))
+_ARGUMENTS = dict(
+    Resize=('scale', 'scale_factor', 'keep_ratio', 'interpolation', 'backend'),
+    ResizeEdge=('scale', 'edge', 'interpolation', 'backend'),
+    CenterCrop=('crop_size', 'auto_pad'),
+    Pad=('size', 'size_divisor', 'pad_to_square', 'padding_mode'),
+)
 _LOADING = ('LoadImageFromFile', 'LoadImage', 'LoadImageFromNDArray')
 _IGNORED = ('LoadAnnotations', 'PackSegInputs', 'PackInputs', 'PackPoseInputs')
 
@@ -33,8 +35,10 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
     """
     pipeline = find_dataset(cfg, 'test').get('pipeline')
     if not pipeline:
-        raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use '
-                         'the config that the training dumped into its work folder')
+        raise ValueError(
+            f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use '
+            'the config that the training dumped into its work folder'
+        )
     steps, crop, load = [], {}, dict(color_type='color', to_float32=False)
     for transform in _build(pipeline, cfg.default_scope):
         name = type(transform).__name__
@@ -48,19 +52,24 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
         elif known and name in _LOADING:
             load = dict(color_type=transform.color_type, to_float32=transform.to_float32)
             if transform.imdecode_backend not in (None, 'cv2') or transform.color_type not in READ:
-                raise _unsupported(f'{name}(color_type={transform.color_type!r}, imdecode_backend='
-                                   f'{transform.imdecode_backend!r})')
+                raise _unsupported(
+                    f'{name}(color_type={transform.color_type!r}, imdecode_backend={transform.imdecode_backend!r})'
+                )
         elif not known or name not in _IGNORED:
             raise _unsupported(name)
     if cfg.default_scope == 'mmpose' and (steps or len(crop) < 3):
-        raise ValueError('test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and nothing '
-                         'else between loading and packing: an exported file cannot state another preparation of poses')
+        raise ValueError(
+            'test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and nothing '
+            'else between loading and packing: an exported file cannot state another preparation of poses'
+        )
     return steps, crop, load
 
 
 def _unsupported(name: str) -> ValueError:
-    return ValueError(f'test_dataloader.dataset.pipeline has the step {name}, which an exported file cannot state: '
-                      f"leave it out, or use {', '.join(STEPS)}")
+    return ValueError(
+        f'test_dataloader.dataset.pipeline has the step {name}, which an exported file cannot state: '
+        f'leave it out, or use {", ".join(STEPS)}'
+    )
 
 
 def _build(pipeline: Sequence[Any], scope: str) -> list[Any]:
@@ -75,8 +84,9 @@ def _describe(transform: Any) -> dict[str, Any]:
         raise _unsupported(f"{name}(backend='pillow', interpolation={step['interpolation']!r})")
     if name == 'CenterCrop':
         padding = transform.pad_cfg
-        step['padding'] = dict(pad_val=_image_value(padding.get('pad_val', 0)),
-                               padding_mode=padding.get('padding_mode', 'constant'))
+        step['padding'] = dict(
+            pad_val=_image_value(padding.get('pad_val', 0)), padding_mode=padding.get('padding_mode', 'constant')
+        )
     if name == 'Pad':
         step['pad_val'] = _image_value(transform.pad_val)
     return step

@@ -12,4 +12,5 @@ def __getattr__(name: str) -> Any:
     if name != 'predict':
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from .predicting import predict
+
     return predict

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Optional, Union
 
 import numpy as np
 
-Detector = Union[str, tuple[str, str]]
+Detector = str | tuple[str, str]
 DETECTOR = 'fasterrcnn_mobilenet_v3_large_320_fpn'
 WITHOUT = 'Without a detector: --boxes FILE gives the boxes of people, --whole-image takes one around each picture'
 
@@ -42,7 +41,7 @@ def read_boxes(path: str) -> dict[str, np.ndarray]:
     return result
 
 
-def files_of(path: Optional[str], detector: Optional[Detector]) -> list[str]:
+def files_of(path: str | None, detector: Detector | None) -> list[str]:
     """The files that the arguments of :class:`Boxes` name."""
     return [*([path] if path else ()), *(detector if isinstance(detector, (list, tuple)) else ())]
 
@@ -63,8 +62,9 @@ class Boxes:
         ImportError, OSError, ValueError: If the detector or its weights are missing, with what works without.
     """
 
-    def __init__(self, path: Optional[str], detector: Optional[Detector], threshold: float, device: str,
-                 whole_image: bool = False) -> None:
+    def __init__(
+        self, path: str | None, detector: Detector | None, threshold: float, device: str, whole_image: bool = False
+    ) -> None:
         if bool(path) + bool(detector) + whole_image > 1:
             raise ValueError('people are found in one way: give --boxes, --whole-image or a detector, not several')
         self.boxes = read_boxes(path) if path else None
@@ -92,9 +92,11 @@ def _build_detector(detector: Detector, device: str) -> Callable[[Sequence[np.nd
                 raise FileNotFoundError(f'there is no file {file}: --mmdet takes a config and weights of mmdet')
     try:
         from .detectors import MMDetDetector, TorchvisionDetector
+
         if isinstance(detector, str):
             return TorchvisionDetector(detector, device)
         return MMDetDetector(*detector, device)
     except ImportError as error:
-        raise ImportError(f'a detector requires PyTorch, torchvision and mmengine, or mmdet ({error}). '
-                          f'{WITHOUT}') from error
+        raise ImportError(
+            f'a detector requires PyTorch, torchvision and mmengine, or mmdet ({error}). {WITHOUT}'
+        ) from error

@@ -25,8 +25,10 @@ class TorchvisionDetector:
     def __init__(self, name: str, device: str) -> None:
         names = models.list_models(module=models.detection)
         if name not in names:
-            raise ValueError(f'torchvision has no detector {name}: choose one of {", ".join(names)}, or give one of '
-                             'mmdet by --mmdet CONFIG WEIGHTS')
+            raise ValueError(
+                f'torchvision has no detector {name}: choose one of {", ".join(names)}, or give one of '
+                'mmdet by --mmdet CONFIG WEIGHTS'
+            )
         weights = models.get_model_weights(name).DEFAULT
         try:
             fetch(weights.url)  # checks the file, which torchvision then finds
@@ -40,8 +42,10 @@ class TorchvisionDetector:
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Find people in images (H, W, 3), BGR, uint8: (people, 5), x0, y0, x1, y1 and score, of each image."""
         inputs = [torch.from_numpy(image[..., ::-1].copy()).to(self.device).permute(2, 0, 1) / 255 for image in images]
-        return [torch.cat([found['boxes'], found['scores'][:, None]], 1)[found['labels'] == self.person].cpu().numpy()
-                for found in self.model(inputs)]
+        return [
+            torch.cat([found['boxes'], found['scores'][:, None]], 1)[found['labels'] == self.person].cpu().numpy()
+            for found in self.model(inputs)
+        ]
 
 
 class MMDetDetector:
@@ -54,12 +58,14 @@ class MMDetDetector:
 
     def __init__(self, config: str, weights: str, device: str) -> None:
         from mmdet.apis import DetInferencer
+
         self.inferencer = DetInferencer(config, weights, device=device, show_progress=False)
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As :meth:`TorchvisionDetector.__call__`."""
         from mmengine.registry import DefaultScope
         from mmpose.evaluation.functional import nms
+
         result = []
         for image in images:
             with DefaultScope.overwrite_default_scope('mmdet'):

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Optional
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-Row = tuple[str, Optional[Sequence[int]]]
+Row = tuple[str, Sequence[int] | None]
 _SMALLEST = 14  # pixels, the height of letters
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +22,22 @@ def is_exported(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def predict_exported(path: str, inputs: Sequence[str], folder: str, device: Optional[str] = None, batch: int = 1,
-                     boxes: Optional[str] = None, detector: Optional[Detector] = None, threshold: float = 0.3,
-                     frames: Optional[int] = None, progress: Optional[Progress] = None,
-                     keypoint_threshold: float = 0.3, flip_test: Optional[bool] = None, whole_image: bool = False,
-                     smooth: bool = True) -> Prediction:
+def predict_exported(
+    path: str,
+    inputs: Sequence[str],
+    folder: str,
+    device: str | None = None,
+    batch: int = 1,
+    boxes: str | None = None,
+    detector: Detector | None = None,
+    threshold: float = 0.3,
+    frames: int | None = None,
+    progress: Progress | None = None,
+    keypoint_threshold: float = 0.3,
+    flip_test: bool | None = None,
+    whole_image: bool = False,
+    smooth: bool = True,
+) -> Prediction:
     """As :func:`.predicting.predict`, for an exported file.
 
     Args:
@@ -43,8 +54,10 @@ def predict_exported(path: str, inputs: Sequence[str], folder: str, device: Opti
         model = load(path, device=device or 'cpu')
         pose = model.metadata['task'] == 'pose'
         if not pose and (boxes or detector or whole_image or flip_test is not None):
-            raise ValueError(f'boxes, detectors, the whole image and the flip test are for poses, but {path} is for '
-                             f'{model.metadata["task"]}')
+            raise ValueError(
+                f'boxes, detectors, the whole image and the flip test are for poses, but {path} is for '
+                f'{model.metadata["task"]}'
+            )
         if flip_test is not None:
             model.flip_test = flip_test
         if not pose:
@@ -86,8 +99,7 @@ class ExportedPredictor:
         smooth (bool): For poses in videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, model: Model, boxes: Optional[Boxes], batch: int, threshold: float,
-                 smooth: bool = True) -> None:
+    def __init__(self, model: Model, boxes: Boxes | None, batch: int, threshold: float, smooth: bool = True) -> None:
         self.model, self.boxes, self.batch, self.threshold = model, boxes, batch, threshold
         self.follow = Follower(smooth)
         self.load = _Reader(model.metadata['load']['color_type'])

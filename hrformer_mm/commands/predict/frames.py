@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -28,13 +27,18 @@ class Frames:
         ValueError: If it cannot be opened.
     """
 
-    def __init__(self, source: Source, limit: Optional[int] = None) -> None:
+    def __init__(self, source: Source, limit: int | None = None) -> None:
         camera = source.kind == 'camera'
         self.capture = cv2.VideoCapture(int(source.name.removeprefix(CAMERA)) if camera else source.name)
         if not self.capture.isOpened():
-            raise ValueError(f'{source.name} cannot be opened: ' +
-                             ('is it plugged in, free, and yours to read (group video)?' if camera else
-                              'is it a video, and whole?'))
+            raise ValueError(
+                f'{source.name} cannot be opened: '
+                + (
+                    'is it plugged in, free, and yours to read (group video)?'
+                    if camera
+                    else 'is it a video, and whole?'
+                )
+            )
         self.name, self.limit = source.name, limit
         with Path(os.devnull if camera else source.name).open('rb') as file:
             start = file.read(8)
@@ -45,7 +49,7 @@ class Frames:
         stated = _RATES[0] <= self.rate <= _RATES[1]  # False for NaN
         self.rate = self.rate if stated else RATE
         self.count = int(count) if stated and not camera and math.isfinite(count) and 0 < count < 1e9 else None
-        self.ended_early: Optional[str] = None
+        self.ended_early: str | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         number, seconds = 0, 0.0
@@ -65,19 +69,21 @@ class Frames:
         lengths = [length for length in (self.count, self.limit) if length]
         return min(lengths) if lengths else NotImplemented
 
-    def _missing(self, number: int, seconds: float) -> Optional[str]:
+    def _missing(self, number: int, seconds: float) -> str | None:
         if self.count is None or number >= self.count * (1 - self.slack):
             return None
         # AVI files may leave out frames that repeat, and the count of others is made up from duration and frame rate.
         if not self.counts_frames and seconds >= (self.count * (1 - self.slack) - 0.5) / self.rate:
             return None
-        return (f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are '
-                'kept. Copy the file again')
+        return (
+            f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are '
+            'kept. Copy the file again'
+        )
 
 
 def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Crop a picture at the right and the bottom, or pad it with white, to a width and height."""
     fitted = np.full((size[1], size[0], 3), 255, np.uint8)
-    inside = picture[:size[1], :size[0]]
-    fitted[:inside.shape[0], :inside.shape[1]] = inside
+    inside = picture[: size[1], : size[0]]
+    fitted[: inside.shape[0], : inside.shape[1]] = inside
     return fitted

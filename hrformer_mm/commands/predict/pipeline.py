@@ -69,8 +69,10 @@ class Pipeline:
     def __init__(self, cfg: Config) -> None:
         steps = find_dataset(cfg, 'test').get('pipeline')
         if not steps:
-            raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: '
-                             'use the config that the training dumped into its work folder')
+            raise ValueError(
+                f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: '
+                'use the config that the training dumped into its work folder'
+            )
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             self.run = Compose(split_pipeline(steps)[1])
 
@@ -83,19 +85,26 @@ def check_channels(loaded: Mapping[str, Any], cfg: Config) -> None:
     expected = cfg.model.get('backbone', {}).get('in_channels', 3)
     channels = loaded['img'].shape[2] if loaded['img'].ndim == 3 else 1
     if channels != expected:
-        raise ValueError(f"{loaded['img_path']} is loaded with {channels} channel{'s' * (channels > 1)}, but "
-                         f'model.backbone.in_channels is {expected}: change color_type of the step of '
-                         'test_dataloader.dataset.pipeline that loads images, or the picture')
+        raise ValueError(
+            f'{loaded["img_path"]} is loaded with {channels} channel{"s" * (channels > 1)}, but '
+            f'model.backbone.in_channels is {expected}: change color_type of the step of '
+            'test_dataloader.dataset.pipeline that loads images, or the picture'
+        )
 
 
 def pipeline_differences(cfg: Config) -> list[str]:
     """How the pipeline for tests, which predictions use, differs from that for validation, a line for each step."""
-    val, test = ([step for step in find_dataset(cfg, split).get('pipeline') or () if _prepares(step)]
-                 for split in ('val', 'test'))
+    val, test = (
+        [step for step in find_dataset(cfg, split).get('pipeline') or () if _prepares(step)]
+        for split in ('val', 'test')
+    )
     if not val or not test:
         return []
-    return [f'{_text(theirs, ours)} in val_dataloader, but {_text(ours, theirs)} in test_dataloader'
-            for theirs, ours in zip_longest(val, test) if _plain(theirs) != _plain(ours)]
+    return [
+        f'{_text(theirs, ours)} in val_dataloader, but {_text(ours, theirs)} in test_dataloader'
+        for theirs, ours in zip_longest(val, test)
+        if _plain(theirs) != _plain(ours)
+    ]
 
 
 def _prepares(step: Step) -> bool:
@@ -114,6 +123,9 @@ def _text(step: Any, other: Any) -> str:
     if step is None:
         return 'no such step'
     same_type = other is not None and type_name(step) == type_name(other)
-    shown = [f'{key}={value!r}' for key, value in step.items()
-             if key != 'type' and not (same_type and key in other and _plain(other[key]) == _plain(value))]
+    shown = [
+        f'{key}={value!r}'
+        for key, value in step.items()
+        if key != 'type' and not (same_type and key in other and _plain(other[key]) == _plain(value))
+    ]
     return f'{type_name(step)}({", ".join(shown)})'

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from mmengine.config import Config
 
@@ -15,12 +15,24 @@ from .predictors import Classifier, PoseFinder, Predictor, Segmenter
 from .running import Prediction, Progress, predict_sources
 
 
-def predict(config: str, checkpoint: Optional[str], inputs: Sequence[str], folder: str, device: Optional[str] = None,
-            batch: int = 1, boxes: Optional[str] = None, detector: Optional[Detector] = None,
-            threshold: float = 0.3, frames: Optional[int] = None, progress: Optional[Progress] = None,
-            deploy: bool = True, keypoint_threshold: float = 0.3,
-            options: Optional[Mapping[str, Any]] = None, whole_image: bool = False,
-            smooth: bool = True) -> Prediction:
+def predict(
+    config: str,
+    checkpoint: str | None,
+    inputs: Sequence[str],
+    folder: str,
+    device: str | None = None,
+    batch: int = 1,
+    boxes: str | None = None,
+    detector: Detector | None = None,
+    threshold: float = 0.3,
+    frames: int | None = None,
+    progress: Progress | None = None,
+    deploy: bool = True,
+    keypoint_threshold: float = 0.3,
+    options: Mapping[str, Any] | None = None,
+    whole_image: bool = False,
+    smooth: bool = True,
+) -> Prediction:
     """Write a picture (or video) of the result of each input into a folder, and all results to predictions.json.
 
     Args:
@@ -57,8 +69,10 @@ def predict(config: str, checkpoint: Optional[str], inputs: Sequence[str], folde
     if checkpoint is None:
         weights = _released(cfg)
         checkpoint = SCHEME + weights.name
-        notes.append(f'no checkpoint is given: the weights are {weights.name} of {weights.publisher}'
-                     + f' ({weights.scores})' * bool(weights.scores))
+        notes.append(
+            f'no checkpoint is given: the weights are {weights.name} of {weights.publisher}'
+            + f' ({weights.scores})' * bool(weights.scores)
+        )
 
     def build() -> Predictor:
         on = find_device(device)
@@ -80,6 +94,8 @@ def _released(cfg: Config) -> Released:
     name = Path(cfg.filename).stem
     found = weights_of(name)
     if found is None:
-        raise ValueError(f'no weights are released for {name}: give a CHECKPOINT after CONFIG; hrformer-mm weights '
-                         'lists what is released')
+        raise ValueError(
+            f'no weights are released for {name}: give a CHECKPOINT after CONFIG; hrformer-mm weights '
+            'lists what is released'
+        )
     return found

@@ -72,8 +72,9 @@ class Segmenter(Predictor):
         count = 2 if model.out_channels == 1 else model.num_classes  # one sigmoid output for two classes
         classes, palette = (self.meta.get(key) or () for key in ('classes', 'palette'))
         self.classes = list(classes) if len(classes) == count else [f'class {i}' for i in range(count)]
-        self.palette = np.array(palette if len(palette) == count else
-                                np.random.default_rng(0).integers(0, 255, (count, 3)), np.uint8)
+        self.palette = np.array(
+            palette if len(palette) == count else np.random.default_rng(0).integers(0, 255, (count, 3)), np.uint8
+        )
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
         inputs = [self.prepare(one) for one in loaded]
@@ -99,29 +100,36 @@ class PoseFinder(Predictor):
         smooth (bool): In videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float,
-                 smooth: bool = True) -> None:
+    def __init__(
+        self, cfg: Config, model: nn.Module, boxes: Boxes, batch: int, threshold: float, smooth: bool = True
+    ) -> None:
         super().__init__(cfg, model)
         self.boxes, self.batch, self.threshold = boxes, batch, threshold
         self.follow = Follower(smooth)
-        self.style = dict(skeleton=self.meta['skeleton_links'],
-                          skeleton_colors=np.asarray(self.meta['skeleton_link_colors']).tolist(),
-                          keypoint_colors=np.asarray(self.meta['keypoint_colors']).tolist())
+        self.style = dict(
+            skeleton=self.meta['skeleton_links'],
+            skeleton_colors=np.asarray(self.meta['skeleton_link_colors']).tolist(),
+            keypoint_colors=np.asarray(self.meta['keypoint_colors']).tolist(),
+        )
 
     def __call__(self, loaded: Sequence[Loaded]) -> list[Result]:
         pictures = [drawable(one['img']) for one in loaded]
         boxes = self.boxes([one['img_path'] for one in loaded], pictures)
-        inputs = [[self.prepare({**one, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]})
-                   for box in of_picture] for one, of_picture in zip(loaded, boxes)]
+        inputs = [
+            [self.prepare({**one, **self.meta, 'bbox': box[None, :4], 'bbox_score': box[4:5]}) for box in of_picture]
+            for one, of_picture in zip(loaded, boxes)
+        ]
         every, samples = [sample for of_picture in inputs for sample in of_picture], []
         for first in range(0, len(every), self.batch):
-            samples += self.predict(every[first:first + self.batch])
+            samples += self.predict(every[first : first + self.batch])
         found = iter(samples)  # tracks go on when nothing can fail any more: a batch that fails is repeated
         return [self._one(*each, list(islice(found, len(each[-1])))) for each in zip(loaded, pictures, boxes, inputs)]
 
-    def _one(self, loaded: Loaded, picture: np.ndarray, boxes: np.ndarray, inputs: Sequence[Loaded],
-             samples: Sequence[Any]) -> Result:
+    def _one(
+        self, loaded: Loaded, picture: np.ndarray, boxes: np.ndarray, inputs: Sequence[Loaded], samples: Sequence[Any]
+    ) -> Result:
         from mmpose.structures import merge_data_samples
+
         if not len(boxes):
             return dict(people=[]), picture
         found = merge_data_samples(samples).pred_instances
@@ -143,8 +151,12 @@ class Classifier(Predictor):
     def _one(self, loaded: Loaded, sample: dict[str, Any], found: Any) -> Result:
         scores = found.pred_score.cpu()
         classes = self.meta.get('classes') or [f'class {i}' for i in range(len(scores))]
-        labels = [dict(label=int(i), name=classes[i], score=round(float(scores[i]), 6))
-                  for i in scores.argsort(descending=True)[:TOP]]
+        labels = [
+            dict(label=int(i), name=classes[i], score=round(float(scores[i]), 6))
+            for i in scores.argsort(descending=True)[:TOP]
+        ]
         rows = [(f'{label["score"]:.1%} {label["name"]}', None) for label in labels]
-        return (dict(sizes(loaded, sample), labels=labels),
-                add_legend(drawable(loaded['img']), rows, f'100.0% {max(classes, key=len)}'))
+        return (
+            dict(sizes(loaded, sample), labels=labels),
+            add_legend(drawable(loaded['img']), rows, f'100.0% {max(classes, key=len)}'),
+        )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ Result = tuple[dict[str, Any], np.ndarray]  # for predictions.json, and as a pic
 @dataclass
 class Prediction:
     """What was written, one line about each source that failed, and what a user should know besides."""
+
     folder: str
     results: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -30,15 +31,22 @@ class Prediction:
 
 class Predictor(Protocol):
     """A model of any task: loaded pictures of one size in, a result of each out."""
+
     load: Any  # `load(path)` and `load.frame(name, image)` make the inputs
 
-    def __call__(self, loaded: Sequence[Loaded]) -> Sequence[Result]:
-        ...
+    def __call__(self, loaded: Sequence[Loaded]) -> Sequence[Result]: ...
 
 
-def predict_sources(build: Callable[[], Predictor], inputs: Sequence[str], folder: str,
-                    given: Sequence[str], batch: int, frames: Optional[int], progress: Optional[Progress],
-                    notes: Sequence[str] = ()) -> Prediction:
+def predict_sources(
+    build: Callable[[], Predictor],
+    inputs: Sequence[str],
+    folder: str,
+    given: Sequence[str],
+    batch: int,
+    frames: int | None,
+    progress: Progress | None,
+    notes: Sequence[str] = (),
+) -> Prediction:
     """Run a predictor, which is built when inputs and outputs are found to be usable; its results go to a folder.
 
     Args:
@@ -104,17 +112,18 @@ def _pictures(predictor: Predictor, group: Sequence[Source], paths: Sequence[Pat
         done.results.append(dict(source=source.name, picture=path.name, **data))
 
 
-def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
+def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Result | Exception]:
     """Predict those of one size together, and give the error of each that fails in place of its result."""
     groups: dict[Any, list[int]] = {}
     for i, one in enumerate(loaded):
         groups.setdefault(one['img'].shape, []).append(i)
-    results = {i: result for group in groups.values()
-               for i, result in zip(group, _try(predictor, [loaded[i] for i in group]))}
+    results = {
+        i: result for group in groups.values() for i, result in zip(group, _try(predictor, [loaded[i] for i in group]))
+    }
     return [results[i] for i in range(len(loaded))]
 
 
-def _try(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Union[Result, Exception]]:
+def _try(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Result | Exception]:
     try:
         return list(predictor(loaded))
     except Exception as error:  # a library's transform or the memory of a GPU: it must not end the others
@@ -129,16 +138,25 @@ def _describe(source: Source, error: Exception) -> str:
     return text if source.name in text else f'{source.name}: {text}'
 
 
-def _video(predictor: Predictor, source: Source, path: Path, done: Prediction, batch: int, limit: Optional[int],
-           progress: Progress) -> None:
+def _video(
+    predictor: Predictor,
+    source: Source,
+    path: Path,
+    done: Prediction,
+    batch: int,
+    limit: int | None,
+    progress: Progress,
+) -> None:
     frames = Frames(source, limit)
-    writer: Optional[cv2.VideoWriter] = None
+    writer: cv2.VideoWriter | None = None
     number, size, failures = 0, (0, 0), []
     iterator: Iterator[np.ndarray] = iter(progress(frames, source.name))
     try:
         while group := list(islice(iterator, batch)):
-            loaded = [dict(predictor.load.frame(source.name, frame), time=(number + i) / frames.rate)
-                      for i, frame in enumerate(group)]
+            loaded = [
+                dict(predictor.load.frame(source.name, frame), time=(number + i) / frames.rate)
+                for i, frame in enumerate(group)
+            ]
             for result in _predict_all(predictor, loaded):
                 number += 1
                 if isinstance(result, Exception):
@@ -162,8 +180,9 @@ def _video(predictor: Predictor, source: Source, path: Path, done: Prediction, b
         raise ValueError(f'{source.name} has no frame that can be read')
     if failures:
         first, error = failures[0]
-        done.problems.append(f'{len(failures)} of {number} frames failed, the first one is frame {first}: '
-                             f'{_describe(source, error)}')
+        done.problems.append(
+            f'{len(failures)} of {number} frames failed, the first one is frame {first}: {_describe(source, error)}'
+        )
     if frames.ended_early:
         done.problems.append(frames.ended_early)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -19,13 +18,30 @@ RESULTS = 'predictions.json'
 _EXPLANATION = 'explanation.json'
 # What OpenCV reads, and `mimetypes` may not know: it depends on the system.
 _IMAGES = ('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-_VIDEOS = ('.3gp', '.avi', '.flv', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
-           '.ts', '.webm', '.wmv')
+_VIDEOS = (
+    '.3gp',
+    '.avi',
+    '.flv',
+    '.m4v',
+    '.mjpeg',
+    '.mjpg',
+    '.mkv',
+    '.mov',
+    '.mp4',
+    '.mpeg',
+    '.mpg',
+    '.mts',
+    '.ogv',
+    '.ts',
+    '.webm',
+    '.wmv',
+)
 
 
 @dataclass(frozen=True)
 class Source:
     """A picture's file, a video's, or a camera's number."""
+
     name: str
     kind: str  # 'image', 'video' or 'camera'
 
@@ -66,8 +82,9 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
             found[Source(name, 'camera')] = None
             continue
         files = _files(name)
-        earlier = Counter(path.parent for path in files
-                          if path.name in results.setdefault(path.parent, _results_in(path.parent)))
+        earlier = Counter(
+            path.parent for path in files if path.name in results.setdefault(path.parent, _results_in(path.parent))
+        )
         files = [path for path in files if path.name not in results[path.parent]]
         # The content of a file with another suffix is checked when its turn comes.
         chosen = [path for path in files if _kind(path)] or ([] if Path(name).is_dir() else files)
@@ -76,8 +93,9 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
         if not chosen and (files or not earlier):
             raise FileNotFoundError(f'there is no picture or video at {name}{_reason(name, files)}')
         if Path(name).is_dir() and (inside := _pictures_below(Path(name))):
-            notes[f"{inside} pictures or videos in subfolders of {name} are left out: '{name}/**/*' in quotes finds "
-                  'them'] = None
+            notes[
+                f"{inside} pictures or videos in subfolders of {name} are left out: '{name}/**/*' in quotes finds them"
+            ] = None
         found.update((Source(str(path), _kind(path) or 'image'), None) for path in chosen)
     if not found:
         raise FileNotFoundError(f'there is no picture or video at {" ".join(names)}: {"; ".join(notes)}')
@@ -92,7 +110,7 @@ def _files(name: str) -> list[Path]:
     return sorted(path for path in paths if path.is_file())
 
 
-def _kind(path: Path) -> Optional[str]:
+def _kind(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _IMAGES + _VIDEOS:
         return 'image' if suffix in _IMAGES else 'video'
@@ -130,11 +148,14 @@ def _reason(name: str, files: Sequence[Path]) -> str:
     if files:
         suffixes = ', '.join(sorted({path.suffix or path.name for path in files})[:8])
         return f': {len(files)} files have other suffixes ({suffixes}). To read one of them anyway, name the file'
-    return (f': give a file, a folder with some in it, a pattern in quotes, or {CAMERA}0' if not path.exists()
-            else ': the folder is empty')
+    return (
+        f': give a file, a folder with some in it, a pattern in quotes, or {CAMERA}0'
+        if not path.exists()
+        else ': the folder is empty'
+    )
 
 
-def unreadable(path: str, full: bool = True) -> Optional[str]:
+def unreadable(path: str, full: bool = True) -> str | None:
     """Why a file cannot be read as a picture, or None.
 
     Args:
@@ -144,8 +165,10 @@ def unreadable(path: str, full: bool = True) -> Optional[str]:
     if not Path(path).is_file():
         return f'there is no picture {path}'
     problem = cut_problem(path) if jpeg_is_cut(path) else find_problem(path, 'picture') if full else None
-    return problem and (f'{path} cannot be read as a picture: it {problem.what}. Copy it again, or convert it to a '
-                        'format that OpenCV reads, for example PNG')
+    return problem and (
+        f'{path} cannot be read as a picture: it {problem.what}. Copy it again, or convert it to a '
+        'format that OpenCV reads, for example PNG'
+    )
 
 
 def read_image(path: str) -> np.ndarray:
@@ -161,6 +184,9 @@ def read_image(path: str) -> np.ndarray:
         except (OSError, cv2.error):
             pass
     if image is None:
-        raise ValueError(problem or unreadable(path) or f'{path} cannot be read as a picture: convert it to a format '
-                         'that OpenCV reads, for example PNG')
+        raise ValueError(
+            problem
+            or unreadable(path)
+            or f'{path} cannot be read as a picture: convert it to a format that OpenCV reads, for example PNG'
+        )
     return image

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +56,9 @@ class Tracker:
         self.tracks: list[_Track] = []
         self.count = 0
 
-    def __call__(self, time: float, boxes: np.ndarray,
-                 keypoints: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
+    def __call__(
+        self, time: float, boxes: np.ndarray, keypoints: np.ndarray
+    ) -> tuple[list[int], np.ndarray, np.ndarray]:
         """Follow people into the next frame.
 
         Args:
@@ -116,8 +117,9 @@ class Follower:
         self.smooth = smooth
         self.trackers: dict[str, Tracker] = {}
 
-    def __call__(self, loaded: Mapping[str, Any], boxes: np.ndarray,
-                 keypoints: np.ndarray) -> tuple[Optional[list[int]], np.ndarray, np.ndarray]:
+    def __call__(
+        self, loaded: Mapping[str, Any], boxes: np.ndarray, keypoints: np.ndarray
+    ) -> tuple[list[int] | None, np.ndarray, np.ndarray]:
         """Follow people into a frame, which has a `time`; for a picture, the numbers are None."""
         if 'time' not in loaded:
             return None, boxes, keypoints

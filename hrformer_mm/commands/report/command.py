@@ -7,11 +7,15 @@ from ..common import errors
 
 @click.command('report')
 @click.argument('work_dir', type=click.Path(file_okay=False))
-@click.option('-o', '--output', default='report.html', show_default=True, type=click.Path(),
-              help='The page.')
+@click.option('-o', '--output', default='report.html', show_default=True, type=click.Path(), help='The page.')
 @click.option('--images', type=click.IntRange(min=0), default=6, show_default=True, help='Example pictures, at most.')
-@click.option('--pictures', multiple=True, metavar='FOLDER', type=click.Path(file_okay=False, exists=True),
-              help='Where --show-dir put pictures outside of WORK_DIR; may be repeated.')
+@click.option(
+    '--pictures',
+    multiple=True,
+    metavar='FOLDER',
+    type=click.Path(file_okay=False, exists=True),
+    help='Where --show-dir put pictures outside of WORK_DIR; may be repeated.',
+)
 def command(work_dir: str, output: str, images: int, pictures: tuple[str, ...]) -> None:
     """Write one HTML page about the training or the test in WORK_DIR.
 
@@ -20,6 +24,7 @@ def command(work_dir: str, output: str, images: int, pictures: tuple[str, ...]) 
     """
     with errors():
         from .reporting import report
+
         notes = report(work_dir, output, images, pictures)
     for note in notes:
         click.echo(note)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 _MESSAGE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - \S+ - ([A-Z]+) - ', re.MULTILINE)
 _RULE = re.compile(r'^-{20,}$', re.MULTILINE)
@@ -17,6 +17,7 @@ _RESUMED = re.compile(r'resumed epoch: \d+, iter: (\d{1,18})$')
 @dataclass(frozen=True)
 class Table:
     """Rows of text and numbers; the first column contains the headers of the rows."""
+
     title: str
     columns: list[str]
     rows: list[list[Any]]
@@ -32,14 +33,15 @@ class Log:
         error: The last message of level ERROR or CRITICAL.
         table: The last table of classes.
     """
-    duration: Optional[timedelta] = None
+
+    duration: timedelta | None = None
     environment: str = ''
     config: str = ''
     loaded: str = ''
-    resumed: Optional[int] = None
+    resumed: int | None = None
     progress: str = ''
     error: str = ''
-    table: Optional[Table] = None
+    table: Table | None = None
 
 
 def read_log(path: Path) -> Log:
@@ -68,7 +70,7 @@ def read_log(path: Path) -> Log:
     return log
 
 
-def read_table(text: str) -> Optional[Table]:
+def read_table(text: str) -> Table | None:
     """Read a table drawn with +, - and |; None if its first column is not called Class (mmseg) or category (mmdet)."""
     rows = [[cell.strip() for cell in line.strip('| ').split('|')] for line in text.splitlines() if line[:1] == '|']
     if not rows or rows[0][0].lower() not in ('class', 'category'):

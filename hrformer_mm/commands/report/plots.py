@@ -14,8 +14,12 @@ from PIL import Image
 from .training import Curve
 
 _STYLE = {
-    'svg.fonttype': 'none', 'font.size': 9, 'axes.grid': True, 'grid.alpha': 0.4,
-    'text.usetex': False, 'text.parse_math': False,  # names in a log are plain text, whatever matplotlibrc says
+    'svg.fonttype': 'none',
+    'font.size': 9,
+    'axes.grid': True,
+    'grid.alpha': 0.4,
+    'text.usetex': False,
+    'text.parse_math': False,  # names in a log are plain text, whatever matplotlibrc says
 }
 _LOG_RATIO = 30  # of the highest to the lowest loss, from which on their axis is logarithmic
 
@@ -29,16 +33,25 @@ def plot(curves: Sequence[Curve], x_label: str, starts: Sequence[tuple[str, int]
         figure = Figure(figsize=(8.2, 3.1), layout='constrained')
         axes = figure.add_subplot(xlabel=x_label)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-        lines = [axes.plot(curve.x, curve.y, marker='o' if len(curve.x) <= 24 else None, markersize=3.5)[0]
-                 for curve in curves]
+        lines = [
+            axes.plot(curve.x, curve.y, marker='o' if len(curve.x) <= 24 else None, markersize=3.5)[0]
+            for curve in curves
+        ]
         figure.legend(lines, [curve.name for curve in curves], loc='outside upper left', ncols=4, frameon=False)
         values = [y for curve in curves for y in curve.y if math.isfinite(y)]
         if log and values and 0 < min(values) * _LOG_RATIO < max(values):
             axes.set_yscale('log')
         for name, x in starts:
             axes.axvline(x, color='gray', linewidth=1, linestyle=':')
-            axes.annotate(f'{name} resumed', (x, 1), xycoords=('data', 'axes fraction'), xytext=(3, -3),
-                          textcoords='offset points', va='top', fontsize=8)
+            axes.annotate(
+                f'{name} resumed',
+                (x, 1),
+                xycoords=('data', 'axes fraction'),
+                xytext=(3, -3),
+                textcoords='offset points',
+                va='top',
+                fontsize=8,
+            )
         file = io.BytesIO()
         figure.savefig(file, format='svg', transparent=True)
     return _data_url('svg+xml', file.getvalue())

@@ -5,7 +5,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .log import Log, read_log
 
@@ -23,11 +23,12 @@ class Run:
         config: The text of the config.
         notes: What is missing or broken, one sentence each.
     """
+
     name: str
     train: list[dict[str, Any]] = field(default_factory=list)
     val: list[dict[str, Any]] = field(default_factory=list)
     unit: str = 'iteration'
-    test: Optional[dict[str, Any]] = None
+    test: dict[str, Any] | None = None
     config: str = ''
     log: Log = field(default_factory=Log)
     notes: list[str] = field(default_factory=list)
@@ -45,12 +46,14 @@ def read_runs(work_dir: Path) -> list[Run]:
     folders = sorted(path for path in work_dir.iterdir() if re.fullmatch(r'\d{8}_\d{6}', path.name))
     runs = [run for folder in folders if (run := _read_run(folder))]
     if not runs:
-        raise ValueError(f'{work_dir} contains no run, a folder such as 20260131_120000 with a log: give the '
-                         '--work-dir of a training or a test')
+        raise ValueError(
+            f'{work_dir} contains no run, a folder such as 20260131_120000 with a log: give the '
+            '--work-dir of a training or a test'
+        )
     return runs
 
 
-def _read_run(folder: Path) -> Optional[Run]:
+def _read_run(folder: Path) -> Run | None:
     """Read a run; None if the folder contains none of its files."""
     run = Run(folder.name)
     log, test, records = folder / f'{run.name}.log', folder / f'{run.name}.json', folder / 'vis_data/scalars.json'
@@ -78,7 +81,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
 
 
-def _parse(text: str) -> Optional[dict[str, Any]]:
+def _parse(text: str) -> dict[str, Any] | None:
     """Parse a JSON object; None if the text is not one."""
     try:
         value = json.loads(text)

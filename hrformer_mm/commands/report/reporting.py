@@ -46,8 +46,9 @@ def report(work_dir: str, output: str, images: int = 6, pictures: Sequence[str] 
         sections.runs_table(runs, training, older),
         sections.checkpoints(folder),
         sections.Section('Config', folded=config),
-        sections.Section('Environment', folded=environment,
-                         notes=[] if environment else ['The logs do not contain the environment.']),
+        sections.Section(
+            'Environment', folded=environment, notes=[] if environment else ['The logs do not contain the environment.']
+        ),
     ]
     loader = jinja2.PackageLoader(__package__, '.')
     template = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True).get_template('page.html')

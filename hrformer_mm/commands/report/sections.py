@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,19 @@ from .reading import Run, is_number
 from .training import Curve, Training, curves
 
 # Curves that share a plot: a pattern of their names. All others have a plot of their own.
-_PLOTS = (('Losses', 'loss'), ('Accuracy on training batches', 'acc'), ('Learning rate', 'lr$'),
-          ('Seconds per iteration', 'time$'), ('Memory of one GPU in MB', 'memory$'))
+_PLOTS = (
+    ('Losses', 'loss'),
+    ('Accuracy on training batches', 'acc'),
+    ('Learning rate', 'lr$'),
+    ('Seconds per iteration', 'time$'),
+    ('Memory of one GPU in MB', 'memory$'),
+)
 
 
 @dataclass
 class Section:
     """A section: tables, images as (title, data URL), text that is folded, and notes about what is missing."""
+
     title: str
     tables: list[Table] = field(default_factory=list)
     images: list[tuple[str, str]] = field(default_factory=list)
@@ -31,7 +37,7 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
 
-def summary(training: Optional[Training], runs: Sequence[Run]) -> Section:
+def summary(training: Training | None, runs: Sequence[Run]) -> Section:
     """How far the training got, how fast, and the error that ended it; or how long a test took."""
     rows: list[list[Any]] = []
     if training and training.train:
@@ -45,7 +51,7 @@ def summary(training: Optional[Training], runs: Sequence[Run]) -> Section:
     return Section('Summary', [Table('', [], rows)])
 
 
-def runs_table(runs: Sequence[Run], training: Optional[Training], older: Sequence[Run]) -> Section:
+def runs_table(runs: Sequence[Run], training: Training | None, older: Sequence[Run]) -> Section:
     """One row per run, and what is missing or broken in each."""
     section = Section('Runs', [Table('', ['Run', 'Iterations', 'Resumed after', 'Weights', 'Duration', 'Test'], [])])
     for run in runs:
@@ -55,14 +61,15 @@ def runs_table(runs: Sequence[Run], training: Optional[Training], older: Sequenc
         section.tables[0].rows.append([run.name, iterations, resumed, run.log.loaded, duration, test])
         section.notes += [f'{run.name}: {note}' for note in run.notes]
     if older:
-        section.notes.append('The page is about the newest training. It did not resume these: '
-                             f'{", ".join(run.name for run in older)}.')
+        section.notes.append(
+            f'The page is about the newest training. It did not resume these: {", ".join(run.name for run in older)}.'
+        )
     if training and training.dropped:
         section.notes.append(f'Records that a resumed run replaced, not shown: {training.dropped}.')
     return section
 
 
-def scores(training: Optional[Training], tests: Sequence[Run]) -> Section:
+def scores(training: Training | None, tests: Sequence[Run]) -> Section:
     """The validations of the training as curves and a table, and the scores of each test."""
     section = Section('Scores')
     found = [curve for curve in curves(training.val, 'x') if not curve.name.endswith('time')] if training else []
@@ -96,12 +103,14 @@ def classes(training: Sequence[Run], tests: Sequence[Run]) -> Section:
                 rows = [[str(index), value] for index, value in enumerate(values)]
                 section.tables.append(Table(f'Test, {run.name}', ['Class', name], rows))
     if not section.tables:
-        section.notes.append("There are no scores of single classes: mmseg's IoUMetric prints them, mmdet's CocoMetric "
-                             "with classwise=True, and mmpretrain's SingleLabelMetric returns them with average=None.")
+        section.notes.append(
+            "There are no scores of single classes: mmseg's IoUMetric prints them, mmdet's CocoMetric "
+            "with classwise=True, and mmpretrain's SingleLabelMetric returns them with average=None."
+        )
     return section
 
 
-def training_curves(training: Optional[Training]) -> Section:
+def training_curves(training: Training | None) -> Section:
     """Plots and a table of everything that was logged in training iterations."""
     section = Section('Training')
     if training is None:
@@ -136,8 +145,14 @@ def _table(found: Sequence[Curve], unit: str) -> Table:
 def examples(folders: Sequence[Path], wanted: int) -> Section:
     """Some of the pictures in the folders and below, evenly spread by their names."""
     section = Section('Examples')
-    paths = sorted({path for folder in folders for path in folder.rglob('*')
-                    if path.suffix.lower() in ('.png', '.jpg', '.jpeg') and path.is_file()})
+    paths = sorted(
+        {
+            path
+            for folder in folders
+            for path in folder.rglob('*')
+            if path.suffix.lower() in ('.png', '.jpg', '.jpeg') and path.is_file()
+        }
+    )
     for index in np.linspace(0, len(paths) - 1, min(wanted, len(paths))).round().astype(int):
         try:
             section.images.append((paths[index].name, picture(paths[index])))
@@ -146,8 +161,10 @@ def examples(folders: Sequence[Path], wanted: int) -> Section:
     if paths:
         section.notes.append(f'{len(section.images)} of {len(paths)} pictures; --images sets the number.')
     else:
-        section.notes.append('There are no pictures in this folder: mim test … --show-dir draws some, and '
-                             'hrformer-mm report … --pictures FOLDER takes those of another folder.')
+        section.notes.append(
+            'There are no pictures in this folder: mim test … --show-dir draws some, and '
+            'hrformer-mm report … --pictures FOLDER takes those of another folder.'
+        )
     return section
 
 
@@ -155,8 +172,10 @@ def checkpoints(folder: Path) -> Section:
     """The checkpoints in the folder, oldest first."""
     section = Section('Checkpoints')
     states = sorted(((path.stat(), path.name) for path in folder.glob('*.pth')), key=lambda entry: entry[0].st_mtime)
-    rows = [[name, round(state.st_size / 1e6, 1), f'{datetime.fromtimestamp(state.st_mtime):%Y-%m-%d %H:%M}']
-            for state, name in states]
+    rows = [
+        [name, round(state.st_size / 1e6, 1), f'{datetime.fromtimestamp(state.st_mtime):%Y-%m-%d %H:%M}']
+        for state, name in states
+    ]
     if rows:
         section.tables.append(Table('', ['Checkpoint', 'Size in MB', 'Written'], rows))
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from .reading import Run, is_number
 
@@ -12,6 +12,7 @@ _COUNTERS = {'iter', 'step', 'epoch', 'x', 'base_lr'}  # base_lr is lr before au
 @dataclass(frozen=True)
 class Curve:
     """The values `y` of one name at the iterations or epochs `x`."""
+
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -26,6 +27,7 @@ class Training:
         starts: The names of the resumed runs and the iterations that they continued from.
         dropped: How many records were replaced.
     """
+
     runs: list[Run]
     train: list[dict[str, Any]] = field(default_factory=list)
     val: list[dict[str, Any]] = field(default_factory=list)
@@ -33,7 +35,7 @@ class Training:
     dropped: int = 0
 
 
-def newest_training(runs: Sequence[Run]) -> tuple[Optional[Training], list[Run]]:
+def newest_training(runs: Sequence[Run]) -> tuple[Training | None, list[Run]]:
     """Return the newest training and the runs of older trainings, which it did not resume."""
     runs = [run for run in runs if run.train or run.val]
     if not runs:

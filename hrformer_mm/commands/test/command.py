@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Any, Optional
+from typing import Any
 
 import click
 
@@ -17,8 +17,15 @@ from ..common import bar, cfg_options, errors
 @click.option('--limit', type=click.IntRange(min=1), help='Only so many samples, the first ones.')
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
-def command(config: str, files: tuple[str, ...], checkpoint: Optional[str], batch: Optional[int],
-            limit: Optional[int], options: tuple[str, ...], as_json: bool) -> None:
+def command(
+    config: str,
+    files: tuple[str, ...],
+    checkpoint: str | None,
+    batch: int | None,
+    limit: int | None,
+    options: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Compute the metrics of CONFIG (a file or a name in the zoo) with each MODEL_FILE of `hrformer-mm export`.
 
     The test data and the evaluator are the config's, and MODEL_FILE, of any format, stands for the network. With
@@ -29,6 +36,7 @@ def command(config: str, files: tuple[str, ...], checkpoint: Optional[str], batc
         with errors():
             from ..config import parse_options
             from .testing import test
+
             for row in test(config, files, checkpoint, batch, limit, bar, parse_options(options)):
                 rows.append(row)
     finally:  # what was finished before an error or Ctrl-C

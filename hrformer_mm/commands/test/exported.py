@@ -70,8 +70,9 @@ def check_fit(metadata: dict[str, Any], wanted: dict[str, Any], path: str, confi
     for name, describe in _FACTS.items():
         own, theirs = describe(metadata), describe(wanted)
         if own != theirs:
-            raise ValueError(f'{path} was exported from another model than that of {config}: its {name} is {own}, not '
-                             f'{theirs}')
+            raise ValueError(
+                f'{path} was exported from another model than that of {config}: its {name} is {own}, not {theirs}'
+            )
 
 
 _FACTS = {

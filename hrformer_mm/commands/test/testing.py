@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,15 +24,22 @@ Progress = Callable[[Iterable, str], Iterable]
 @dataclass
 class Row:
     """The metrics of a file: its path, 'f32', 'bf16' or 'int8', and the number of samples of the test data."""
+
     file: str
     precision: str
     samples: int
     metrics: dict[str, float]
 
 
-def test(config: str, files: Sequence[str], checkpoint: Optional[str] = None, batch: Optional[int] = None,
-         limit: Optional[int] = None, progress: Progress = lambda items, _: items,
-         options: Optional[Mapping[str, Any]] = None) -> Iterator[Row]:
+def test(
+    config: str,
+    files: Sequence[str],
+    checkpoint: str | None = None,
+    batch: int | None = None,
+    limit: int | None = None,
+    progress: Progress = lambda items, _: items,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[Row]:
     """Evaluate exported files on the test data of a config, with its test_evaluator.
 
     Only the network is the file's: data, pre- and post-processing are those of `mim test`.
@@ -65,11 +72,14 @@ def test(config: str, files: Sequence[str], checkpoint: Optional[str] = None, ba
             yield Row(checkpoint, 'f32', *evaluate(cfg, model, loader, lambda batches: progress(batches, checkpoint)))
         for path, exported in zip(files, opened):
             replace_network(model, exported)
-            yield Row(path, exported.metadata['precision'],
-                      *evaluate(cfg, model, loader, lambda batches: progress(batches, path)))
+            yield Row(
+                path,
+                exported.metadata['precision'],
+                *evaluate(cfg, model, loader, lambda batches: progress(batches, path)),
+            )
 
 
-def _build_loader(cfg: Config, batch: Optional[int], limit: Optional[int]) -> DataLoader:
+def _build_loader(cfg: Config, batch: int | None, limit: int | None) -> DataLoader:
     if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
         raise ValueError(f'{cfg.filename} has no test_dataloader or no test_evaluator, which are needed to test')
     loader = dict(cfg.test_dataloader)
@@ -77,8 +87,10 @@ def _build_loader(cfg: Config, batch: Optional[int], limit: Optional[int]) -> Da
         loader['batch_size'] = batch
     if limit:
         for metric in find_metrics(cfg.test_evaluator, 'test_evaluator'):
-            raise ValueError(f'--limit is incompatible with the {metric.kind} of {metric.key}, which counts all images '
-                             'of its annotations: leave it out')
+            raise ValueError(
+                f'--limit is incompatible with the {metric.kind} of {metric.key}, which counts all images '
+                'of its annotations: leave it out'
+            )
         loader['dataset'] = dict(loader['dataset'], indices=limit)
     try:
         return Runner.build_dataloader(loader)
@@ -86,8 +98,9 @@ def _build_loader(cfg: Config, batch: Optional[int], limit: Optional[int]) -> Da
         raise ValueError(f'{cfg.filename}: the test data cannot be read: {error}') from error
 
 
-def evaluate(cfg: Config, model: nn.Module, loader: DataLoader,
-             progress: Callable[[Iterable], Iterable]) -> tuple[int, dict[str, float]]:
+def evaluate(
+    cfg: Config, model: nn.Module, loader: DataLoader, progress: Callable[[Iterable], Iterable]
+) -> tuple[int, dict[str, float]]:
     """Run a model on test data, as mmengine's test loop does.
 
     Returns:
