@@ -1,4 +1,4 @@
-"""Data sets that are generated, for trying out training and testing without any download."""
+"""Synthetic data sets, for training and testing without a download."""
 
 from .synthesize import LAYOUTS, synthesize
 

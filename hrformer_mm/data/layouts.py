@@ -1,7 +1,7 @@
-"""The files of the data sets: what each layout writes of its scenes."""
+"""Writers of the files of each data set layout."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,108 +12,29 @@ from .canvas import KINDS, write_image
 from .person import KEYPOINTS
 from .scene import CLASSES, Scene
 
-# For each layout, its pictures (None) and label maps: the label of each of KINDS; 0 is background or unlabelled.
-FILES = dict(
+# Labels of KINDS, in their order. 0 is the background or unlabelled.
+CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33, 4)
+CONTEXT = (41, 45, 11, 56, 25, 0, 33, 46, 53, 29, 47, 37, 37, 14, 54, 12, 52, 34, 6, 0)
+COCO_STUFF = (138, 129, 85, 161, 102, 153, 10, 12, 158, 113, 146, 1, 1, 3, 8, 6, 7, 4, 2, 0)
+ADE = (7, 12, 2, 1, 33, 94, 137, 44, 5, 10, 3, 13, 13, 21, 84, 81, 0, 117, 128, 139)
+# The files of each layout: images (None), and label maps with the label of each of KINDS.
+FILES: dict[str, dict[str, Sequence[int] | None]] = dict(
     cityscapes={
         'leftImg8bit/{split}/{part}/{part}_{number:06d}_000000_leftImg8bit.png': None,
-        'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelIds.png': (
-            7,
-            8,
-            11,
-            12,
-            13,
-            17,
-            19,
-            20,
-            21,
-            22,
-            23,
-            24,
-            25,
-            26,
-            27,
-            28,
-            31,
-            32,
-            33,
-            4,
-        ),
+        'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelIds.png': CITYSCAPES_IDS,
         'gtFine/{split}/{part}/{part}_{number:06d}_000000_gtFine_labelTrainIds.png': (*range(19), 255),
     },
     VOCdevkit={
         'VOC2010/JPEGImages/2010_{split}{number:06d}.jpg': None,
-        'VOC2010/SegmentationClassContext/2010_{split}{number:06d}.png': (
-            41,
-            45,
-            11,
-            56,
-            25,
-            0,
-            33,
-            46,
-            53,
-            29,
-            47,
-            37,
-            37,
-            14,
-            54,
-            12,
-            52,
-            34,
-            6,
-            0,
-        ),
+        'VOC2010/SegmentationClassContext/2010_{split}{number:06d}.png': CONTEXT,
     },
     coco_stuff10k={
         'images/{part}/COCO_train2014_{number:012d}.jpg': None,
-        'annotations/{part}/COCO_train2014_{number:012d}_labelTrainIds.png': (
-            138,
-            129,
-            85,
-            161,
-            102,
-            153,
-            10,
-            12,
-            158,
-            113,
-            146,
-            1,
-            1,
-            3,
-            8,
-            6,
-            7,
-            4,
-            2,
-            0,
-        ),
+        'annotations/{part}/COCO_train2014_{number:012d}_labelTrainIds.png': COCO_STUFF,
     },
     ade={
         'ADEChallengeData2016/images/{part}/ADE_{split}_{number:08d}.jpg': None,
-        'ADEChallengeData2016/annotations/{part}/ADE_{split}_{number:08d}.png': (
-            7,
-            12,
-            2,
-            1,
-            33,
-            94,
-            137,
-            44,
-            5,
-            10,
-            3,
-            13,
-            13,
-            21,
-            84,
-            81,
-            0,
-            117,
-            128,
-            139,
-        ),
+        'ADEChallengeData2016/annotations/{part}/ADE_{split}_{number:08d}.png': ADE,
     },
     custom={
         'images/{split}/{split}_{number:06d}.jpg': None,
@@ -121,24 +42,22 @@ FILES = dict(
     },
 )
 PARTS = dict(
-    cityscapes=dict(train='arborton', val='dalewick', test='fernleigh'),  # towns that do not exist
+    cityscapes=dict(train='arborton', val='dalewick', test='fernleigh'),  # fictitious towns
     coco_stuff10k=dict(train='train2014', val='test2014'),
     ade=dict(train='training', val='validation'),
 )
 
-# The files of detections that everybody tests with, named after their average precision on people.
+# The detection files that are commonly used for testing, named after their AP on persons.
 DETECTIONS = dict(
     val='person_detection_results/COCO_val2017_detections_AP_H_56_person.json',
     test='person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json',
 )
-FIRST_ID = dict(train=1, val=500001, test=700001)  # an image's id is unique over all splits
-# What COCO-WholeBody adds to a person: feet, face and hands, none of them labelled here.
-WHOLEBODY = {
-    f'{part}_{key}': value
-    for part, count in dict(foot=6, face=68, lefthand=21, righthand=21).items()
-    for key, value in dict(kpts=[0] * 3 * count, valid=False, box=[0, 0, 0, 0]).items()
-}
-# A detector's labels are all 80 categories of COCO, though people alone are annotated.
+FIRST_ID = dict(train=1, val=500001, test=700001)  # image ids are unique across the splits
+# Fields that COCO-WholeBody adds to a person: feet, face and hands, all unlabelled here.
+WHOLEBODY: dict[str, Any] = {}
+for part, count in dict(foot=6, face=68, lefthand=21, righthand=21).items():
+    WHOLEBODY |= {f'{part}_kpts': [0] * 3 * count, f'{part}_valid': False, f'{part}_box': [0, 0, 0, 0]}
+# A detector has all 80 categories of COCO, although only persons are annotated.
 CATEGORY_IDS = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
 CATEGORIES = """person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
 stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella,
@@ -150,7 +69,7 @@ toothbrush""".replace(',\n', ', ').split(', ')
 
 
 def write_segmentation(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -> None:
-    """Write images and label maps. In those of a test set everything is ignored, as its labels are not public."""
+    """Write images and label maps. Test labels are not public, so all pixels of a test set are ignored."""
     part, number = PARTS.get(layout, {}).get(split), 0
     for number, scene in enumerate(scenes, 1):
         kinds = np.full_like(scene.kinds, KINDS.index('static')) if split == 'test' else scene.kinds
@@ -163,7 +82,7 @@ def write_segmentation(folder: Path, layout: str, split: str, scenes: Iterable[S
 
 
 def write_imagenet(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -> None:
-    """Write a folder of images for each class, and their labels in ``meta/``."""
+    """Write one folder of images per class, and the list of labels in ``meta/``."""
     lines = []
     for index, scene in enumerate(scenes):
         class_folder = list(CLASSES)[index % len(CLASSES)]
@@ -175,7 +94,7 @@ def write_imagenet(folder: Path, layout: str, split: str, scenes: Iterable[Scene
 
 
 def write_coco(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -> None:
-    """Write images, annotations and detections. The test set has no annotations, as they are not public."""
+    """Write images, annotations and detections. Test annotations are not public, so the test set has none."""
     images, people = [], []
     for image_id, scene in enumerate(scenes, FIRST_ID[split]):
         height, width = scene.kinds.shape
@@ -196,15 +115,11 @@ def write_coco(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -
     }
     if split == 'test':
         files = {'image_info_test-dev2017': ([], person)}
+    info = dict(description='Generated people in the format of COCO 2017')
     for name, (annotations, categories) in files.items():
-        content = dict(
-            info=dict(description='Generated people in the format of COCO 2017'),
-            images=images,
-            annotations=annotations,
-            categories=categories,
-        )
+        content = dict(info=info, images=images, annotations=annotations, categories=categories)
         write_lines(folder / f'annotations/{name}.json', [json.dumps(content)])
-    if split in DETECTIONS:  # a perfect detector's
+    if split in DETECTIONS:  # of a perfect detector
         detections = [
             dict(image_id=record['image_id'], category_id=1, bbox=record['bbox'], score=0.9) for record in people
         ]
@@ -212,7 +127,7 @@ def write_coco(folder: Path, layout: str, split: str, scenes: Iterable[Scene]) -
 
 
 def annotation(image_id: int, number: int, keypoints: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
-    """COCO's entry of a person who is seen at ``mask`` (height, width); the box also holds the hidden keypoints."""
+    """Return the COCO annotation of a person, with a box around ``mask`` (H, W) and all labelled keypoints."""
     contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
     labelled = keypoints[keypoints[:, 2] > 0, :2]
     box = cv2.boundingRect(np.concatenate([np.argwhere(mask)[:, ::-1], labelled]).astype(np.int32))
@@ -230,6 +145,6 @@ def annotation(image_id: int, number: int, keypoints: np.ndarray, mask: np.ndarr
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file and its folder."""
+    """Write a text file, and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')

@@ -1,4 +1,4 @@
-"""Write generated data sets where the stock configs look for the real ones."""
+"""Write synthetic data sets to the paths where the configs expect the real ones."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from .scene import draw_scene
 
 MARKER = '.synthetic'
 MIN_SIDE = 64
-# Images for training and for validation, their width and height, what they show, and the function that writes them.
+# Number of training and validation images, their width and height, what they show, and the function that writes them.
 LAYOUTS = dict(
     cityscapes=(48, 12, (256, 128), 'street', write_segmentation),
     coco=(64, 16, (256, 256), 'people', write_coco),
@@ -24,7 +24,7 @@ LAYOUTS = dict(
     ade=(24, 12, (256, 192), 'street', write_segmentation),
     custom=(24, 12, (256, 192), 'people', write_segmentation),
 )
-WITH_TEST_SET = ('cityscapes', 'coco')  # of the size of the validation set
+WITH_TEST_SET = ('cityscapes', 'coco')  # as large as the validation set
 
 
 def synthesize(
@@ -37,29 +37,30 @@ def synthesize(
     val: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Path]:
-    """Generate small data sets in the on-disk layouts of those that the configs name.
+    """Generate small data sets in the on-disk layouts that the configs expect.
 
-    The libraries' own data set classes read them, and they are learnable from scratch on a CPU. The same arguments give
-    the same bytes (with the same versions of NumPy and OpenCV); asking for fewer images or layouts changes none of the
-    others. A folder that this function wrote is replaced.
+    The data set classes of the libraries read them, and a model learns them from scratch on a CPU. The same arguments
+    give the same bytes (with the same versions of NumPy and OpenCV), and each image is independent of the number of
+    images and of the other layouts. A folder that this function wrote before is replaced.
 
     Args:
-        root (str | Path): Folder to hold the layouts, usually ``data``; created if it is missing.
-        layouts (Sequence[str]): Folders to write: ``'cityscapes'``, ``'coco'`` (boxes, keypoints, COCO-WholeBody),
+        root (str | Path): The folder that holds the layouts, usually ``data``. It is created if it is missing.
+        layouts (Sequence[str]): The folders to write: ``'cityscapes'``, ``'coco'`` (boxes, keypoints, COCO-WholeBody),
             ``'imagenet'``, ``'VOCdevkit'`` (PASCAL-Context), ``'coco_stuff10k'``, ``'ade'``, ``'custom'``.
-        seed (int): Another seed gives other images; 0 or more. Default: 0.
-        progress (callable, optional): Called with an iterable over the images and a description; returns the iterable
-            to go through, e.g. one that draws a progress bar.
-        train (int, optional): Images of each training set. Default: 24 to 300, by layout.
-        val (int, optional): Images of each validation set, and of Cityscapes' and COCO's test sets. Default: 12 to 50.
-        size (Tuple[int, int], optional): Width and height in pixels, each at least 64. By default the layout's.
+        seed (int): The seed of the images, at least 0. Default: 0.
+        progress (callable, optional): Wraps the iteration over images: it takes an iterable and a description, and
+            returns an iterable, for example one that draws a progress bar.
+        train (int, optional): The number of images in each training set. Default: 24 to 300, depending on the layout.
+        val (int, optional): The number of images in each validation set, and in the test sets of Cityscapes and COCO.
+            Default: 12 to 50, depending on the layout.
+        size (Tuple[int, int], optional): Width and height in pixels, each at least 64. Default: that of the layout.
 
     Returns:
-        List[Path]: The folders written, in the order asked for.
+        List[Path]: The folders that were written, in the order of ``layouts``.
 
     Raises:
-        ValueError: For an argument out of range; nothing is written.
-        FileExistsError: If a layout's folder holds anything but an earlier output; nothing is written.
+        ValueError: If an argument is out of range. Nothing is written.
+        FileExistsError: If the folder of a layout holds a file that this function did not write. Nothing is written.
     """
     names = [layouts] if isinstance(layouts, str) else list(dict.fromkeys(layouts))
     if not names or not set(names) <= set(LAYOUTS):
@@ -79,30 +80,28 @@ def synthesize(
     Path(root).mkdir(parents=True, exist_ok=True)
     for target in targets:
         default_train, default_val, default_size, subject, write = LAYOUTS[target.name]
+        width, height = size or default_size
         counts = dict(train=train or default_train, val=val or default_val)
         if target.name in WITH_TEST_SET:
             counts['test'] = counts['val']
-        # The folder gets its name when it is complete.
-        with tempfile.TemporaryDirectory(prefix=f'.{target.name}-', dir=root) as workshop:
-            new = Path(workshop, 'new')
+        # The folder is renamed when it is complete.
+        with tempfile.TemporaryDirectory(prefix=f'.{target.name}-', dir=root) as staging:
+            new = Path(staging, 'new')
             new.mkdir()
             for split, count in counts.items():
                 name = f'{target.name}/{split}'
                 indices = progress(range(count), name) if progress else range(count)
                 scenes = (
                     draw_scene(
-                        np.random.default_rng([seed, crc32(name.encode()), index]),
-                        tuple(size or default_size),
-                        subject,
-                        index,
+                        np.random.default_rng([seed, crc32(name.encode()), index]), (width, height), subject, index
                     )
                     for index in indices
                 )
                 write(new, target.name, split, scenes)
-            # The marker lists the files, itself too, so that a later call knows what it may delete.
+            # The marker lists all files, including itself: a later call may delete these.
             (new / MARKER).write_text('\n'.join([MARKER, *list_files(new), '']), encoding='utf-8')
             if target.exists():
-                target.rename(Path(workshop, 'old'))
+                target.rename(Path(staging, 'old'))
             new.rename(target)
     return targets
 
@@ -114,20 +113,22 @@ def check_integer(key: str, value: Any, least: int) -> None:
 
 
 def check_target(target: Path) -> None:
-    """Raise FileExistsError if ``target`` holds anything that an earlier call did not write."""
+    """Raise FileExistsError if ``target`` holds a file that no earlier call wrote."""
     remedy = 'Choose another root folder, or move it away.'
-    # A link often leads to the real data set, which must not lose its name.
+    # A link often points to the real data set, and must not be replaced.
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise FileExistsError(f'{target} exists and is not a plain folder. {remedy}')
     marker = target / MARKER
     ours = set(marker.read_text(encoding='utf-8').splitlines()) if marker.is_file() else set()
     foreign = next((name for name in list_files(target) if name not in ours), None)
     if foreign is not None:
-        raise FileExistsError(f'{target} holds {foreign}, which was not generated here; nothing is replaced. {remedy}')
+        raise FileExistsError(
+            f'{target} holds {foreign}, which synthesize did not write; nothing is replaced. {remedy}'
+        )
 
 
 def list_files(folder: Path) -> list[str]:
-    """All that lies below ``folder`` except folders, as sorted relative names with forward slashes."""
+    """List all files and links below ``folder``, as sorted relative paths with forward slashes."""
     return sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob('*') if path.is_symlink() or not path.is_dir()
     )
