@@ -1,4 +1,4 @@
-"""Data that cannot be trained on is reported with its path and a remedy: as a whole, and sample by sample."""
+"""Checks of data sets and configs, which report each problem with its file or key and a remedy."""
 
 from importlib import import_module
 from typing import Any
@@ -27,7 +27,7 @@ _MODULES = dict(
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is used: most modules import torch, but `files` does not."""
+    """Import a name on first use: most modules import torch, which `files` does not need."""
     if name not in _MODULES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(import_module(f'.{_MODULES[name]}', __name__), name)

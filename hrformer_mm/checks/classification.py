@@ -1,34 +1,25 @@
-"""Numbers of classes in the config of a classifier, and the classes of its data sets."""
+"""Checks of the number of classes in the config of a classifier, and of its class folders."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from .problem import Problem
+from .problem import Problem, shorten
 from .samples import head_classes
-
-
-def metrics(cfg: Config, split: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The metrics of a split's evaluator that are configs, by their keys."""
-    found = cfg.get(f'{split}_evaluator')
-    several = isinstance(found, (list, tuple))
-    for index, metric in enumerate(found if several else [found]):
-        if isinstance(metric, Mapping):
-            yield f'{split}_evaluator.{index}' if several else f'{split}_evaluator', metric
+from .settings import configs
 
 
 def classifier_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Problem]:
-    """Keys of the config that do not fit `model.head.num_classes`: each would end the training."""
+    """Find keys of the config that contradict `model.head.num_classes`: each of them would end the training."""
     model = cfg.get('model') or {}
     head, classes = model.get('head'), head_classes(model)
     if not isinstance(head, Mapping) or not classes or not isinstance(head.get('num_classes'), int):
         return
-    asked = [(key, metric) for split in splits for key, metric in metrics(cfg, split)]
+    accuracies = [pair for split in splits for pair in configs(cfg.get(f'{split}_evaluator'), f'{split}_evaluator')]
     if head.get('cal_acc'):
-        asked.append(('model.head', head))
-    for key, settings in asked:
+        accuracies.append(('model.head', head))
+    for key, settings in accuracies:
         topk = settings.get('topk', 1)
         highest = max([topk] if isinstance(topk, int) else topk, default=1)
         if highest > classes:
@@ -36,8 +27,8 @@ def classifier_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Proble
             yield Problem(
                 'topk',
                 f'{key}.topk',
-                f'is {topk}, but model.head.num_classes is {classes}: top-{highest} '
-                f'accuracy needs {highest} classes at least',
+                f'is {topk}, but model.head.num_classes is {classes}: top-{highest} accuracy needs at least {highest} '
+                'classes',
                 f'Set {remedy}',
             )
     preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
@@ -47,16 +38,16 @@ def classifier_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Proble
         yield Problem(
             'number of classes',
             'data_preprocessor.num_classes',
-            f'is {number}, but model.head.num_classes is {classes}: labels could not be mixed',
+            f'is {number}, but model.head.num_classes is {classes}: batch augmentations cannot mix the labels',
             f'Set data_preprocessor.num_classes={classes}',
         )
 
 
 def folder_problems(datasets: Mapping[str, BaseDataset], cfg: Config) -> Iterator[Problem]:
-    """Class folders that differ between the splits, or in their number from the model's classes.
+    """Find class folders that differ between the splits, or whose number differs from `model.head.num_classes`.
 
     Args:
-        datasets (Mapping[str, BaseDataset]): A data set of each split, which was read.
+        datasets (Mapping[str, BaseDataset]): One initialized data set of each split.
         cfg (Config): The config of the model.
     """
     folders = {split: dataset for split, dataset in datasets.items() if getattr(dataset, 'folder_to_idx', None)}
@@ -64,30 +55,22 @@ def folder_problems(datasets: Mapping[str, BaseDataset], cfg: Config) -> Iterato
         names = set(dataset.folder_to_idx)
         classes = head_classes(cfg.get('model') or {})
         if split == 'train' and classes and len(names) != classes:
-            kind = 'number of classes' if len(names) > classes else 'unused classes'
             yield Problem(
-                kind,
+                'number of classes' if len(names) > classes else 'unused classes',
                 dataset.img_prefix,
                 f'has {len(names)} class folders, but model.head.num_classes is {classes}',
                 f'Set model.head.num_classes={len(names)} data_preprocessor.num_classes={len(names)}, or add '
-                'the folders',
+                'the missing folders',
             )
         first = folders.get('train', dataset)
         missing, unknown = set(first.folder_to_idx) - names, names - set(first.folder_to_idx)
-        if missing or unknown:
-            what = ' and '.join(
-                [f'lacks the class folder {_some(missing)}'] * bool(missing)
-                + [f'has the class folder {_some(unknown)} in addition'] * bool(unknown)
-            )
+        differences = [f'lacks the class folder {shorten(sorted(missing))}'] if missing else []
+        differences += [f'has the additional class folder {shorten(sorted(unknown))}'] if unknown else []
+        if differences:
             yield Problem(
                 'class folders',
                 dataset.img_prefix,
-                f'{what}, compared with {first.img_prefix}: folders are '
-                'numbered in alphabetical order, so that the same class has different labels in the two',
-                'Make the same class folders in both',
+                f'{" and ".join(differences)}, compared with {first.img_prefix}: labels are numbered in the '
+                'alphabetical order of the folders, so a class has different labels in the two splits',
+                'Create the same class folders in both',
             )
-
-
-def _some(names: set[str]) -> str:
-    shown = sorted(names)
-    return ', '.join(shown[:5]) + (f' and {len(shown) - 5} more' if len(shown) > 5 else '')

@@ -1,4 +1,4 @@
-"""Annotation files in COCO's format: what the libraries ignore or mistake silently."""
+"""Checks of annotation files in COCO's format for faults that the libraries ignore or misinterpret silently."""
 
 import codecs
 import json
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +16,61 @@ from .fields import PARTS, are_numbers, field_problems, is_number, show, where
 from .files import is_local
 from .problem import Problem
 
+METAINFO = "describe your keypoints with metainfo=dict(from_file='my_keypoints.py') of the data set"
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_TOLERANCE = 1.0  # pixels: tools round, and some count the last pixel's far side
+_TOLERANCE = 1.0  # pixels: tools round, and some count the far edge of the last pixel
 _Fault = tuple[str, str, str]  # kind, what, remedy
+_Size = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Heights and widths by image id, in arrays, since workers share those."""
+    """Heights and widths by image id, in arrays, which worker processes share."""
 
     ids: np.ndarray
     shapes: np.ndarray
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> 'Sizes':
+        """Collect the valid image sizes of an annotation file."""
         found = {number: size for number, image in images_by_id(content).items() if (size := _size(image))}
         ids = np.array(list(found))
         order = np.argsort(ids)
         return cls(ids[order], np.array(list(found.values()), dtype=np.int64).reshape(-1, 2)[order])
 
     def get(self, number: Any) -> tuple[int, int] | None:
-        """(height, width) of an image, or None."""
+        """Return (height, width) of an image, or None if it has no valid size."""
         at = int(np.searchsorted(self.ids, number))
         return tuple(self.shapes[at].tolist()) if at < len(self.ids) and self.ids[at] == number else None
 
 
 def read_coco(path: object) -> dict[str, Any] | None:
-    """The content of a local annotation file, or None if it is not in COCO's format (or is not to be read here)."""
-    if not is_local(path) or not str(path).endswith('.json') or not Path(str(path)).is_file():
-        return None
-    try:
-        content = json.loads(Path(str(path)).read_bytes())
-    except ValueError:
-        return None  # its reader raises, and broken() explains
-    if not isinstance(content, dict) or not isinstance(content.get('images'), list):
-        return None
-    return content
+    """Return the content of a local annotation file, or None if it is not a readable file in COCO's format."""
+    content = read_json(str(path)) if _is_json_file(path) else None
+    return content if isinstance(content, dict) and isinstance(content.get('images'), list) else None
 
 
 def broken(path: object) -> Problem | None:
-    """Why a local file cannot be read as JSON in COCO's format; None if it can."""
-    if not is_local(path) or not str(path).endswith('.json') or not Path(str(path)).is_file():
+    """Return the reason why a local file is not a JSON file in COCO's format, or None if it is one."""
+    if not _is_json_file(path):
         return None
     content = read_json(str(path))
     if isinstance(content, Problem):
         return content
     if not isinstance(content, dict):
-        return Problem(
-            'annotation file',
-            str(path),
-            f'holds {show(content)}, but must be an object with images, annotations and categories',
-            'Take the file of annotations, not one of results',
-        )
+        what = f'holds {show(content)}, but must be an object with images, annotations and categories'
+        return Problem('annotation file', str(path), what, 'Use the annotation file, not a result file')
+    if 'images' not in content:
+        return Problem('annotation file', str(path), 'has no images', 'Add the list images')
     for name in ('images', 'annotations', 'categories'):
-        if name in content and not isinstance(content[name], list) or (name, name in content) == ('images', False):
-            return Problem(
-                'annotation file',
-                str(path),
-                f'has {name} {show(content[name])}' if name in content else f'has no {name}',
-                f'Make {name} a list',
-            )
+        if not isinstance(content.get(name, []), list):
+            return Problem('annotation file', str(path), f'has {name} {show(content[name])}', f'Make {name} a list')
     return None
 
 
 def read_json(path: str) -> Any:
-    """The content of a local JSON file, or the :class:`Problem` why it cannot be read."""
+    """Return the content of a local JSON file, or a :class:`Problem` if it cannot be read."""
     raw = Path(path).read_bytes()
-    what = remedy = None
     if not raw.strip():
         what, remedy = f'is a file of {len(raw)} bytes without content', 'Copy or write it again'
     elif raw.startswith(_MARKS):
@@ -98,221 +87,197 @@ def read_json(path: str) -> Any:
 
 
 def entries(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects of a list of an annotation file; [] if it has no such list."""
+    """Return the objects in a list of an annotation file, or [] if it has no such list."""
     found = content.get(name)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def images_by_id(content: Mapping[str, Any]) -> dict[Any, dict[str, Any]]:
+    """Return the images of an annotation file by their ids."""
     return {image['id']: image for image in entries(content, 'images') if _is_key(image.get('id'))}
 
 
 def coco_problems(content: dict[str, Any], path: str, count: int | None = None) -> Iterator[Problem]:
-    """All that is wrong in what :func:`read_coco` gave.
+    """Find all problems in the content that :func:`read_coco` returned.
 
     Args:
         content (dict): The content.
-        path (str): The file.
-        count (int, optional): The number of keypoints that each annotation must have. Default: that of its category.
+        path (str): The path of the file.
+        count (int, optional): The number of keypoints of each annotation. Default: that of its category.
     """
     yield from field_problems(content, path)
-    images: dict[Any, dict] = {}
-    for index, image in enumerate(entries(content, 'images')):
-        name, number = image.get('file_name'), image.get('id')
-        if not _is_key(number):
-            continue
-        if number in images:
-            other = images[number].get('file_name')
-            yield Problem(
-                'duplicate image id',
-                path,
-                f'has image id {number} twice, of {other} and {name}',
-                "Give each image an id of its own: annotations of the one are taken for the other's",
-            )
-        elif _size(image) is None:
-            sides = [
-                f'with {side} {show(image[side])}' if side in image else f'without {side}'
-                for side in ('height', 'width')
-            ]
-            yield Problem(
-                'image size',
-                path,
-                f'has {where("images", index, image)} {" and ".join(sides)}',
-                'Write the width and height of the file, in pixels',
-            )
-        images[number] = image
-    annotations = [annotation for annotation in entries(content, 'annotations') if _is_key(annotation.get('image_id'))]
-    numbers = Counter(number for annotation in annotations if _is_key(number := annotation.get('id')))
-    for number, times in numbers.items():
-        if times > 1:
-            yield Problem(
-                'duplicate annotation id',
-                path,
-                f'has annotation id {number} {times} times',
-                'Give each annotation an id of its own: the last one is read in place of the others',
-            )
-    keypoints = {
-        category['id']: len(names) if isinstance(names := category.get('keypoints'), list) else 0
-        for category in entries(content, 'categories')
-        if _is_key(category.get('id'))
-    }
-    for annotation in annotations:
-        for kind, what, remedy in _annotation_problems(annotation, images, keypoints, count):
-            yield Problem(kind, path, f'has {_name(annotation, images)} {what}', remedy)
+    for kind, what, remedy in chain(_image_faults(content), _annotation_faults(content, count)):
+        yield Problem(kind, path, f'has {what}', remedy)
 
 
 def grouped(problems: Iterable[Problem], most: int = 3) -> Iterator[Problem]:
-    """The first `most` problems of each kind, and one problem that counts the others of that kind."""
+    """Yield the first `most` problems of each kind, and one problem that counts the remaining ones of that kind."""
     counts: Counter = Counter()
-    seen = set()
-    for problem in problems:
-        if (problem.path, problem.what) in seen:
-            continue
-        seen.add((problem.path, problem.what))
+    unique = {(problem.path, problem.what): problem for problem in problems}
+    for problem in unique.values():
         counts[problem.kind] += 1
-        last = problem
         if counts[problem.kind] <= most:
             yield problem
     for kind, count in counts.items():
         if count > most:
+            more = count - most
             yield Problem(
-                kind, last.path, f'has {count - most} more of this: {kind}', 'Correct them likewise', count - most
+                kind, problem.path, f'has {more} more problems of this kind: {kind}', 'Correct these too', more
             )
 
 
 def unlabelled(content: dict[str, Any]) -> int:
-    """How many annotations say that they have no keypoints, as many of COCO's persons do: they are not trained on."""
+    """Count the annotations with `num_keypoints` 0, which a pose estimator is not trained on."""
     return sum(
         'keypoints' in annotation and not annotation.get('num_keypoints', 1)
         for annotation in entries(content, 'annotations')
     )
 
 
+def _is_json_file(path: object) -> bool:
+    return is_local(path) and str(path).endswith('.json') and Path(str(path)).is_file()
+
+
 def _is_key(value: Any) -> bool:
     return isinstance(value, (int, float, str))
 
 
-def _size(image: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(height, width), or None if they are no sizes."""
-    height, width = image.get('height'), image.get('width')
-    return (height, width) if is_number(height) and is_number(width) and min(height, width) > 0 else None
+def _size(image: Mapping[str, Any]) -> _Size | None:
+    """Return (height, width) of an image, or None if they are invalid."""
+    size: Any = image.get('height'), image.get('width')
+    return size if all(map(is_number, size)) and min(size) > 0 else None
 
 
-def _name(annotation: dict[str, Any], images: dict[Any, dict]) -> str:
-    image = images.get(annotation.get('image_id'), {})
-    return f'annotation {annotation.get("id")} of {image.get("file_name", "an unknown image")}'
+def _image_faults(content: Mapping[str, Any]) -> Iterator[_Fault]:
+    images: dict[Any, dict] = {}
+    for index, image in enumerate(entries(content, 'images')):
+        number = image.get('id')
+        if not _is_key(number):
+            continue
+        if number in images:
+            yield (
+                'duplicate image id',
+                f'image id {number} twice, for {images[number].get("file_name")} and {image.get("file_name")}',
+                'Give each image its own id: annotations of one image are assigned to the other',
+            )
+        elif _size(image) is None:
+            sides = [
+                f'with {side} {show(image[side])}' if side in image else f'without {side}'
+                for side in ('height', 'width')
+            ]
+            yield (
+                'image size',
+                f'{where("images", index, image)} {" and ".join(sides)}',
+                'Write the width and height of the file, in pixels',
+            )
+        images[number] = image
 
 
-def _annotation_problems(
+def _annotation_faults(content: Mapping[str, Any], count: int | None) -> Iterator[_Fault]:
+    annotations = [annotation for annotation in entries(content, 'annotations') if _is_key(annotation.get('image_id'))]
+    numbers = Counter(number for annotation in annotations if _is_key(number := annotation.get('id')))
+    for number, times in numbers.items():
+        if times > 1:
+            remedy = 'Give each annotation its own id: only the last one with this id is read'
+            yield 'duplicate annotation id', f'annotation id {number} {times} times', remedy
+    keypoints = {
+        category['id']: len(names) if isinstance(names := category.get('keypoints'), list) else 0
+        for category in entries(content, 'categories')
+        if _is_key(category.get('id'))
+    }
+    images = images_by_id(content)
+    for annotation in annotations:
+        for kind, what, remedy in _entry_faults(annotation, images, keypoints, count):
+            file_name = images.get(annotation['image_id'], {}).get('file_name', 'an unknown image')
+            yield kind, f'annotation {annotation.get("id")} of {file_name} {what}', remedy
+
+
+def _entry_faults(
     annotation: dict[str, Any], images: dict[Any, dict], keypoints: dict[Any, int], count: int | None
 ) -> Iterator[_Fault]:
     number, category = annotation['image_id'], annotation.get('category_id')
     if number not in images:
-        yield (
-            'unknown image',
-            f'with image_id {show(number)}, which it does not list',
-            'List the image, or take the annotation out: it is not read',
-        )
+        remedy = 'Add the image to images, or remove the annotation, which is not read'
+        yield 'unknown image', f'with image_id {show(number)}, which is not in images', remedy
         return
     if keypoints and _is_key(category) and category not in keypoints:
-        yield (
-            'unknown category',
-            f'in category_id {show(category)}, which it does not list',
-            'List the category, or correct the annotation',
-        )
+        remedy = 'Add the category to categories, or correct the annotation'
+        yield 'unknown category', f'with category_id {show(category)}, which is not in categories', remedy
     height, width = _size(images[number]) or (math.inf, math.inf)
-    yield from _box_problems(annotation, (width, height))
+    yield from _box_faults(annotation, (width, height))
     expected = count or (keypoints.get(category, 0) if _is_key(category) else 0)
     if not annotation.get('iscrowd') and (expected or annotation.get('keypoints', []) != []):
         owner = 'the metainfo of the data set' if count else 'its category'
-        yield from _keypoint_problems(annotation, expected, owner, (width, height))
+        yield from _keypoint_faults(annotation, expected, owner, (width, height))
     if any(key in annotation for key in PARTS):
-        yield from _part_problems(annotation)
+        yield from _part_faults(annotation)
 
 
-def _box_problems(annotation: dict[str, Any], size: tuple[float, float]) -> Iterator[_Fault]:
-    box = annotation.get('bbox')
+def _box_faults(annotation: dict[str, Any], size: _Size) -> Iterator[_Fault]:
+    box: Any = annotation.get('bbox')
     if 'bbox' not in annotation:
-        yield 'no box', 'without bbox', 'Add its bbox, or take the annotation out: it is not trained on'
+        yield 'no box', 'without bbox', 'Add its bbox, or remove the annotation, which is not trained on'
     elif not are_numbers(box) or len(box) != 4:
-        yield 'bad box', f'with bbox {show(box)}', 'A box is [x, y, width, height], in pixels'
+        yield 'bad box', f'with bbox {show(box)}', 'Write a box as [x, y, width, height], in pixels'
     elif min(box[2:]) <= 0:
-        yield (
-            'box without area',
-            f'with bbox {box}, which has no area',
-            'Correct the box, or take the annotation out: it is not trained on',
-        )
+        remedy = 'Correct the box, or remove the annotation, which is not trained on'
+        yield 'box without area', f'with bbox {box}, which has no area', remedy
     elif not _inside(box[:2], size) or not _inside((box[0] + box[2], box[1] + box[3]), size):
         yield (
             'box outside',
-            f'with bbox {box}, which leaves the image of {size[0]}x{size[1]}',
-            'Correct the box; if many do so, the images have been resized since they were annotated',
+            f'with bbox {box}, which extends beyond the image of {size[0]}x{size[1]}',
+            'Correct the box. If this affects many boxes, the images were probably resized after they were annotated',
         )
 
 
-def _keypoint_problems(
-    annotation: dict[str, Any], expected: int, owner: str, size: tuple[float, float]
-) -> Iterator[_Fault]:
-    found = annotation.get('keypoints')
+def _keypoint_faults(annotation: dict[str, Any], expected: int, owner: str, size: _Size) -> Iterator[_Fault]:
+    found: Any = annotation.get('keypoints')
     if found == [] or 'keypoints' not in annotation:
-        yield (
-            'no keypoints',
-            'without keypoints',
-            f'Label its keypoints; for a person of whom none is seen write {3 * expected} zeros and num_keypoints 0',
-        )
+        zeros = f'{3 * expected} zeros and num_keypoints 0'
+        yield 'no keypoints', 'without keypoints', f'Label its keypoints, or write {zeros} if none is visible'
         return
     if not are_numbers(found):
-        yield (
-            'bad keypoints',
-            f'with keypoints {show(found)}',
-            'Keypoints are a list of numbers: x, y and visibility of each, 0, 0, 0 where one is not labelled',
-        )
+        remedy = 'Write a list of numbers: x, y and visibility of each keypoint, or 0, 0, 0 if it is not labelled'
+        yield 'bad keypoints', f'with keypoints {show(found)}', remedy
         return
     if len(found) % 3 or (expected and len(found) != 3 * expected):
+        contrast = f', but {owner} has {expected} keypoints' if expected else ''
         yield (
             'number of keypoints',
-            f'with {len(found)} numbers in keypoints ({len(found) / 3:g} keypoints)'
-            + (f', but {owner} has {expected} keypoints' if expected else ''),
-            'Write x, y and visibility of each keypoint, or describe the keypoints that there are: metainfo=dict('
-            "from_file='my_keypoints.py') of the data set",
+            f'with {len(found)} numbers in keypoints ({len(found) / 3:g} keypoints){contrast}',
+            f'Write x, y and visibility of each keypoint, or {METAINFO}',
         )
         return
-    strange = set(found[2::3]) - {0, 1, 2}
-    if strange:
-        yield (
-            'visibility',
-            f'with visibility {show(min(strange))} in keypoints',
-            'Visibility is 0 (not labelled), 1 (hidden) or 2 (visible)',
-        )
-    labelled = [(x, y) for x, y, seen in zip(found[::3], found[1::3], found[2::3]) if seen > 0]
-    said = annotation.get('num_keypoints', len(labelled))
-    if said != len(labelled) and is_number(said):
+    invalid = set(found[2::3]) - {0, 1, 2}
+    if invalid:
+        remedy = 'Write a visibility of 0 (not labelled), 1 (hidden) or 2 (visible)'
+        yield 'visibility', f'with visibility {show(min(invalid))} in keypoints', remedy
+    labelled = [(x, y) for x, y, visibility in zip(found[::3], found[1::3], found[2::3]) if visibility > 0]
+    number = annotation.get('num_keypoints', len(labelled))
+    if number != len(labelled) and is_number(number):
         yield (
             'keypoint count',
-            f'with {len(labelled)} labelled keypoints, but num_keypoints {said}',
-            'Make num_keypoints the number of those whose visibility is 1 or 2',
+            f'with {len(labelled)} labelled keypoints, but num_keypoints {number}',
+            'Set num_keypoints to the number of keypoints with visibility 1 or 2',
         )
     outside = [point for point in labelled if not _inside(point, size)]
     if outside:
         yield (
             'keypoint outside',
-            f'with {len(outside)} keypoints outside of the image of {size[0]}x{size[1]}, the '
-            f'first at {outside[0][0]}, {outside[0][1]}',
-            'Correct them, or give them visibility 0',
+            f'with {len(outside)} keypoints outside the image of {size[0]}x{size[1]}, the first at {outside[0][0]}, '
+            f'{outside[0][1]}',
+            'Correct them, or set their visibility to 0',
         )
 
 
-def _part_problems(annotation: dict[str, Any]) -> Iterator[_Fault]:
+def _part_faults(annotation: dict[str, Any]) -> Iterator[_Fault]:
     for key, count in PARTS.items():
-        found = annotation.get(key)
+        found: Any = annotation.get(key)
         if not are_numbers(found) or len(found) != 3 * count:
             what = f'with {key} of {len(found)} numbers' if are_numbers(found) else f'with {key} {show(found)}'
-            yield (
-                'bad keypoints',
-                what if key in annotation else f'without {key}',
-                f'Write {3 * count} numbers: x, y and visibility of each, all 0 where none is labelled',
-            )
+            remedy = f'Write {3 * count} numbers: x, y and visibility of each keypoint, or zeros if none is labelled'
+            yield 'bad keypoints', what if key in annotation else f'without {key}', remedy
 
 
-def _inside(point: Sequence[float], size: tuple[float, float]) -> bool:
+def _inside(point: Sequence[float], size: _Size) -> bool:
     return all(-_TOLERANCE <= at <= end + _TOLERANCE for at, end in zip(point, size))

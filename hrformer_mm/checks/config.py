@@ -1,4 +1,4 @@
-"""Faults of a config that show without its data."""
+"""Checks of a config that need no data."""
 
 import inspect
 from collections.abc import Iterator
@@ -17,15 +17,17 @@ _READ = tuple(inspect.signature(Runner.__init__).parameters)  # the keys that a 
 
 
 def config_problems(cfg: Config, splits: tuple[str, ...]) -> Iterator[Problem]:
-    """Keys without effect, and keys that disagree about classes or ignored labels; the path of each is its key."""
+    """Find keys without effect, and keys that disagree about classes or ignored labels; `path` is the key."""
     yield from ignored_changes(cfg)
     yield from classifier_problems(cfg, splits)
     yield from ignore_problems(cfg, splits)
 
 
 def ignored_changes(cfg: Config) -> Iterator[Problem]:
-    """Variables, such as `data_root`, that were changed after the config's files had used them, for example by
-    `--cfg-options`: the keys that a runner reads keep the old value."""
+    """Find variables that were changed too late, for example `data_root` by `--cfg-options`.
+
+    The config files have already copied the old value to the keys that a runner reads, and these keep it.
+    """
     changed = {name: keys for name in cfg if name not in _READ and (keys := _other_values(cfg, name))}
     if not changed or not cfg.filename or not Path(cfg.filename).is_file():
         return
@@ -37,7 +39,7 @@ def ignored_changes(cfg: Config) -> Iterator[Problem]:
                 continue
         new, old = cfg[name], {value for value in keys.values() if isinstance(value, str) and value}
         settings = dict.fromkeys(keys, new)
-        for key, value in _values(cfg):  # such as the evaluator's ann_file, in the old folder
+        for key, value in _values(cfg):  # e.g. ann_file of the evaluator, which lies in the old folder
             start = next((start for start in old if isinstance(value, str) and value.startswith(start)), None)
             if start is not None and key not in keys:
                 settings[key] = f'{str(new).rstrip("/")}/{value[len(start) :].lstrip("/")}'
@@ -45,13 +47,13 @@ def ignored_changes(cfg: Config) -> Iterator[Problem]:
             yield Problem(
                 'ignored option',
                 name,
-                f'is {new!r}, which has no effect: the files of the config used their own value when they were read',
+                f'is {new!r}, which has no effect: the config files had already copied the old value to other keys',
                 'Set ' + ' '.join(f'{key}={value}' for key, value in settings.items()),
             )
 
 
 def _other_values(cfg: Config, name: str) -> dict[str, Any]:
-    """The values under the same name that are not the variable's, by their full keys."""
+    """Return the values that differ from the variable of the same name, by their full keys."""
     return {key: value for key, value in _values(cfg) if key.endswith(f'.{name}') and not _same(value, cfg[name])}
 
 

@@ -1,4 +1,4 @@
-"""Why a data set that scans a folder finds nothing in it."""
+"""Reasons why a data set finds no samples in a folder."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,16 +6,17 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 
 from .files import is_local
+from .problem import shorten
 
 
 def why_empty(dataset: BaseDataset) -> str | None:
-    """What the folder of the images holds in place of what the data set reads, with a remedy. None if unknown."""
+    """Describe what the image folder holds instead of samples, with a remedy. Return None if no reason is found."""
     folder = dict(dataset.data_prefix).get('img_path')
     if not is_local(folder) or not folder:
         return None
     if not Path(folder).is_dir():
         return missing_folder(Path(folder))
-    suffix, extensions = getattr(dataset, 'img_suffix', None), getattr(dataset, 'extensions', None)
+    suffix, extensions = getattr(dataset, 'img_suffix', None), getattr(dataset, 'extensions', ())
     if dataset.ann_file or not suffix and not extensions:
         return None
     held = Counter(path.suffix for path in Path(folder).rglob('*') if path.suffix and path.is_file()).most_common(4)
@@ -32,9 +33,9 @@ def why_empty(dataset: BaseDataset) -> str | None:
 
 
 def missing_folder(folder: Path) -> str:
-    """What is there in place of a folder that does not exist."""
+    """Describe what the closest existing parent of a missing folder holds."""
     parent = next((parent for parent in folder.parents if parent.is_dir()), None)
-    names = sorted(path.name for path in parent.iterdir() if not path.name.startswith('.'))[:8] if parent else []
-    return f'{folder} does not exist' + (
-        f'; {parent.absolute()} holds {", ".join(names) or "nothing"}' if parent else ''
-    )
+    if parent is None:
+        return f'{folder} does not exist'
+    names = sorted(path.name for path in parent.iterdir() if not path.name.startswith('.'))
+    return f'{folder} does not exist; {parent.absolute()} holds {shorten(names, 8) or "nothing"}'

@@ -1,4 +1,4 @@
-"""Files of detected boxes, which mmpose's data sets read in place of those of the annotations."""
+"""Checks of the files of detected boxes that mmpose's data sets read in place of the annotated boxes."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,13 @@ from .problem import Problem
 
 
 def detection_problems(path: object, content: Mapping[str, Any], ann_file: str) -> Iterator[Problem]:
-    """Fields that are missing or of another type, and boxes of images that the annotation file does not list."""
+    """Find missing or invalid fields, and boxes of images that the annotation file does not list.
+
+    Args:
+        path (str | Path, optional): The file of boxes. It is not checked if it is not a local file.
+        content (dict): The content of the annotation file.
+        ann_file (str): The path of the annotation file.
+    """
     if not path or not is_local(path) or not Path(str(path)).is_file():
         return
     path = str(path)
@@ -19,12 +25,8 @@ def detection_problems(path: object, content: Mapping[str, Any], ann_file: str) 
     if isinstance(boxes, Problem):
         yield boxes
     elif not isinstance(boxes, list):
-        yield Problem(
-            'detection file',
-            path,
-            f'holds {show(boxes)}, but must be a list of boxes',
-            'Take a file of detections, each with image_id, category_id, bbox and score',
-        )
+        remedy = 'Use a detection file, a list of objects with image_id, category_id, bbox and score'
+        yield Problem('detection file', path, f'holds {show(boxes)}, but must be a list of boxes', remedy)
     else:
         yield from entry_problems(path, 'boxes', boxes, DETECTION)
         images = images_by_id(content)
@@ -35,5 +37,5 @@ def detection_problems(path: object, content: Mapping[str, Any], ann_file: str) 
                     'unknown image',
                     path,
                     f'has boxes of image {number} (boxes[{index}]), which {ann_file} does not list',
-                    'Take the boxes of this split, or bbox_file=None for those of the annotations',
+                    'Use the detection file of this split, or set bbox_file=None to use the annotated boxes',
                 )

@@ -1,4 +1,4 @@
-"""Metrics that read an annotation file of their own: it must be the data set's, and have what they need."""
+"""Checks of the annotation files of metrics, which must match the data set and have the fields that a metric needs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +11,23 @@ from .coco import broken, coco_problems, entries, images_by_id, read_coco
 from .fields import are_numbers, is_number, lacking, show, where
 from .files import is_local
 from .keypoints import keypoints_in_file
-from .problem import Problem
-from .settings import type_name
+from .problem import Problem, shorten
+from .settings import listed, type_name
 
-_LARGEST, _SMALLEST = 2.0, 1e-3  # of an area, in areas of the box: COCO's are those of the person in it
-_SHOWN = 3
+# Bounds of the ratio of the annotated area, which COCO measures within the box, to the area of the box.
+_LARGEST, _SMALLEST = 2.0, 1e-3
 
 
 @dataclass
 class Metric:
-    """A metric of a config: its key there, its class, its settings, and the content of its file where it is read."""
+    """A metric of an evaluator.
+
+    Args:
+        key (str): Its key in the config.
+        kind (str): The name of its class.
+        settings (Mapping): Its config, or the attributes of a built metric.
+        content (dict, optional): The content of its annotation file, if it is already read. Default: None.
+    """
 
     key: str
     kind: str
@@ -37,40 +44,45 @@ class Metric:
 
 
 def find_metrics(evaluator: Any, key: str) -> Iterator[Metric]:
-    """The metrics of an evaluator, built or a config, that read COCO's format; inside of others too."""
-    if isinstance(evaluator, (list, tuple)):
-        for index, metric in enumerate(evaluator):
-            yield from find_metrics(metric, f'{key}[{index}]' if len(evaluator) > 1 else key)
-        return
-    settings = evaluator if isinstance(evaluator, Mapping) else getattr(evaluator, '__dict__', {})
-    kind = type_name(evaluator) if isinstance(evaluator, Mapping) else type(evaluator).__name__
-    inside = settings.get('metrics') or settings.get('metric')
-    if isinstance(inside, Mapping) and 'type' not in inside:  # of KeypointPartitionMetric, by partition
-        inside = list(inside.values())[:1]
-    if isinstance(inside, (Mapping, list, tuple)) and not _are_names(inside):
-        name = 'metrics' if 'metrics' in settings else 'metric'
-        yield from find_metrics(inside, key if not isinstance(evaluator, Mapping) else f'{key}.{name}')
-    elif 'Coco' in kind or settings.get('ann_file'):
-        api = settings.get('coco') or settings.get('_coco_api')
-        yield Metric(key, kind, settings, getattr(api, 'dataset', None))
+    """Yield the metrics of an evaluator that read files in COCO's format, including those inside other metrics.
+
+    Args:
+        evaluator (Any): The config of one or more metrics, or a built evaluator.
+        key (str): The key of the evaluator in the config.
+    """
+    for name, metric in listed(evaluator, key):
+        is_config = isinstance(metric, Mapping)
+        settings = metric if is_config else getattr(metric, '__dict__', {})
+        kind = type_name(metric) if is_config else type(metric).__name__
+        inside = 'metrics' if settings.get('metrics') else 'metric'
+        found = settings.get(inside)
+        if isinstance(found, Mapping) and 'type' not in found:  # of KeypointPartitionMetric, by partition
+            found = next(iter(found.values()), None)
+        scores = found if isinstance(found, (list, tuple)) else [found]  # in mmdet, e.g. metric=['bbox', 'segm']
+        if found and not all(isinstance(score, str) for score in scores):
+            if is_config:
+                yield from find_metrics(found, f'{name}.{inside}')
+            else:  # a built evaluator holds a list, also of a single metric
+                yield from find_metrics(scores[0] if len(scores) == 1 else scores, name)
+        elif 'Coco' in kind or settings.get('ann_file'):
+            api = settings.get('coco') or settings.get('_coco_api')
+            yield Metric(name, kind, settings, getattr(api, 'dataset', None))
 
 
 def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator[Problem]:
-    """A metric's file that is missing, not the one of the data sets, or without what the metric needs.
+    """Find problems of the annotation file of a metric: missing, not that of the data sets, or lacking fields.
 
     Args:
-        metric (Metric): One of :func:`find_metrics`.
+        metric (Metric): A metric that :func:`find_metrics` returned.
         datasets (Sequence[BaseDataset]): The data sets that are evaluated together.
     """
-    built_by_mmdet = '_coco_api' in metric.settings  # it does not keep its path, and without one it reads no file
+    built_by_mmdet = '_coco_api' in metric.settings  # it does not keep its path, and without a path it reads no file
     if not datasets or built_by_mmdet and metric.content is None:
         return
-    own = (
-        metric.path is None
-        and not built_by_mmdet
-        or any(is_same(metric.path, dataset.ann_file) for dataset in datasets)
-    )
-    path, content = str(metric.path or (datasets[0].ann_file if own else f'{metric.key}.ann_file')), metric.content
+    same = any(is_same(metric.path, dataset.ann_file) for dataset in datasets)
+    own = same or metric.path is None and not built_by_mmdet
+    path = str(metric.path or (datasets[0].ann_file if own else f'{metric.key}.ann_file'))
+    content = metric.content
     if content is None:
         if not own and is_local(path) and not Path(path).is_file():
             yield Problem(
@@ -95,9 +107,9 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
         yield Problem(
             'no annotations to evaluate',
             path,
-            f'has no annotations, but {metric.key} ({metric.kind}) compares with them',
-            f'Take a file with annotations, or set {metric.key}.format_only=True and '
-            f"{metric.key}.outfile_prefix='results' to write the results alone",
+            f'has no annotations, but {metric.key} ({metric.kind}) requires them',
+            f'Use a file with annotations, or set {metric.key}.format_only=True and '
+            f"{metric.key}.outfile_prefix='results' to only write the results",
         )
         return
     poses = next((dataset for dataset in datasets if dataset.metainfo.get('num_keypoints')), None)
@@ -106,82 +118,75 @@ def metric_problems(metric: Metric, datasets: Sequence[BaseDataset]) -> Iterator
             yield from area_problems(content, path, metric.key if poses is not None else None)
         if poses is not None:
             yield from _sigma_problems(metric, poses)
-        else:  # pycocotools reads it of each
+        else:  # pycocotools reads iscrowd of each annotation
             problem = lacking(content, path, 'iscrowd')
             if problem:
                 yield replace(problem, kind='no iscrowd')
 
 
 def area_problems(content: Mapping[str, Any], path: str, key: str | None) -> Iterator[Problem]:
-    """Areas that are missing, not above 0, or of another unit than the box.
+    """Find areas that are missing, not above 0, or not in the unit of the boxes.
 
     Args:
-        content (dict): The annotation file's.
-        path (str): Its path.
-        key (str, optional): The key of a metric of mmpose, which can do without. Default: None.
+        content (dict): The content of the annotation file.
+        path (str): The path of the annotation file.
+        key (str, optional): The key of a metric of mmpose, which has the option `use_area`. None for other readers.
     """
-    remedy = "Write the box's area (width times height), or the person's in it" if key else "Write the box's area"
-    remedy += f'; or set {key}.use_area=False' if key else ''
+    remedy = "Write the box's area"
+    if key:
+        remedy += f' (width times height) or the area of the person in it, or set {key}.use_area=False'
+
+    def problem(kind: str, index: int, what: str) -> Problem:
+        entry = where('annotations', index, content['annotations'][index])
+        return Problem(kind, path, f'has {entry} {what}', remedy)
+
     large, small, counted = [], [], 0
     for index, annotation in enumerate(content['annotations']):
         if not isinstance(annotation, dict):
             continue
-        area, box, seen = annotation.get('area'), annotation.get('bbox'), annotation.get('num_keypoints', 1)
+        area: Any = annotation.get('area')
+        box: Any = annotation.get('bbox')
+        evaluated = annotation.get('num_keypoints', 1) and not annotation.get('iscrowd')
+        compared = evaluated and are_numbers(box) and len(box) == 4 and min(box[2:]) > 0
         if 'area' not in annotation:
-            yield Problem('no area', path, f'has {where("annotations", index, annotation)} without area', remedy)
-        elif not is_number(area):
-            yield Problem(
-                'bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}', remedy
-            )
-        elif annotation.get('iscrowd') or not seen or not are_numbers(box) or len(box) != 4 or min(box[2:]) <= 0:
-            continue
-        elif area <= 0:
-            yield Problem(
-                'bad area', path, f'has {where("annotations", index, annotation)} with area {show(area)}', remedy
-            )
-        else:
+            yield problem('no area', index, 'without area')
+        elif not is_number(area) or compared and area <= 0:
+            yield problem('bad area', index, f'with area {show(area)}')
+        elif compared:
             counted += 1
-            share = area / (box[2] * box[3])
-            if share > _LARGEST:
-                large.append((index, annotation))
-            elif share < _SMALLEST:
-                small.append((index, annotation))
+            ratio = area / (box[2] * box[3])
+            if ratio > _LARGEST:
+                large.append(index)
+            elif ratio < _SMALLEST:
+                small.append(index)
     most = 2 * len(large + small) > counted
-    for index, annotation in large + small if most else large:
-        box = annotation['bbox']
-        yield Problem(
-            'area of another unit' if most else 'odd area',
-            path,
-            f'has {where("annotations", index, annotation)} with area {show(annotation["area"])}, but bbox '
-            f'{box} has {box[2] * box[3]:g} square pixels',
-            remedy,
-        )
+    for index in large + small if most else large:
+        area, box = (content['annotations'][index][name] for name in ('area', 'bbox'))
+        what = f'with area {show(area)}, but bbox {box} has {box[2] * box[3]:g} square pixels'
+        yield problem('area of another unit' if most else 'odd area', index, what)
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two paths name one file."""
+    """Return whether two paths refer to the same file."""
     if not one or not other:
         return False
-    return (
-        str(one) == str(other) or is_local(one) and is_local(other) and (Path(one).resolve() == Path(other).resolve())
-    )
+    return str(one) == str(other) or is_local(one) and is_local(other) and Path(one).resolve() == Path(other).resolve()
 
 
 def _other_file(
     metric: Metric, content: dict[str, Any], path: str, datasets: Sequence[BaseDataset]
 ) -> Iterator[Problem]:
-    """Problems of a metric's file that is not a data set's; none if it agrees with one of them, or with all of them."""
-    candidates = [(dataset.ann_file, read_coco(dataset.ann_file), dataset) for dataset in datasets]
-    candidates = [candidate for candidate in candidates if candidate[1]]
+    """Compare the file of a metric with those of the data sets; it may agree with one of them or with their union."""
+    candidates = [(dataset.ann_file, ours, dataset) for dataset in datasets if (ours := read_coco(dataset.ann_file))]
     if len(candidates) > 1:
-        merged = {
-            name: [entry for _, found, _ in candidates for entry in entries(found, name)]
+        union = {
+            name: [entry for _, ours, _ in candidates for entry in entries(ours, name)]
             for name in ('images', 'annotations')
         }
-        candidates.append((', '.join(path for path, _, _ in candidates), merged, candidates[0][2]))
+        candidates.append((', '.join(path for path, _, _ in candidates), union, candidates[0][2]))
     found: list[Problem] = []
-    for name, ours, dataset in candidates:
-        found = list(_differences(metric, content, path, name, ours, dataset))
+    for own_path, ours, dataset in candidates:
+        found = list(_differences(metric, content, path, own_path, ours, dataset))
         if not found:
             return
     yield from found
@@ -193,49 +198,40 @@ def _differences(
     own, other = images_by_id(ours), images_by_id(theirs)
     own_boxes, other_boxes = _boxes(ours), _boxes(theirs)
     whole = dataset._indices is None and getattr(dataset, 'sample_interval', 1) == 1
-    remedy = f'Set {metric.key}.ann_file to {own_path}'
 
-    def problem(kind: str, what: str) -> Problem:
-        return Problem(
-            kind, path, f'({metric.key}.ann_file) is not the file of the data set, {own_path}: {what}', remedy
-        )
+    def problem(kind: str, difference: str) -> Problem:
+        what = f'({metric.key}.ann_file) is not the file of the data set, {own_path}: {difference}'
+        return Problem(kind, path, what, f'Set {metric.key}.ann_file to {own_path}')
 
-    predicted = (
-        own_boxes
-        if own_boxes and getattr(dataset, 'data_mode', '') == 'topdown' and not getattr(dataset, 'bbox_file', None)
-        else own
-    )
-    lacking = [number for number in predicted if number not in other]
-    if lacking and whole:
-        yield problem('other images', f'it lacks {len(lacking)} of its images, with id {_first(lacking)}')
+    annotated = getattr(dataset, 'data_mode', '') == 'topdown' and not getattr(dataset, 'bbox_file', None)
+    absent = [number for number in (own_boxes if own_boxes and annotated else own) if number not in other]
+    if absent and whole:
+        yield problem('other images', f'it lacks {len(absent)} of its images, with id {_ids(absent)}')
         return
     shared = [number for number in own if number in other]
     different = [number for number in shared if _differ(own[number], other[number])]
     if different:
-        one, two = own[different[0]], other[different[0]]
+        first = different[0]
         yield problem(
             'other images',
-            f'{len(different)} image ids are of other pictures; id '
-            f'{show(different[0])} is {_picture(two)} there and {_picture(one)} in the data set',
+            f'{len(different)} image ids belong to different images; id {show(first)} is {_describe(other[first])} '
+            f'there and {_describe(own[first])} in the data set',
         )
         return
     more = [number for number in other_boxes if number not in own]
     if more and whole:
-        yield problem(
-            'other images',
-            f'it has {len(more)} annotated images more, with id {_first(more)}, which would count as missed',
-        )
-    if not own_boxes or not other_boxes:  # e.g. of a test without labels
+        what = f'it has {len(more)} more annotated images, with id {_ids(more)}, which would count as missed'
+        yield problem('other images', what)
+    if not own_boxes or not other_boxes:  # e.g. of a test set without labels
         return
     total = sum(len(other_boxes.get(number, ())) for number in shared)
     count = sum(len(own_boxes.get(number, ())) for number in shared)
     same = sum(len(other_boxes[number] & own_boxes.get(number, set())) for number in shared if number in other_boxes)
     if 2 * same < total:
-        yield problem('other images', f'of its {total} boxes only {same} are those of the data set')
+        yield problem('other images', f'only {same} of its {total} boxes are in the data set')
     elif total != count:
-        yield problem(
-            'other number of annotations', f'it has {total} annotations of these images, and the data set has {count}'
-        )
+        what = f'it has {total} annotations of these images, and the data set has {count}'
+        yield problem('other number of annotations', what)
 
 
 def _boxes(content: Mapping[str, Any]) -> dict[Any, set[tuple]]:
@@ -247,34 +243,28 @@ def _boxes(content: Mapping[str, Any]) -> dict[Any, set[tuple]]:
 
 
 def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two images of one id differ in their names, but for folder and suffix, or in their sizes."""
+    """Return whether two images with the same id differ in size, or in name without folder and suffix."""
     names = [PurePath(image['file_name']).stem for image in (one, other) if isinstance(image.get('file_name'), str)]
     sizes = [(image.get('width'), image.get('height')) for image in (one, other)]
     return len(set(names)) > 1 or sizes[0] != sizes[1] and not any(None in size for size in sizes)
 
 
-def _picture(image: Mapping[str, Any]) -> str:
+def _describe(image: Mapping[str, Any]) -> str:
     return f'{image.get("file_name")} of {image.get("width")}x{image.get("height")}'
 
 
 def _sigma_problems(metric: Metric, dataset: BaseDataset) -> Iterator[Problem]:
-    """OKS needs one sigma for each keypoint."""
     if metric.settings.get('gt_converter') or metric.settings.get('pred_converter'):
         return
-    count, sigmas = dataset.metainfo['num_keypoints'], len(dataset.metainfo['sigmas'])
-    if not sigmas:
+    count = dataset.metainfo['num_keypoints']
+    if not len(dataset.metainfo['sigmas']):
         yield Problem(
             'sigmas',
             f'metainfo of {type(dataset).__name__}',
-            f'has 0 sigmas for {count} keypoints, but {metric.key} ({metric.kind}) needs them',
-            f"Write {count} sigmas, for example 0.05 each, or take a metric without them: dict(type='PCKAccuracy')",
+            f'has 0 sigmas for {count} keypoints, but {metric.key} ({metric.kind}) needs them to compute OKS',
+            f"Write {count} sigmas, for example 0.05 each, or use a metric without sigmas: dict(type='PCKAccuracy')",
         )
 
 
-def _first(numbers: list) -> str:
-    return ', '.join(map(show, numbers[:_SHOWN])) + (', …' if len(numbers) > _SHOWN else '')
-
-
-def _are_names(inside: Any) -> bool:
-    """Whether these are the names of scores, as in mmdet's `metric=['bbox', 'segm']`."""
-    return isinstance(inside, (list, tuple)) and all(isinstance(name, str) for name in inside)
+def _ids(numbers: list) -> str:
+    return shorten([show(number) for number in numbers], 3)

@@ -1,7 +1,7 @@
-"""Fields of annotation files in COCO's format and of detection results: present, and of the type that readers expect.
+"""Checks of the fields of annotation files in COCO's format, and of detection files.
 
-The libraries check no field. A missing one raises `KeyError: 'area'`, null becomes NaN, and a string becomes a number
-or is an error in the middle of an epoch.
+The libraries check no field: a missing one raises `KeyError: 'area'`, null becomes NaN, and a string becomes a number
+or raises an error in the middle of an epoch.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from .problem import Problem
 
-# The further keypoints of COCO-WholeBody, by the key of an annotation.
+# The additional keypoints of COCO-WholeBody, by their key in an annotation.
 PARTS = dict(foot_kpts=6, face_kpts=68, lefthand_kpts=21, righthand_kpts=21)
 _LONGEST = 60  # characters of a value in a message
 
 
 class Field(NamedTuple):
-    """A key of an entry: which values are valid, in code and in words, and whether it must be there."""
+    """A key of an entry: a predicate and a description of its valid values, and whether the key is required."""
 
     key: str
     valid: Callable[[Any], bool]
@@ -26,12 +26,12 @@ class Field(NamedTuple):
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a finite number. True and False are none."""
+    """Return whether a value is a finite number, and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def are_numbers(values: Any) -> bool:
-    """Whether this is a list of finite numbers."""
+    """Return whether a value is a list of finite numbers."""
     return isinstance(values, list) and set(map(type, values)) <= {int, float} and math.isfinite(sum(values))
 
 
@@ -55,23 +55,23 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_name, value))
 
 
-_ID = 'a whole number, not a string'
+_ID = 'an integer, not a string'
 FIELDS = dict(
     images=(Field('id', _is_id, _ID, True), Field('file_name', _is_name, "the file's name", True)),
     annotations=(
         Field('id', _is_id, _ID, True),
         Field('image_id', _is_id, _ID, True),
         Field('category_id', _is_id, _ID, True),
-        Field('area', is_number, "a number, in square pixels, or set use_area=False of mmpose's metric"),
+        Field('area', is_number, "a number in square pixels, or set use_area=False of mmpose's metric"),
         Field('iscrowd', _is_flag, '0 or 1'),
-        Field('num_keypoints', _is_count, 'a whole number'),
+        Field('num_keypoints', _is_count, 'an integer of at least 0'),
         Field('segmentation', lambda value: isinstance(value, (list, dict)), 'a list of polygons or an RLE'),
         *(Field(key.replace('kpts', 'valid'), _is_flag, 'true or false') for key in PARTS),
     ),
     categories=(
         Field('id', _is_id, _ID, True),
         Field('name', _is_name, 'a string'),
-        Field('keypoints', _are_names, 'the list of the names of its keypoints'),
+        Field('keypoints', _are_names, 'a list of the names of its keypoints'),
     ),
 )
 DETECTION = (
@@ -88,13 +88,13 @@ DETECTION = (
 
 
 def show(value: Any) -> str:
-    """A value as it is in the file, shortened."""
+    """Return a value as JSON, truncated to 60 characters."""
     text = json.dumps(value)
     return text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'
 
 
 def entry_problems(path: str, name: str, entries: Any, fields: tuple[Field, ...]) -> Iterator[Problem]:
-    """Entries of a list that are not objects, and fields that are missing or of another type."""
+    """Find entries of a list that are not objects, and fields that are missing or invalid."""
     if not isinstance(entries, list):
         yield Problem(name, path, f'has {name} {show(entries)}', f'Make {name} a list')
         return
@@ -106,21 +106,21 @@ def entry_problems(path: str, name: str, entries: Any, fields: tuple[Field, ...]
             if field.key in entry:
                 if not field.valid(entry[field.key]):
                     yield _problem(path, name, index, entry, field, f'with {field.key} {show(entry[field.key])}')
-            elif field.required and not (field.key == 'file_name' and 'coco_url' in entry):  # as in LVIS
+            elif field.required and not (field.key == 'file_name' and 'coco_url' in entry):  # of LVIS
                 yield _problem(path, name, index, entry, field, f'without {field.key}')
 
 
 def field_problems(content: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    """Fields of images, annotations and categories that are missing or of another type.
+    """Find fields of images, annotations and categories that are missing or invalid.
 
-    Boxes, sizes and keypoints are checked with the others of their entry, by :func:`coco_problems`.
+    Boxes, sizes and keypoints depend on other fields of their entry: :func:`coco_problems` checks them.
     """
     if 'categories' not in content and content.get('annotations'):
         yield Problem(
             'categories',
             path,
             'has no categories',
-            'Add categories: the id and the name of each, and for poses its keypoints',
+            'Add categories with their ids and names and, for pose estimation, their keypoints',
         )
     for name, fields in FIELDS.items():
         if name in content:
@@ -128,9 +128,9 @@ def field_problems(content: Mapping[str, Any], path: str) -> Iterator[Problem]:
 
 
 def lacking(content: Mapping[str, Any], path: str, key: Any) -> Problem | None:
-    """The problem of the first entry without a key that a reader asked for; None if all have it."""
+    """Return the problem of the first entry that lacks a key which its reader requires, or None if all have it."""
     for name in FIELDS:
-        entries = content.get(name)
+        entries: Any = content.get(name)
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if isinstance(entry, dict) and key not in entry and key in _KNOWN[name]:
                 count = sum(isinstance(other, dict) and key not in other for other in entries)
@@ -138,14 +138,14 @@ def lacking(content: Mapping[str, Any], path: str, key: Any) -> Problem | None:
                     f'{name}.{key}',
                     path,
                     f'has {where(name, index, entry)} without {key}',
-                    f'Write {key}, which its reader needs' + (f'; {count} lack it' if count > 1 else ''),
+                    f'Add {key}, which its reader requires' + (f'; {count} entries lack it' if count > 1 else ''),
                     count,
                 )
     return None
 
 
 def where(name: str, index: int, entry: Mapping[str, Any], without: str = '') -> str:
-    """An entry's position, and what else tells it from others, but for one key."""
+    """Describe an entry by its index and its ids, except for the key `without`."""
     known = [f'{key} {show(entry[key])}' for key in ('id', 'image_id', 'file_name') if key in entry and key != without]
     return f'{name}[{index}]' + (f' ({", ".join(known)})' if known else '')
 

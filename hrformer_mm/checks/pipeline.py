@@ -1,4 +1,4 @@
-"""A data set's own pipeline, which checks what it loads."""
+"""A pipeline that checks the images and label maps that it loads."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -20,22 +20,24 @@ _LABELS = ('LoadAnnotations',)
 
 
 class CheckedPipeline(Compose):
-    """The transforms of a data set in their order. What one loads is checked before the next one gets it.
+    """The transforms of a data set, with a check of each loaded image and label map before the next transform.
 
-    A bad sample raises an error that names its file. With mmcv's own option, `ignore_empty=True` of the step that loads
-    images, a training skips it instead: the log names it once, and :attr:`skipped` counts it.
+    A bad sample raises an error that names its file. With mmcv's option `ignore_empty=True` of the step that loads
+    images, a training skips it instead: it is logged once, and :attr:`skipped` counts it.
 
     Args:
-        dataset (BaseDataset): A data set whose annotations are read.
+        dataset (BaseDataset): An initialized data set.
         where (str): The description of the data set in errors.
-        sizes (Sizes, optional): The sizes of the images in their annotation file.
-        most (int, optional): The number of the model's classes, if it may be lower than the data set's.
-        strict (bool): Skip no sample, even with `ignore_empty`, and raise what is otherwise a warning. Default: False.
-        ignored (Mapping, optional): The ignored label by the keys that decide it. Default: the data set's.
+        sizes (Sizes, optional): The image sizes of the annotation file. Default: None.
+        most (int, optional): The number of classes of the model, if it may be lower than that of the data set.
+            Default: None.
+        strict (bool): Skip no sample, even with `ignore_empty`, and raise an error instead of a warning.
+            Default: False.
+        ignored (Mapping, optional): The ignored label by the keys that set it. Default: that of the data set.
 
     Attributes:
-        bad (Tensor, optional): (samples, ), bool, in memory that workers share: the samples that were bad so far. None
-            where bad samples are errors.
+        bad (Tensor, optional): (samples, ), bool, in shared memory: the samples that were bad so far. None if bad
+            samples raise errors.
     """
 
     def __init__(
@@ -51,8 +53,8 @@ class CheckedPipeline(Compose):
         self.where = where
         self.strict = strict
         self.facts = Facts.of(dataset, sizes, most, ignored)
-        self.warned = torch.zeros((), dtype=torch.bool).share_memory_()  # of one image that its EXIF turns
-        # The samples of a data set of data sets have the indices of those, which are not unique.
+        self.warned = torch.zeros((), dtype=torch.bool).share_memory_()  # warned of one rotated image
+        # The samples of concatenated data sets have the indices of the inner data sets, which are not unique.
         may_skip = not (strict or dataset.test_mode or hasattr(dataset, 'datasets'))
         skips = may_skip and any(getattr(step, 'ignore_empty', False) for step in self.transforms)
         self.bad = torch.zeros(len(dataset), dtype=torch.bool).share_memory_() if skips else None
@@ -60,14 +62,17 @@ class CheckedPipeline(Compose):
 
     @property
     def skipped(self) -> int:
-        """The number of samples that were skipped so far, by all workers."""
+        """The number of samples that all workers have skipped so far."""
         return 0 if self.bad is None else int(self.bad.sum())
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Run the transforms; returns None for a sample that one of them, or a check, skips.
+        """Run the transforms and the checks.
+
+        Returns:
+            dict, optional: The transformed sample, or None if it is skipped.
 
         Raises:
-            DataError: If a file of the sample is bad, unless bad samples are skipped.
+            DataError: If a file of the sample is bad and bad samples are not skipped.
         """
         index, path = data.get('sample_idx'), data.get('img_path')
         if self.bad is not None and self.bad[index]:
@@ -82,25 +87,25 @@ class CheckedPipeline(Compose):
             if self.bad is None:
                 raise DataError(f'{error}{self.hint}', error.problem) from error.__cause__
             self.bad[index] = True
-            print_log(f'Left out: {error}', logger='current', level=logging.WARNING)
+            print_log(f'Skipped: {error}', logger='current', level=logging.WARNING)
             return None
         except Exception as error:
             if hasattr(error, 'add_note'):  # Python 3.11
-                error.add_note(f'{self.where}: this is about {path}')
+                error.add_note(f'{self.where}: raised for {path}')
             raise
         return data
 
     def load(self, data: dict[str, Any]) -> np.ndarray | None:
-        """Load a sample without the other transforms.
+        """Load and check a sample without the other transforms.
 
         Returns:
-            np.ndarray, optional: (256, ) pixels of each label of its label map, if it has one.
+            np.ndarray, optional: (256, ), the number of pixels of each label, or None if the sample has no label map.
 
         Raises:
-            DataError: If it is bad.
+            DataError: If the sample is bad.
         """
         self._check(label_problems(data, self.facts))
-        if not isinstance(data.get('img_path'), str):  # e.g. of videos, whose transforms choose the files
+        if not isinstance(data.get('img_path'), str):  # e.g. of videos: their transforms choose the files
             return None
         for step in filter(_loads, self.transforms):
             data = self._load(step, data)
@@ -108,7 +113,7 @@ class CheckedPipeline(Compose):
 
     def _load(self, step: Callable, data: dict[str, Any]) -> dict[str, Any]:
         image = _kind(step) in _IMAGE
-        path = data.get('img_path' if image else 'seg_map_path')
+        path: Any = data.get('img_path' if image else 'seg_map_path')
         local = is_local(path)
         try:
             if image and local and 'img' not in data and jpeg_is_cut(path):
@@ -122,13 +127,9 @@ class CheckedPipeline(Compose):
                 raise
             raise self._error(problem) from error
         if loaded is None:  # ignore_empty
-            self._check(
-                [
-                    local
-                    and find_problem(path, 'image')
-                    or Problem('unreadable image', str(path), 'cannot be read', 'See that it is there, and whole')
-                ]
-            )
+            problem = find_problem(path, 'image') if local else None
+            remedy = 'Check that the file exists and is complete'
+            raise self._error(problem or Problem('unreadable image', str(path), 'cannot be read', remedy))
         if image:
             self._check(image_problems(loaded, self.facts))
             if local and (self.strict or not self.warned) and _turns(step):
@@ -147,7 +148,7 @@ class CheckedPipeline(Compose):
         if problem and not self.warned:
             self.warned.fill_(True)
             print_log(
-                f'{self.where}: {problem}. hrformer-mm check-data CONFIG names all such images',
+                f'{self.where}: {problem} hrformer-mm check-data CONFIG lists all such images',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -161,10 +162,9 @@ def _kind(step: Callable) -> str:
 
 
 def _turns(step: Callable) -> bool:
-    """Whether a step turns images as their EXIF orientation says, as mmcv's does unless its `color_type` forbids it."""
-    return getattr(step, 'color_type', '') in ('color', 'grayscale') and getattr(
-        step, 'imdecode_backend', None
-    ) not in ('turbojpeg', 'tifffile')
+    """Return whether a step applies the EXIF orientation: mmcv's loaders do so unless `color_type` prevents it."""
+    backend = getattr(step, 'imdecode_backend', None)
+    return getattr(step, 'color_type', '') in ('color', 'grayscale') and backend not in ('turbojpeg', 'tifffile')
 
 
 def _loads(step: Callable) -> bool:

@@ -1,39 +1,30 @@
-"""What is wrong with a file of a data set."""
+"""Problems of data sets, and the error that reports one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-# What makes a training learn what is wrong, or ends it late: it does not start. Others are counted in a warning.
-FATAL = (
-    'duplicate image id',
-    'duplicate annotation id',
-    'bad box',
-    'bad keypoints',  # of annotation files
-    'keypoint ids',
-    'keypoint names',
-    'keypoint swap',
-    'sigmas',
-    'joint_weights',  # of the metainfo
-    'number of keypoints',
-    'keypoint order',  # of one and the other, and of the model
-    'detection file',
-    'boxes',
-    'boxes.image_id',
-    'boxes.category_id',
-    'boxes.bbox',
-    'boxes.score',
-    'evaluator file',
-    'other images',
-    'no annotations to evaluate',
-    'no area',
-    'bad area',
-    'area of another unit',
-    'no iscrowd',
-)  # of evaluators
+_ANNOTATIONS = ('duplicate image id', 'duplicate annotation id', 'bad box', 'bad keypoints')
+_METAINFO = ('keypoint ids', 'keypoint names', 'keypoint swap', 'sigmas', 'joint_weights')
+_KEYPOINTS = ('number of keypoints', 'keypoint order')  # annotations, metainfo and head disagree
+_DETECTIONS = ('detection file', 'boxes', 'boxes.image_id', 'boxes.category_id', 'boxes.bbox', 'boxes.score')
+_AREAS = ('no area', 'bad area', 'area of another unit')
+_EVALUATORS = ('evaluator file', 'other images', 'no annotations to evaluate', *_AREAS, 'no iscrowd')
+# A training does not start with problems of these kinds: it would learn wrong labels or fail late. Other kinds are
+# counted in a warning.
+FATAL = (*_ANNOTATIONS, *_METAINFO, *_KEYPOINTS, *_DETECTIONS, *_EVALUATORS)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault: its kind, the file that has it, what it is, what to do about it, and how many there are of it."""
+    """A problem of a data set.
+
+    Args:
+        kind (str): The kind of problem, by which problems are counted.
+        path (str): The file or key that has the problem.
+        what (str): What is wrong; it continues a sentence that begins with `path`.
+        remedy (str): How to correct it.
+        count (int): The number of problems that this one represents. Default: 1.
+    """
 
     kind: str
     path: str
@@ -46,13 +37,18 @@ class Problem:
 
 
 class DataError(ValueError):
-    """Data that cannot be used; says what is wrong, where, and what to do.
+    """Raised if data cannot be used.
 
     Args:
-        message (str): The whole message; PyTorch's workers rebuild the error from it.
-        problem (Problem, optional): The same in parts, where it is one of a file.
+        message (str): The whole message: PyTorch's workers rebuild the error from it.
+        problem (Problem, optional): The problem of a file that the message describes. Default: None.
     """
 
     def __init__(self, message: str, problem: Problem | None = None) -> None:
         super().__init__(message)
         self.problem = problem
+
+
+def shorten(names: Sequence[str], most: int = 5) -> str:
+    """Join the first `most` names, and count the others."""
+    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')

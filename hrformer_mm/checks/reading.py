@@ -1,7 +1,7 @@
-"""Reading a data set, and checking it before a training starts.
+"""Initialization of a data set, and its checks before a training starts.
 
-The libraries' own errors are obscure (an empty folder: "need at least one array to concatenate") or late (a missing
-label map: in the middle of an epoch).
+The errors of the libraries are obscure ("need at least one array to concatenate" for an empty folder) or late (in the
+middle of an epoch for a missing label map).
 """
 
 import logging
@@ -25,20 +25,20 @@ from .lists import FATAL_ENTRIES, list_problems
 from .pipeline import CheckedPipeline
 from .problem import FATAL, DataError, Problem
 
-SAMPLES = 64  # checked of each data set before a training, evenly spread
+SAMPLES = 64  # evenly spread samples of each data set are checked before a training
 ROOT = (
     '--cfg-options train_dataloader.dataset.data_root=… val_dataloader.dataset.data_root=… '
-    'test_dataloader.dataset.data_root=… (of poses also val_evaluator.ann_file=… test_evaluator.ann_file=…; '
+    'test_dataloader.dataset.data_root=… (for keypoints also val_evaluator.ann_file=… test_evaluator.ann_file=…; '
     'data_root=… alone has no effect)'
 )
-LAYOUTS = 'hrformer-mm synthesize writes small data sets in the layouts that the configs expect, to compare with'
+LAYOUTS = 'For comparison, hrformer-mm synthesize writes small data sets in the layouts that the configs expect'
 
 
 def read_data_set(dataset: BaseDataset) -> None:
-    """Read the annotations of a data set.
+    """Initialize a data set, which reads its annotations.
 
     Raises:
-        DataError: If they cannot be read, with a remedy.
+        DataError: If the annotations cannot be read.
     """
     try:
         dataset.full_init()
@@ -47,16 +47,17 @@ def read_data_set(dataset: BaseDataset) -> None:
 
 
 def check_start(dataset: BaseDataset, most: int | None = None, ignored: Mapping[str, int | None] | None = None) -> bool:
-    """Check the annotation file and some samples of a data set, and let its pipeline check all that it loads.
+    """Check the annotation file and some samples of a data set, and replace its pipeline by a `CheckedPipeline`.
 
     Args:
         dataset (BaseDataset): A data set.
-        most (int, optional): The number of the model's classes, if it may be lower than the data set's.
-        ignored (Mapping, optional): The ignored label by the keys that decide it. Default: the data set's.
+        most (int, optional): The number of classes of the model, if it may be lower than that of the data set.
+            Default: None.
+        ignored (Mapping, optional): The ignored label by the keys that set it. Default: that of the data set.
 
     Returns:
-        bool: Whether the pipeline was replaced. Data sets that were checked before, and pipelines of a class other
-            than mmengine's, stay as they are.
+        bool: Whether the pipeline was replaced. A pipeline that is not an instance of mmengine's `Compose` itself,
+            for example one that was replaced before, is unchanged.
 
     Raises:
         DataError: If a file is missing, damaged or inconsistent with the others.
@@ -79,28 +80,28 @@ def check_start(dataset: BaseDataset, most: int | None = None, ignored: Mapping[
             pipeline.load(dataset.get_data_info(index))
         except DataError as error:
             hint = pipeline.hint
-            if error.problem.kind.startswith('missing'):
-                hint = f' Is its layout the one that {type(dataset).__name__} reads? {LAYOUTS}.'
+            if error.problem and error.problem.kind.startswith('missing'):
+                hint = f' Check that the data set has the layout that {type(dataset).__name__} reads. {LAYOUTS}.'
             errors.append(DataError(f'{error}{hint}', error.problem))
-            if pipeline.bad is None or len(errors) == len(chosen):  # errors, or nothing would be left
+            if pipeline.bad is None or len(errors) == len(chosen):  # errors, or no sample would be left
                 raise errors[0] from None
     return True
 
 
 def annotation_problems(content: dict[str, Any], dataset: BaseDataset) -> Iterator[Problem]:
-    """All that is wrong in the annotation file of a data set, and in its file of detected boxes."""
+    """Find all problems in the annotation file of a data set, and in its file of detected boxes."""
     yield from coco_problems(content, dataset.ann_file, keypoints_in_file(dataset))
     yield from detection_problems(getattr(dataset, 'bbox_file', None), content, dataset.ann_file)
     if any(base.__module__.startswith('mmdet.') for base in type(dataset).__mro__) and content.get('annotations'):
-        # It leaves out those whose area is not above 0.
+        # mmdet drops annotations whose area is not above 0.
         yield from area_problems(content, dataset.ann_file, None)
 
 
 def refuse(problems: Iterable[Problem], where: str, fatal: Collection[str] = FATAL) -> None:
-    """Raise for a problem of a kind that is fatal, and warn of the others, with their numbers.
+    """Raise an error for a problem of a fatal kind, and log a warning that counts problems of other kinds.
 
     Raises:
-        DataError: If a problem is fatal.
+        DataError: If the kind of a problem is in `fatal`.
     """
     first: dict[str, Problem] = {}
     counts: Counter = Counter()
@@ -110,20 +111,20 @@ def refuse(problems: Iterable[Problem], where: str, fatal: Collection[str] = FAT
     for kind, problem in first.items():
         if kind in fatal:
             others = counts[kind] - 1
-            more = f' {others} more are of this kind: hrformer-mm check-data CONFIG names them.' if others else ''
+            more = f' There are {others} more of this kind: hrformer-mm check-data CONFIG lists them.' if others else ''
             raise DataError(f'{where}: {problem}{more}', problem)
     if counts:
         print_log(
-            f'{where} has doubtful annotations, of which some are not trained on: '
+            f'{where} has questionable annotations, some of which are not trained on: '
             f'{", ".join(f"{kind}: {count}" for kind, count in counts.items())}; the first: '
-            f'{next(iter(first.values()))} hrformer-mm check-data CONFIG names them',
+            f'{next(iter(first.values()))} hrformer-mm check-data CONFIG lists them',
             logger='current',
             level=logging.WARNING,
         )
 
 
 def describe(dataset: BaseDataset) -> str:
-    """A data set's class, folders and files."""
+    """Describe a data set by its class, folders and files."""
     where = {
         'data_root': dataset.data_root,
         'ann_file': dataset.ann_file,
@@ -135,7 +136,7 @@ def describe(dataset: BaseDataset) -> str:
 
 
 def unreadable(dataset: BaseDataset, error: Exception) -> DataError:
-    """The error of a data set whose own reading raised `error`."""
+    """Return the error to raise for a data set whose initialization raised `error`."""
     entry = next(list_problems(dataset), None)
     problem = broken(dataset.ann_file) or _culprit(dataset, error)
     empty = isinstance(error, FileNotFoundError) or 'at least one array' in str(error) or 'Found 0 files' in str(error)
@@ -143,18 +144,15 @@ def unreadable(dataset: BaseDataset, error: Exception) -> DataError:
     if problem or entry:
         reason = str(problem or entry)
     elif 'at least one array' in str(error):
-        reason = (
-            f'it has no samples. {found}.'
-            if found
-            else f'it has no samples. Are these folders and files the right ones, and not empty? {LAYOUTS}.'
-        )
+        found = found or f'Check that these folders and files are the right ones and not empty. {LAYOUTS}'
+        reason = f'it has no samples. {found}.'
     else:
-        reason = f'{found or error}. Set the folder of the data with {ROOT}; {LAYOUTS}.'
+        reason = f'{found or error}. Set the folder of the data with {ROOT}. {LAYOUTS}.'
     return DataError(f'{describe(dataset)} cannot be read: {reason}', problem)
 
 
 def _culprit(dataset: BaseDataset, error: Exception) -> Problem | None:
-    """The entry of a data set's files that made its reader raise `error`, as far as it can be told."""
+    """Return the most likely problem of the annotation files that made the reader raise `error`, or None."""
     content = read_coco(dataset.ann_file)
     if not content or not isinstance(error, (AssertionError, AttributeError, LookupError, TypeError, ValueError)):
         return None
@@ -171,9 +169,12 @@ def _culprit(dataset: BaseDataset, error: Exception) -> Problem | None:
 
 
 def explain(error: Exception) -> DataError | None:
-    """The error of the data set, metainfo or metric that was being built when `error` was raised; None if none was.
+    """Explain an error by the data set, metainfo or metric that was being built when it was raised.
 
-    A runner builds them before hooks are called.
+    A runner builds these before it calls hooks.
+
+    Returns:
+        DataError, optional: The explanation, or None if no such object was being built.
     """
     found = None
     for frame, _ in traceback.walk_tb(error.__traceback__):

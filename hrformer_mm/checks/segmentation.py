@@ -1,4 +1,4 @@
-"""Segmentation: the pixels of each class in all label maps, and the keys that name the ignored label."""
+"""Checks for segmentation: classes without a pixel, and keys that set different ignored labels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,19 +9,17 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from .classification import metrics
-from .problem import Problem
-from .settings import type_name
+from .problem import Problem, shorten
+from .settings import configs, type_name
 
 _BYTE = 255  # the label that mmseg's reduce_zero_label, padding and metrics ignore by default
-_MASKS, _PIXELS = 1000, 3 * 10**8  # read at most of a split before a training, in search of the classes
-_SHOWN = 5
-# The keys that hold the ignored label of a type, in addition to those that a config gives.
+_MASKS, _PIXELS = 1000, 3 * 10**8  # limits of a split before a training
+# Classes whose ignored label has a default: the config need not contain the key.
 _DEFAULTS = dict(IoUMetric='ignore_index', CityscapesMetric='ignore_index', RandomRotate='seg_pad_val')
 
 
 def histogram(sample: Mapping[str, Any]) -> np.ndarray | None:
-    """The number of pixels of each label (256, ) in a sample that mmseg loaded; None without a label map."""
+    """Count the pixels of each label (256, ) in a sample that mmseg loaded. Return None if it has no label map."""
     labels = sample.get('gt_seg_map')
     if 'reduce_zero_label' not in sample or not isinstance(labels, np.ndarray) or labels.dtype != np.uint8:
         return None
@@ -30,12 +28,12 @@ def histogram(sample: Mapping[str, Any]) -> np.ndarray | None:
 
 @dataclass
 class LabelCount:
-    """The pixels of each label in the label maps that were read.
+    """The number of pixels of each label.
 
     Args:
-        masks (int): How many label maps the data sets have.
-        read (int): How many of them were read.
-        pixels (np.ndarray): (256, ) pixels of each label, after `reduce_zero_label`.
+        masks (int): The number of label maps of the data sets. Default: 0.
+        read (int): The number of label maps that were read. Default: 0.
+        pixels (np.ndarray): (256, ), the number of pixels of each label, after `reduce_zero_label`. Default: zeros.
     """
 
     masks: int = 0
@@ -44,56 +42,59 @@ class LabelCount:
 
     @classmethod
     def sum(cls, counts: Sequence['LabelCount']) -> 'LabelCount':
-        return cls(
-            sum(count.masks for count in counts),
-            sum(count.read for count in counts),
-            sum(count.pixels for count in counts),
-        )
+        """Add up the counts of one or more data sets."""
+        pixels = np.sum([count.pixels for count in counts], axis=0)
+        return cls(sum(count.masks for count in counts), sum(count.read for count in counts), pixels)
 
     def add(self, pixels: np.ndarray | None) -> None:
-        """Add what :func:`histogram` returned."""
+        """Add the result of :func:`histogram`."""
         if pixels is not None:
             self.read, self.pixels = self.read + 1, self.pixels + pixels
 
     def ignored(self, classes: int) -> float:
-        """The share of the pixels that are of no class."""
+        """Return the fraction of pixels that belong to no class."""
         return self.pixels[classes:].sum() / max(self.pixels.sum(), 1)
 
     def problem(self, dataset: BaseDataset) -> Problem | None:
-        """The classes without a pixel in the label maps of a data set, or None."""
+        """Return the problem of classes without a pixel, or None if all classes occur."""
         names = dataset.metainfo.get('classes') or ()
         absent = np.flatnonzero(self.pixels[: len(names)] == 0).tolist()
         if not self.read or not absent:
             return None
-        shown = ', '.join(f"{label} '{names[label]}'" for label in absent[:_SHOWN])
-        many = f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''
+        shown = shorten([f"{label} '{names[label]}'" for label in absent])
         return Problem(
             'absent class',
             str(dataset.data_prefix.get('seg_map_path') or dataset.data_root),
-            f'has no pixel of {"class" if len(absent) == 1 else "classes"} {shown}{many} in {self.read} of '
-            f'{self.masks} label maps, and {self.ignored(len(names)):.1%} of the pixels are ignored: '
-            'nothing can be learned of such a class, and its IoU is nan or 0',
+            f'has no pixel of {"class" if len(absent) == 1 else "classes"} {shown} in {self.read} of {self.masks} '
+            f'label maps, and {self.ignored(len(names)):.1%} of the pixels are ignored: such a class cannot be '
+            'learned, and its IoU is nan or 0',
             self._remedy(absent, len(names), bool(getattr(dataset, 'reduce_zero_label', False))),
         )
 
     def _remedy(self, absent: list[int], classes: int, reduced: bool) -> str:
         if reduced and self.pixels[_BYTE] and absent[-1] == classes - 1:
             return (
-                'If the label maps count the classes from 0, set reduce_zero_label=False of the data set: True '
-                'reads 0 as ignored, and 1 as class 0'
+                'If the label maps count the classes from 0, set reduce_zero_label=False of the data set: with True, '
+                'label 0 is ignored and label 1 is class 0'
             )
         if not reduced and self.pixels[_BYTE] and classes - len(absent) == 1:
-            labels = ' or '.join(map(str, absent[:_SHOWN]))
-            return f'If 255 stands for a class, as in masks of black and white, save {labels} for 255'
+            labels = ' or '.join(map(str, absent[:5]))
+            return f'If 255 is a class, e.g. in black-and-white masks, save {labels} for 255'
         if not reduced and absent == [0]:
             return 'If the label maps count the classes from 1, set reduce_zero_label=True of the data set'
-        return 'Correct the label maps, or leave the class out of metainfo and num_classes'
+        return 'Correct the label maps, or remove the class from metainfo and num_classes'
 
 
 def count_labels(datasets: Iterable[BaseDataset]) -> Iterator[tuple[BaseDataset, LabelCount]]:
-    """Count the labels in data sets of one split, those with the same classes together.
+    """Count the labels in the data sets of one split, grouped by their classes.
 
-    Label maps are read in a random order until every class was seen, at most 1,000 of them and 300 million pixels.
+    Label maps are read in random order until each class has occurred, or up to 1,000 label maps or 300 million pixels.
+
+    Args:
+        datasets (Iterable[BaseDataset]): The data sets; those without label maps are ignored.
+
+    Yields:
+        Tuple[BaseDataset, LabelCount]: The first data set of each group, and the count of the whole group.
     """
     groups: dict[tuple, list[BaseDataset]] = {}
     for dataset in datasets:
@@ -117,24 +118,24 @@ def _load(dataset: BaseDataset, index: int) -> np.ndarray | None:
         return None
     try:
         return histogram(step(sample))
-    except Exception:  # a bad file is reported where it is loaded for the training
+    except Exception:  # the pipeline reports a bad file
         return None
 
 
 def ignored_labels(cfg: Config, split: str) -> dict[str, int | None]:
-    """The ignored label by the keys that decide it: of the heads in training, otherwise of the metrics."""
+    """Return the ignored label by the keys that set it: those of the heads for training, else those of the metrics."""
     if split == 'train':
         return {f'{key}.ignore_index': head.get('ignore_index', _BYTE) for key, head in _heads(cfg)}
     return {
         key: value
-        for name, metric in metrics(cfg, split)
+        for name, metric in configs(cfg.get(f'{split}_evaluator'), f'{split}_evaluator')
         for key, value in _named(metric, name)
         if key.endswith('.ignore_index')
     }
 
 
 def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
-    """Keys that name another ignored label than the model's first head."""
+    """Find keys that set a different ignored label than the first head of the model."""
     heads = dict(_heads(cfg))
     if not heads:
         return
@@ -142,10 +143,8 @@ def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
     first, wanted = next(iter(found.items()))
     for key, head in heads.items():
         for loss in ('loss_decode', 'loss_auxiliary'):
-            for index, settings in enumerate(_listed(head.get(loss))):
-                found.update(
-                    _named(settings, f'{key}.{loss}.{index}' if isinstance(head[loss], list) else f'{key}.{loss}')
-                )
+            for name, settings in configs(head.get(loss), f'{key}.{loss}'):
+                found.update(_named(settings, name))
     name = 'model.data_preprocessor' if cfg.model.get('data_preprocessor') else 'data_preprocessor'
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     if preprocessor.get('size') or preprocessor.get('size_divisor'):
@@ -154,39 +153,29 @@ def ignore_problems(cfg: Config, splits: Iterable[str]) -> Iterator[Problem]:
         found.update(ignored_labels(cfg, split))
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
         found.update(_named(dataset, f'{split}_dataloader.dataset'))
-        for index, step in enumerate(dataset.get('pipeline') or ()):
-            found.update(_named(step, f'{split}_dataloader.dataset.pipeline.{index}'))
+        for name, step in configs(dataset.get('pipeline'), f'{split}_dataloader.dataset.pipeline'):
+            found.update(_named(step, name))
     others = {key: value for key, value in found.items() if value != wanted}
     if others:
         yield Problem(
             'ignore_index',
             first,
-            f'is {wanted}, but {_list(others)}',
-            f'Set all to one value: {" ".join(f"{key}={wanted}" for key in others)}, or {first} to theirs',
+            f'is {wanted}, but {", ".join(f"{key} is {value}" for key, value in others.items())}',
+            f'Set all to one value: {" ".join(f"{key}={wanted}" for key in others)}, or change {first}',
         )
 
 
 def _heads(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
     model = cfg.get('model') or {}
     for name in ('decode_head', 'auxiliary_head') if model.get('decode_head') else ():
-        several = isinstance(model.get(name), (list, tuple))
-        for index, head in enumerate(_listed(model.get(name))):
-            yield f'model.{name}.{index}' if several else f'model.{name}', head
+        yield from configs(model.get(name), f'model.{name}')
 
 
 def _named(settings: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
-    """The keys of an object's config that hold an ignored label."""
+    """Yield the keys of a config that set an ignored label, and their values."""
     default = _DEFAULTS.get(type_name(settings))
     for name in ('ignore_index', 'seg_pad_val'):
         if name in settings or name == default:
             yield f'{key}.{name}', settings.get(name, _BYTE)
     if isinstance(settings.get('pad_val'), Mapping) and 'seg' in settings['pad_val']:
         yield f'{key}.pad_val.seg', settings['pad_val']['seg']
-
-
-def _listed(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, Mapping)]
-
-
-def _list(values: Mapping[str, Any]) -> str:
-    return ', '.join(f'{key} is {value}' for key, value in values.items())

@@ -25,7 +25,7 @@ def check_loops(runner: Runner) -> None:
     """
     loops = dict(train=runner._train_loop, val=runner._val_loop, test=runner._test_loop)
     loops = {split: loop for split, loop in loops.items() if isinstance(loop, BaseLoop)}
-    found = {split: list(_data_sets(loop.dataloader.dataset)) for split, loop in loops.items()}
+    found = {split: list(data_sets(loop.dataloader.dataset)) for split, loop in loops.items()}
     _report(runner, config_problems(runner.cfg, tuple(loops)))
     _report(runner, folder_problems({split: datasets[0] for split, datasets in found.items() if datasets}, runner.cfg))
     most = head_classes(runner.cfg.get('model') or {})
@@ -52,7 +52,7 @@ def _report(runner: Runner, problems: Iterable[Problem]) -> None:
 def warn_of_classes(runner: Runner) -> None:
     """Warn if a data set has more classes than the model: such a label would end in an obscure error."""
     most = head_classes(runner.cfg.get('model') or {})
-    for dataset in _data_sets(runner.train_dataloader.dataset):
+    for dataset in data_sets(runner.train_dataloader.dataset):
         classes = len(dataset.metainfo.get('classes') or ())
         if most and most < classes:
             runner.logger.warning(
@@ -64,7 +64,7 @@ def warn_of_classes(runner: Runner) -> None:
 
 def report_skipped(runner: Runner) -> None:
     """Log, at the end, how many samples of each data set this process skipped; nothing if there were none."""
-    for dataset in _data_sets(runner.train_dataloader.dataset):
+    for dataset in data_sets(runner.train_dataloader.dataset):
         pipeline = dataset.pipeline
         if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
             runner.logger.warning(
@@ -73,17 +73,23 @@ def report_skipped(runner: Runner) -> None:
             )
 
 
-def _data_sets(dataset: Any) -> Iterator[BaseDataset]:
-    """The data sets that read files, inside of wrappers too; first those inside."""
-    if not isinstance(dataset, BaseDataset):
-        dataset = getattr(dataset, '_dataset', dataset)  # of mmengine's num_batch_per_epoch
-    for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
-        if child is not None:
-            yield from _data_sets(child)
+def data_sets(dataset: Any, inside: bool = True) -> Iterator[BaseDataset]:
+    """Yield the data sets in wrappers.
+
+    Args:
+        dataset (Any): A data set or a wrapper of data sets.
+        inside (bool): Also yield the data sets inside a `BaseDataset`, before it. Default: True.
+    """
+    is_base = isinstance(dataset, BaseDataset)
+    if inside or not is_base:
+        dataset = dataset if is_base else getattr(dataset, '_dataset', dataset)  # of mmengine's num_batch_per_epoch
+        for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+            if child is not None:
+                yield from data_sets(child, inside)
     if isinstance(dataset, BaseDataset):
         yield dataset
 
 
 def leaves(dataset: Any) -> list[BaseDataset]:
     """The data sets that read files themselves, without those that hold others."""
-    return [leaf for leaf in _data_sets(dataset) if not getattr(leaf, 'datasets', None)]
+    return [leaf for leaf in data_sets(dataset) if not getattr(leaf, 'datasets', None)]

@@ -1,17 +1,14 @@
 """The evaluators and the head of a runner: they must be for the data sets of its loops."""
 
-from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
-from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 from mmengine.runner.base_loop import BaseLoop
 
 from ..checks.evaluators import find_metrics, metric_problems
 from ..checks.keypoints import head_problems
 from ..checks.reading import refuse
-from .datasets import leaves
+from .datasets import data_sets, leaves
 
 
 def check_evaluation(runner: Runner) -> None:
@@ -26,19 +23,8 @@ def check_evaluation(runner: Runner) -> None:
             continue
         data = loop.dataloader.dataset
         refuse(
-            chain.from_iterable(head_problems(model, dataset) for dataset in _outermost(data)),
+            chain.from_iterable(head_problems(model, dataset) for dataset in data_sets(data, inside=False)),
             f'{split}_dataloader.dataset',
         )
         for metric in find_metrics(getattr(loop, 'evaluator', None), f'{split}_evaluator'):
             refuse(metric_problems(metric, leaves(data)), metric.key)
-
-
-def _outermost(dataset: Any) -> Iterator[BaseDataset]:
-    """The data sets whose pipelines give samples to the model."""
-    if isinstance(dataset, BaseDataset):
-        yield dataset
-        return
-    dataset = getattr(dataset, '_dataset', dataset)
-    for child in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
-        if child is not None:
-            yield from _outermost(child)

@@ -96,15 +96,15 @@ def test_single_areas(problems):
     [
         (dict(GOOD, images=IMAGES[1:]), 'it lacks 1 of its images, with id 1'),
         (changed('images', id=lambda image: image['id'] + 10), 'it lacks 3 of its images, with id 1, 2, 3'),
-        (changed('images', file_name='x.jpg'), '3 image ids are of other pictures; id 1 is x.jpg of 64x48 there'),
+        (changed('images', file_name='x.jpg'), '3 image ids belong to different images; id 1 is x.jpg of 64x48 there'),
         (changed('images', width=65), 'id 1 is 1.jpg of 65x48 there and 1.jpg of 64x48 in the data set'),
         (
             dict(
                 GOOD, images=IMAGES + [dict(IMAGES[0], id=4)], annotations=PEOPLE + [dict(PEOPLE[0], id=4, image_id=4)]
             ),
-            'it has 1 annotated images more, with id 4',
+            'it has 1 more annotated images, with id 4',
         ),
-        (changed(bbox=[9, 9, 9, 90]), 'of its 3 boxes only 0 are those of the data set'),
+        (changed(bbox=[9, 9, 9, 90]), 'only 0 of its 3 boxes are in the data set'),
     ],
 )
 def test_files_of_other_images(problems, other, said):
@@ -167,8 +167,8 @@ def test_built_metrics_of_mmdet(problems):
     [
         (dict(type='CocoMetric'), ['val_evaluator']),
         (dict(type='mmpose.CocoWholeBodyMetric'), ['val_evaluator']),
-        ([dict(type='PCKAccuracy'), dict(type='CocoMetric')], ['val_evaluator[1]']),
-        (dict(type='Evaluator', metrics=[dict(type='CocoMetric'), dict(type='AUC')]), ['val_evaluator.metrics[0]']),
+        ([dict(type='PCKAccuracy'), dict(type='CocoMetric')], ['val_evaluator.1']),
+        (dict(type='Evaluator', metrics=[dict(type='CocoMetric'), dict(type='AUC')]), ['val_evaluator.metrics.0']),
         (dict(type='KeypointPartitionMetric', metric=dict(type='CocoMetric'), partitions={}), ['val_evaluator.metric']),
         (dict(type='CocoMetric', metric=['bbox', 'segm']), ['val_evaluator']),
         (dict(type='Other', ann_file='a'), ['val_evaluator']),

@@ -87,7 +87,7 @@ def test_weights_that_are_used():
 @pytest.mark.parametrize(
     'change, said',
     [
-        (points(1, swap='rihgt'), "keypoint_info[1].swap is 'rihgt', which is no keypoint"),
+        (points(1, swap='rihgt'), "keypoint_info[1].swap is 'rihgt', which is not a keypoint"),
         (points(2, name='nose'), "keypoint_info[2] has the name 'nose' of another one"),
         (lambda info: info['keypoint_info'][0].pop('name'), 'keypoint_info[0] is'),
         (
