@@ -1,7 +1,8 @@
-"""FCOS on HRFormer-S and HRFPN, COCO detection, 12 epochs.
+"""FCOS with HRFormer-S and HRFPN, trained on COCO detection for 12 epochs.
 
-Beyond the paper, no published score. 15,883,204 parameters. mmdet's recipe for HRNetV2p, with AdamW as HRFormer wants
-it. It trains with mmcv-lite; testing needs full mmcv, or --cfg-options model.test_cfg.nms=None. ImageNet weights:
+The paper has no detection model, so there is no published score. The model has 15,883,204 parameters. The recipe is
+mmdet's for HRNetV2p, with AdamW. Training works with mmcv-lite. Testing requires full mmcv or
+--cfg-options model.test_cfg.nms=None. To start from ImageNet weights:
 --cfg-options model.backbone.init_cfg.type=Pretrained \\
     model.backbone.init_cfg.checkpoint=hrformer-s_imagenet-backbone
 """

@@ -1,6 +1,7 @@
-"""HRFormer-B on ImageNet, 224x224.
+"""HRFormer-B trained on ImageNet at 224x224.
 
-Published (paper, table 6): top-1 82.8. 50,320,098 parameters. Batch 1024: 128 images on each of 8 GPUs.
+The published top-1 accuracy is 82.8 % (paper, table 6). The model has 50,320,098 parameters. The batch size is 1024,
+with 128 images on each of 8 GPUs.
 """
 
 _base_ = [

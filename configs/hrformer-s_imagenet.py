@@ -1,6 +1,7 @@
-"""HRFormer-S on ImageNet, 224x224.
+"""HRFormer-S trained on ImageNet at 224x224.
 
-Published (paper, table 6): top-1 81.2. 13,544,882 parameters. Batch 1024: 128 images on each of 8 GPUs.
+The published top-1 accuracy is 81.2 % (paper, table 6). The model has 13,544,882 parameters. The batch size is 1024,
+with 128 images on each of 8 GPUs.
 """
 
 _base_ = [

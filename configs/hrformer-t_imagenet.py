@@ -1,6 +1,7 @@
-"""HRFormer-T on ImageNet, 224x224.
+"""HRFormer-T trained on ImageNet at 224x224.
 
-Published (paper, table 6): top-1 78.5. 8,035,820 parameters. Batch 1024: 128 images on each of 8 GPUs.
+The published top-1 accuracy is 78.5 % (paper, table 6). The model has 8,035,820 parameters. The batch size is 1024,
+with 128 images on each of 8 GPUs.
 """
 
 _base_ = [

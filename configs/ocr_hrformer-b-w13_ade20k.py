@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on ADE20K, 150 classes, windows of 13x13.
+"""HRFormer-B with OCR and windows of 13x13, trained on ADE20K (150 classes).
 
-Published (authors' model zoo): mIoU 48.7 single scale, 50.0 multi-scale (--tta).
-56,278,182 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 48.7 for single-scale and 50.0 for multi-scale testing with --tta (authors' model zoo). The model
+has 56,278,182 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [

@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on ADE20K, 150 classes, windows of 15x15.
+"""HRFormer-B with OCR and windows of 15x15, trained on ADE20K (150 classes).
 
-Announced in the authors' model zoo without a score.
-56,330,886 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The authors' model zoo announces this model without a score. The model has 56,330,886 parameters. Training starts from
+ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [

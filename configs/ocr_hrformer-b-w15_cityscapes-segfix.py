@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on Cityscapes, windows of 15x15, tested with SegFix.
+"""HRFormer-B with OCR and windows of 15x15 on Cityscapes, tested with SegFix.
 
-Published (paper, table 5): mIoU 83.2 on the test set, with SegFix and several scales.
-56,196,480 parameters. The offsets are the authors' files, or what
-`mim test mmseg configs/segfix_hrnet-w18_cityscapes.py` has written; --tta takes several scales.
-Another variant, or the test server's files: the same two lines.
+The published mIoU on the test set is 83.2, with SegFix and multi-scale testing (paper, table 5). The model has
+56,196,480 parameters. The offsets are the authors' files, or those that
+`mim test mmseg configs/segfix_hrnet-w18_cityscapes.py` writes; --tta enables multi-scale testing. The same two lines
+add SegFix to another variant, or to the config for the test server.
 """
 
 _base_ = './ocr_hrformer-b-w15_cityscapes.py'

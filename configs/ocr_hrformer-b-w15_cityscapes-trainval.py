@@ -1,8 +1,8 @@
-"""HRFormer-B + OCR for Cityscapes' test server, windows of 15x15: trained on train and val together.
+"""HRFormer-B with OCR and windows of 15x15, trained on train and val of Cityscapes for the test server.
 
-No published score. 56,196,480 parameters. mim test writes the label maps of the test images, in Cityscapes' own ids,
-to work_dirs/cityscapes_test, to be packed and sent; that needs pip install cityscapesscripts. Another variant: name
-its config as the base.
+There is no published score. The model has 56,196,480 parameters. mim test writes the label maps of the test images,
+with the label ids of Cityscapes, to work_dirs/cityscapes_test, from where they can be packed and submitted. This
+requires pip install cityscapesscripts. For another variant, use its config as the base.
 """
 
 _base_ = './ocr_hrformer-b-w15_cityscapes.py'

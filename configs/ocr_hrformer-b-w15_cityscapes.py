@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on Cityscapes, windows of 15x15.
+"""HRFormer-B with OCR and windows of 15x15, trained on Cityscapes.
 
-Published (authors' model zoo, trained on train, tested on val): mIoU 81.9 single scale, 82.6 multi-scale.
-56,196,480 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU on val is 81.9 for single-scale and 82.6 for multi-scale testing (authors' model zoo). The model has
+56,196,480 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [

@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on COCO-Stuff 10k, 171 classes, windows of 15x15.
+"""HRFormer-B with OCR and windows of 15x15, trained on COCO-Stuff 10k (171 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 42.4 single scale, 43.3 multi-scale (--tta).
-56,352,432 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 42.4 for single-scale and 43.3 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 56,352,432 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [
@@ -16,6 +16,6 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(drop_path_rate=0.2, window_sizes=15),
-    # min_kept counts for each image; the authors keep 100,000 of the two on a GPU.
+    # min_kept applies to each image; the authors keep 100,000 pixels of the two images on a GPU.
     decode_head=dict(num_classes=171, sampler=dict(min_kept=50000)),
 )

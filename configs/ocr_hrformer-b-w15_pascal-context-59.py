@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 15x15.
+"""HRFormer-B with OCR and windows of 15x15, trained on PASCAL-Context (59 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 57.6 single scale, 58.5 multi-scale (--tta).
-56,237,520 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 57.6 for single-scale and 58.5 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 56,237,520 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [

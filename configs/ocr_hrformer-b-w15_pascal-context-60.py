@@ -1,9 +1,9 @@
-"""HRFormer-B + OCR on PASCAL-Context, 60 classes, windows of 15x15.
+"""HRFormer-B with OCR and windows of 15x15, trained on PASCAL-Context (60 classes).
 
-No published score: the authors' are of 59 classes.
-56,238,546 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+There is no published score: the authors report scores for 59 classes. The model has 56,238,546 parameters. Training
+starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
-The bias tables are resized from 7x7 windows.
+The bias tables of the ImageNet weights are resized from windows of 7x7.
 """
 
 _base_ = [

@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on ADE20K, 150 classes, windows of 7x7.
+"""HRFormer-B with OCR and windows of 7x7, trained on ADE20K (150 classes).
 
-Published (authors' model zoo): mIoU 46.3 single scale, 47.6 multi-scale (--tta).
-56,166,918 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 46.3 for single-scale and 47.6 for multi-scale testing with --tta (authors' model zoo). The model
+has 56,166,918 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

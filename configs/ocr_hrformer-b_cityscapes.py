@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on Cityscapes, windows of 7x7.
+"""HRFormer-B with OCR and windows of 7x7, trained on Cityscapes.
 
-Published (authors' model zoo, trained on train, tested on val): mIoU 81.4 single scale, 82.0 multi-scale.
-56,032,512 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU on val is 81.4 for single-scale and 82.0 for multi-scale testing (authors' model zoo). The model has
+56,032,512 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on COCO-Stuff 10k, 171 classes, windows of 7x7.
+"""HRFormer-B with OCR and windows of 7x7, trained on COCO-Stuff 10k (171 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 41.6 single scale, 42.5 multi-scale (--tta).
-56,188,464 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 41.6 for single-scale and 42.5 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 56,188,464 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 
@@ -15,6 +15,6 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(drop_path_rate=0.2),
-    # min_kept counts for each image; the authors keep 100,000 of the two on a GPU.
+    # min_kept applies to each image; the authors keep 100,000 pixels of the two images on a GPU.
     decode_head=dict(num_classes=171, sampler=dict(min_kept=50000)),
 )

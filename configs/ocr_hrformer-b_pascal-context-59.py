@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on PASCAL-Context, 59 classes, windows of 7x7.
+"""HRFormer-B with OCR and windows of 7x7, trained on PASCAL-Context (59 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 56.3 single scale, 57.1 multi-scale (--tta).
-56,073,552 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 56.3 for single-scale and 57.1 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 56,073,552 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

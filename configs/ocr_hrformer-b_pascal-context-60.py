@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on PASCAL-Context, 60 classes, windows of 7x7.
+"""HRFormer-B with OCR and windows of 7x7, trained on PASCAL-Context (60 classes).
 
-No published score: the authors' are of 59 classes.
-56,074,578 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+There is no published score: the authors report scores for 59 classes. The model has 56,074,578 parameters. Training
+starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

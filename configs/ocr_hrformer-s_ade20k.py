@@ -1,7 +1,7 @@
-"""HRFormer-S + OCR on ADE20K, 150 classes, windows of 7x7.
+"""HRFormer-S with OCR and windows of 7x7, trained on ADE20K (150 classes).
 
-Published (authors' model zoo): mIoU 44.0 single scale, 45.1 multi-scale (--tta).
-13,658,262 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 44.0 for single-scale and 45.1 for multi-scale testing with --tta (authors' model zoo). The model
+has 13,658,262 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

@@ -1,7 +1,7 @@
-"""HRFormer-S + OCR on Cityscapes, windows of 7x7.
+"""HRFormer-S with OCR and windows of 7x7, trained on Cityscapes.
 
-Published (authors' model zoo, trained on train, tested on val): mIoU 80.0 single scale, 81.0 multi-scale.
-13,523,856 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU on val is 80.0 for single-scale and 81.0 for multi-scale testing (authors' model zoo). The model has
+13,523,856 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

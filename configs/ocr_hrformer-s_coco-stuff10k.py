@@ -1,7 +1,7 @@
-"""HRFormer-S + OCR on COCO-Stuff 10k, 171 classes, windows of 7x7.
+"""HRFormer-S with OCR and windows of 7x7, trained on COCO-Stuff 10k (171 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 37.9 single scale, 38.9 multi-scale (--tta).
-13,679,808 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 37.9 for single-scale and 38.9 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 13,679,808 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 
@@ -17,6 +17,6 @@ model = dict(
     backbone=dict(
         arch='small', drop_path_rate=0.2, init_cfg=dict(checkpoint='hrformer_mm://hrformer-s_imagenet-backbone')
     ),
-    # min_kept counts for each image; the authors keep 100,000 of the two on a GPU.
+    # min_kept applies to each image; the authors keep 100,000 pixels of the two images on a GPU.
     decode_head=dict(in_channels=[32, 64, 128, 256], num_classes=171, sampler=dict(min_kept=50000)),
 )

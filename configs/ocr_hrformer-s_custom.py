@@ -1,10 +1,11 @@
-"""HRFormer-S + OCR on segmentation data of your own, of few classes, from a model trained on Cityscapes.
+"""HRFormer-S with OCR for your own segmentation data, starting from a model trained on Cityscapes.
 
-13,506,414 parameters with the two classes below. Copy this file, and change metainfo (names and colours of the classes,
-the n-th for label n - 1; 255 is ignored), data_root and num_classes. Images and label maps have the same names:
-    data/custom/images/train/a.jpg, data/custom/labels/train/a.png, and the same under val
-hrformer-mm convert hrt_small_ocr.pth weights.pth makes the checkpoint that training starts from; the classifiers of
-its 19 classes are left out, and the log says so.
+The model has 13,506,414 parameters with the two classes below. Copy this file, and change metainfo (names and colors of
+the classes, where the n-th is label n - 1, and label 255 is ignored), data_root and num_classes. An image and its label
+map have the same name:
+    data/custom/images/train/a.jpg, data/custom/labels/train/a.png, and the same for val
+hrformer-mm convert hrt_small_ocr.pth weights.pth creates the checkpoint that training starts from. The classifiers of
+its 19 classes are dropped, which the log reports.
 """
 
 _base_ = [
@@ -41,4 +42,4 @@ param_scheduler = [
 train_cfg = dict(max_iters=iters, val_interval=500)
 default_hooks = dict(
     checkpoint=dict(interval=500), safeguard=dict(may_differ=['decode_head.conv_seg', 'decode_head.auxiliary.3'])
-)  # the classifiers
+)  # the classifiers, which depend on the number of classes

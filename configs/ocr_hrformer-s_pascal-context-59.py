@@ -1,7 +1,7 @@
-"""HRFormer-S + OCR on PASCAL-Context, 59 classes, windows of 7x7.
+"""HRFormer-S with OCR and windows of 7x7, trained on PASCAL-Context (59 classes).
 
-Published (paper, table 5, and authors' model zoo): mIoU 53.8 single scale, 54.6 multi-scale (--tta).
-13,564,896 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 53.8 for single-scale and 54.6 for multi-scale testing with --tta (paper, table 5, and authors'
+model zoo). The model has 13,564,896 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

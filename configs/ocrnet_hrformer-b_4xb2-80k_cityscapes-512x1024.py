@@ -1,8 +1,8 @@
-"""HRFormer-B with mmseg's cascade of FCN head and OCR head on Cityscapes, as OpenMMLab ported it.
+"""HRFormer-B with mmseg's cascade of FCN and OCR heads, trained on Cityscapes as in OpenMMLab's port.
 
-Published (OpenMMLab's port, pull request 1382 of mmsegmentation, never merged; no weights): mIoU 82.07 single scale,
-82.69 multi-scale, 23.80 GB on each of 4 GPUs.
-56,029,184 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 82.07 for single-scale and 82.69 for multi-scale testing, with 23.80 GB of memory on each of 4
+GPUs (pull request 1382 of mmsegmentation, which was not merged; no weights are available). The model has
+56,029,184 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

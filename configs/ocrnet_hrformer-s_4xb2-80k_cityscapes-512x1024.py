@@ -1,8 +1,8 @@
-"""HRFormer-S with mmseg's cascade of FCN head and OCR head on Cityscapes, as OpenMMLab ported it.
+"""HRFormer-S with mmseg's cascade of FCN and OCR heads, trained on Cityscapes as in OpenMMLab's port.
 
-Published (OpenMMLab's port, pull request 1382 of mmsegmentation, never merged; no weights): mIoU 80.68 single scale,
-81.65 multi-scale, 11.54 GB on each of 4 GPUs.
-13,520,528 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published mIoU is 80.68 for single-scale and 81.65 for multi-scale testing, with 11.54 GB of memory on each of 4
+GPUs (pull request 1382 of mmsegmentation, which was not merged; no weights are available). The model has
+13,520,528 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

@@ -1,10 +1,10 @@
-"""SegFix on Cityscapes: where boundaries are, and which way leads from them; HRNet-W18.
+"""SegFix with HRNet-W18, trained on Cityscapes to predict boundaries and the directions away from them.
 
-9,704,084 parameters. The authors' SegFix training: 80,000 iterations of batch 16, crops of 512x512, SGD; from
-ImageNet weights: --cfg-options model.backbone.init_cfg.type=Pretrained
-model.backbone.init_cfg.checkpoint=open-mmlab://msra/hrnetv2_w18. mim test scores it and writes the offsets of val to
-work_dirs/segfix_offsets; of another split: --cfg-options
-test_dataloader.dataset.data_prefix.img_path=leftImg8bit/test test_evaluator.format_only=True, and so on.
+The model has 9,704,084 parameters. The recipe is the authors': 80,000 iterations of SGD with a batch size of 16 and
+crops of 512x512. To start from ImageNet weights: --cfg-options model.backbone.init_cfg.type=Pretrained
+model.backbone.init_cfg.checkpoint=open-mmlab://msra/hrnetv2_w18. mim test computes the scores and writes the offsets of
+val to work_dirs/segfix_offsets. For another split, change the data set, e.g. --cfg-options
+test_dataloader.dataset.data_prefix.img_path=leftImg8bit/test test_evaluator.format_only=True.
 """
 
 _base_ = [

@@ -1,7 +1,7 @@
-"""HRFormer-B on COCO keypoints, 256x192.
+"""HRFormer-B trained on COCO keypoints at 256x192.
 
-Published (paper, table 3, and authors' model zoo): AP 75.6 on val with a batch of 128.
-43,211,777 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published AP on val is 75.6 with a batch size of 128 (paper, table 3, and authors' model zoo). The model has
+43,211,777 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 
@@ -12,4 +12,4 @@ _base_ = [
     './_base_/hrformer_mm.py',
 ]
 model = dict(backbone=dict(drop_path_rate=0.2), head=dict(decoder=_base_.codec))
-train_dataloader = dict(batch_size=16)  # on each of 8 GPUs: the paper's 128
+train_dataloader = dict(batch_size=16)  # on each of 8 GPUs, 128 in total as in the paper

@@ -1,7 +1,8 @@
-"""HRFormer-B on COCO-WholeBody, 133 keypoints, 256x192.
+"""HRFormer-B trained on COCO-WholeBody (133 keypoints) at 256x192.
 
-Beyond the paper, no published score: the data base and the number of keypoints are all that differs from COCO's.
-43,220,941 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The paper has no whole-body model, so there is no published score. Only the data set and the number of keypoints differ
+from the COCO config. The model has 43,220,941 parameters. Training starts from ImageNet weights. To start from random
+weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

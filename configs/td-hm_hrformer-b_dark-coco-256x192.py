@@ -1,7 +1,7 @@
-"""HRFormer-B on COCO keypoints, 256x192, with DARK.
+"""HRFormer-B with DARK, trained on COCO keypoints at 256x192.
 
-No published score: the paper expects a gain over its AP of 75.6 without.
-43,211,777 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+There is no published score: the paper expects a gain over its AP of 75.6. The model has 43,211,777 parameters. Training
+starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 
@@ -12,4 +12,4 @@ _base_ = [
     './_base_/hrformer_mm.py',
 ]
 model = dict(backbone=dict(drop_path_rate=0.2), head=dict(decoder=_base_.codec))
-train_dataloader = dict(batch_size=16)  # on each of 8 GPUs: the paper's 128
+train_dataloader = dict(batch_size=16)  # on each of 8 GPUs, 128 in total as in the paper

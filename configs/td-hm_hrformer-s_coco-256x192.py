@@ -1,7 +1,7 @@
-"""HRFormer-S on COCO keypoints, 256x192.
+"""HRFormer-S trained on COCO keypoints at 256x192.
 
-Published (paper, table 3, and authors' model zoo): AP 74.0 on val.
-7,746,779 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published AP on val is 74.0 (paper, table 3, and authors' model zoo). The model has 7,746,779 parameters. Training
+starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

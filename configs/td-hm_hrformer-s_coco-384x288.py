@@ -1,7 +1,7 @@
-"""HRFormer-S on COCO keypoints, 384x288.
+"""HRFormer-S trained on COCO keypoints at 384x288.
 
-Published (paper, table 3, and authors' model zoo): AP 75.6 on val (test-dev 74.5).
-7,746,779 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+The published AP is 75.6 on val and 74.5 on test-dev (paper, table 3, and authors' model zoo). The model has
+7,746,779 parameters. Training starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

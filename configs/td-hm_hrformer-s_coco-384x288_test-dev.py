@@ -1,7 +1,6 @@
-"""HRFormer-S on COCO keypoints, 384x288: mim test writes the file that COCO's server takes for test-dev.
+"""HRFormer-S on COCO keypoints at 384x288; mim test writes the test-dev file for COCO's server.
 
-Published (paper, table 4, and authors' model zoo): AP 74.5 on test-dev.
-7,746,779 parameters.
+The published AP on test-dev is 74.5 (paper, table 4, and authors' model zoo). The model has 7,746,779 parameters.
 """
 
 _base_ = './td-hm_hrformer-s_coco-384x288.py'
@@ -14,7 +13,7 @@ test_dataloader = dict(
         data_prefix=dict(img='test2017/'),
     )
 )
-# Writes <outfile_prefix>.keypoints.json; pack it as the server asks.
+# This writes <outfile_prefix>.keypoints.json, which must be packed as the server requires.
 test_evaluator = dict(
     ann_file=data_root + ann_file, format_only=True, outfile_prefix='work_dirs/person_keypoints_test-dev2017_hrformer-s'
 )

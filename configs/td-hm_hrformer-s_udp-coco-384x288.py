@@ -1,7 +1,7 @@
-"""HRFormer-S on COCO keypoints, 384x288, with UDP.
+"""HRFormer-S with UDP, trained on COCO keypoints at 384x288.
 
-No published score: the paper expects a gain over its AP of 75.6 without.
-7,746,779 parameters. Training starts from ImageNet weights (hrformer-mm weights); from random ones:
+There is no published score: the paper expects a gain over its AP of 75.6. The model has 7,746,779 parameters. Training
+starts from ImageNet weights. To start from random weights:
 --cfg-options model.backbone.init_cfg=None
 """
 

@@ -1,8 +1,8 @@
-"""HRFormer-T on COCO keypoints, 256x192.
+"""HRFormer-T trained on COCO keypoints at 256x192.
 
-Published (paper, table 3): AP 70.9 on val. Windows of 9, 7, 5 and 3.
-2,518,071 parameters. Training starts from random weights. The authors start from ImageNet weights, and their scores
-need them; only a browser can fetch them (hrformer-mm weights):
+The published AP on val is 70.9 (paper, table 3). The window sizes of the four branches are 9, 7, 5 and 3. The model has
+2,518,071 parameters. Training starts from random weights. The published score requires ImageNet weights, which must be
+downloaded with a browser (hrformer-mm weights):
 --cfg-options model.backbone.init_cfg._delete_=True model.backbone.init_cfg.type=Pretrained \\
     model.backbone.init_cfg.checkpoint=hrformer-t_imagenet
 """
@@ -16,6 +16,6 @@ _base_ = [
 model = dict(
     backbone=dict(
         arch='tiny', window_sizes=(9, 7, 5, 3), init_cfg=dict(_delete_=True, type='Normal', std=0.001, layer='Conv2d')
-    ),  # the authors', without a checkpoint
+    ),  # the authors' initialization without a checkpoint
     head=dict(in_channels=18, decoder=_base_.codec),
 )

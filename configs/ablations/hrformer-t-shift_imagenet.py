@@ -1,6 +1,6 @@
-"""HRFormer-T on ImageNet, 224x224, windows shifted as Swin's, no depth-wise convolution (paper, table 9).
+"""HRFormer-T with shifted windows and no depth-wise convolutions, trained on ImageNet at 224x224 (paper, table 9).
 
-7,942,508 parameters.
+The model has 7,942,508 parameters.
 """
 
 _base_ = '../hrformer-t_imagenet.py'

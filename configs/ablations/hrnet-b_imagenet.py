@@ -1,6 +1,6 @@
-"""HRNet-B on ImageNet, 224x224: HRFormer-B with HRNet's basic blocks, fusions and neck (paper, table 11).
+"""HRNet-B, the counterpart of HRFormer-B, trained on ImageNet at 224x224 (paper, table 11).
 
-85,287,512 parameters. Backbone and neck are mmpretrain's.
+The model has 85,287,512 parameters. Backbone and neck are those of mmpretrain.
 """
 
 _base_ = ['../hrformer-b_imagenet.py', '../_base_/models/hrnet-b.py']

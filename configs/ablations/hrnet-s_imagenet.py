@@ -1,6 +1,6 @@
-"""HRNet-S on ImageNet, 224x224: HRFormer-S with HRNet's basic blocks, fusions and neck (paper, table 11).
+"""HRNet-S, the counterpart of HRFormer-S, trained on ImageNet at 224x224 (paper, table 11).
 
-24,465,576 parameters. Backbone and neck are mmpretrain's.
+The model has 24,465,576 parameters. Backbone and neck are those of mmpretrain.
 """
 
 _base_ = ['../hrformer-s_imagenet.py', '../_base_/models/hrnet-s.py']

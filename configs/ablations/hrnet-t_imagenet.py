@@ -1,6 +1,7 @@
-"""HRNet-T on ImageNet, 224x224: HRFormer-T with HRNet's basic blocks, fusions and neck (paper, table 11).
+"""HRNet-T, the counterpart of HRFormer-T, trained on ImageNet at 224x224 (paper, table 11).
 
-15,593,624 parameters. Published: HRFormer-T has 2.0 more top-1. Backbone and neck are mmpretrain's.
+The model has 15,593,624 parameters. In the paper, top-1 accuracy of HRFormer-T is 2.0 higher. Backbone and neck are
+those of mmpretrain.
 """
 
 _base_ = ['../hrformer-t_imagenet.py', '../_base_/models/hrnet-t.py']

@@ -1,6 +1,6 @@
-"""IntraWin-T on ImageNet, 224x224, with the depth-wise convolution in its FFNs (paper, table 8).
+"""IntraWin-T with a depth-wise convolution in its FFNs, trained on ImageNet at 224x224 (paper, table 8).
 
-28,544,482 parameters.
+The model has 28,544,482 parameters.
 """
 
 _base_ = './swin-t-dwconv_imagenet.py'

@@ -1,6 +1,6 @@
-"""IntraWin-T on ImageNet, 224x224: Swin-T without the shift of its windows (paper, table 8).
+"""IntraWin-T, which is Swin-T without shifted windows, trained on ImageNet at 224x224 (paper, table 8).
 
-28,288,354 parameters.
+The model has 28,288,354 parameters.
 """
 
 _base_ = './swin-t_imagenet.py'

@@ -1,7 +1,7 @@
-"""HRFormer-B + OCR on PASCAL-Context, windows of 11x11 (paper, table 12).
+"""HRFormer-B with OCR and windows of 11x11, trained on PASCAL-Context (paper, table 12).
 
-56,139,920 parameters. Its windows of 7x7 and 15x15 are ../ocr_hrformer-b_pascal-context-59.py and
-../ocr_hrformer-b-w15_pascal-context-59.py.
+The model has 56,139,920 parameters. The models with windows of 7x7 and 15x15 are ../ocr_hrformer-b_pascal-context-59.py
+and ../ocr_hrformer-b-w15_pascal-context-59.py.
 """
 
 _base_ = '../ocr_hrformer-b_pascal-context-59.py'

@@ -1,6 +1,6 @@
-"""HRFormer-T + OCR on PASCAL-Context, windows shifted as Swin's, no depth-wise convolution (paper, table 9).
+"""HRFormer-T with OCR, shifted windows and no depth-wise convolutions, trained on PASCAL-Context (paper, table 9).
 
-6,217,562 parameters.
+The model has 6,217,562 parameters.
 """
 
 _base_ = './ocr_hrformer-t_pascal-context-59.py'

@@ -1,6 +1,6 @@
-"""HRNet-B + OCR on PASCAL-Context, 59 classes: HRFormer-B with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-B with OCR, the counterpart of HRFormer-B, trained on PASCAL-Context (59 classes; paper, table 11).
 
-84,771,494 parameters. The backbone is mmseg's.
+The model has 84,771,494 parameters. The backbone is that of mmseg.
 """
 
 _base_ = ['../ocr_hrformer-b_pascal-context-59.py', '../_base_/models/hrnet-b.py']

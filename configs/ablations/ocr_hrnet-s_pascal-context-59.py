@@ -1,6 +1,6 @@
-"""HRNet-S + OCR on PASCAL-Context, 59 classes: HRFormer-S with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-S with OCR, the counterpart of HRFormer-S, trained on PASCAL-Context (59 classes; paper, table 11).
 
-18,216,118 parameters. The backbone is mmseg's.
+The model has 18,216,118 parameters. The backbone is that of mmseg.
 """
 
 _base_ = ['../ocr_hrformer-s_pascal-context-59.py', '../_base_/models/hrnet-s.py']

@@ -1,6 +1,6 @@
-"""Swin-T on ImageNet, 224x224, with the depth-wise convolution in its FFNs (paper, table 8).
+"""Swin-T with a depth-wise convolution in its FFNs, trained on ImageNet at 224x224 (paper, table 8).
 
-28,544,482 parameters.
+The model has 28,544,482 parameters.
 """
 
 _base_ = './swin-t_imagenet.py'

@@ -1,6 +1,7 @@
-"""Swin-T on ImageNet, 224x224 (paper, table 8).
+"""Swin-T trained on ImageNet at 224x224 (paper, table 8).
 
-28,288,354 parameters. The model is mmpretrain's. Batch 1024: 128 images on each of 8 GPUs.
+The model has 28,288,354 parameters. The model is that of mmpretrain. The batch size is 1024, with 128 images on each of
+8 GPUs.
 """
 
 _base_ = [

@@ -1,6 +1,7 @@
-"""DeiT-B with a deconvolution head on COCO keypoints, 256x192 (paper, table 10).
+"""DeiT-B with a deconvolution head, trained on COCO keypoints at 256x192 (paper, table 10).
 
-The backbone is mmpretrain's; two deconvolutions bring stride 16 to 4. 89,993,745 parameters. ImageNet weights:
+The backbone is that of mmpretrain, and two deconvolutions upsample its output from stride 16 to 4. The model has
+89,993,745 parameters. To start from ImageNet weights:
 --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
     model.backbone.init_cfg.prefix=backbone.
 """

@@ -1,6 +1,6 @@
-"""HRFormer-T on COCO keypoints, 256x192, windows shifted as Swin's, no depth-wise convolution (paper, table 9).
+"""HRFormer-T with shifted windows and no depth-wise convolution, trained on COCO keypoints at 256x192 (paper, table 9).
 
-2,424,759 parameters.
+The model has 2,424,759 parameters.
 """
 
 _base_ = '../td-hm_hrformer-t_coco-256x192.py'

@@ -1,6 +1,6 @@
-"""HRNet-B on COCO keypoints, 256x192: HRFormer-B with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-B, the counterpart of HRFormer-B, trained on COCO keypoints at 256x192 (paper, table 11).
 
-68,175,703 parameters. The backbone is mmpose's.
+The model has 68,175,703 parameters. The backbone is that of mmpose.
 """
 
 _base_ = ['../td-hm_hrformer-b_coco-256x192.py', '../_base_/models/hrnet-b.py']

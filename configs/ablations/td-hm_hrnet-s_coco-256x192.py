@@ -1,6 +1,6 @@
-"""HRNet-S on COCO keypoints, 256x192: HRFormer-S with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-S, the counterpart of HRFormer-S, trained on COCO keypoints at 256x192 (paper, table 11).
 
-11,772,849 parameters. The backbone is mmpose's.
+The model has 11,772,849 parameters. The backbone is that of mmpose.
 """
 
 _base_ = ['../td-hm_hrformer-s_coco-256x192.py', '../_base_/models/hrnet-s.py']

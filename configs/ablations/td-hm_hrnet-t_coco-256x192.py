@@ -1,6 +1,6 @@
-"""HRNet-T on COCO keypoints, 256x192: HRFormer-T with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-T, the counterpart of HRFormer-T, trained on COCO keypoints at 256x192 (paper, table 11).
 
-3,616,675 parameters. Published: HRFormer-T has 1.6 more AP. The backbone is mmpose's.
+The model has 3,616,675 parameters. In the paper, AP of HRFormer-T is 1.6 higher. The backbone is that of mmpose.
 """
 
 _base_ = ['../td-hm_hrformer-t_coco-256x192.py', '../_base_/models/hrnet-t.py']

@@ -1,6 +1,7 @@
-"""Swin-B with a deconvolution head on COCO keypoints, 256x192 (paper, table 10).
+"""Swin-B with a deconvolution head, trained on COCO keypoints at 256x192 (paper, table 10).
 
-The backbone is mmpretrain's; three deconvolutions bring stride 32 to 4. 93,040,585 parameters. ImageNet weights:
+The backbone is that of mmpretrain, and three deconvolutions upsample its output from stride 32 to 4. The model has
+93,040,585 parameters. To start from ImageNet weights:
 --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE \\
     model.backbone.init_cfg.prefix=backbone.
 """

@@ -1,6 +1,6 @@
-"""HRFormer-T + OCR on CamVid, windows shifted as Swin's, no depth-wise convolution (paper, table 9).
+"""HRFormer-T with OCR, shifted windows and no depth-wise convolutions, trained on CamVid (paper, table 9).
 
-3,180,218 parameters.
+The model has 3,180,218 parameters.
 """
 
 _base_ = './ocr_hrformer-t_camvid-180x240.py'

@@ -1,6 +1,6 @@
-"""HRFormer-T + OCR on CamVid, its FFNs without their depth-wise convolution (paper, table 7).
+"""HRFormer-T with OCR and without depth-wise convolutions, trained on CamVid (paper, table 7).
 
-3,180,218 parameters.
+The model has 3,180,218 parameters.
 """
 
 _base_ = './ocr_hrformer-t_camvid-180x240.py'

@@ -1,6 +1,6 @@
-"""HRFormer-T + OCR on CamVid, 11 classes, at half the resolution, from scratch: minutes on two CPU cores.
+"""HRFormer-T with OCR, trained from scratch on CamVid (11 classes) at half resolution, in minutes on two CPU cores.
 
-3,273,530 parameters. docs/train_your_data.md says where the data comes from.
+The model has 3,273,530 parameters. See docs/train_your_data.md for the data.
 """
 
 _base_ = [

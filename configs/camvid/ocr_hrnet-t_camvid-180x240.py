@@ -1,6 +1,6 @@
-"""HRNet-T + OCR on CamVid: HRFormer-T with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-T with OCR, the counterpart of HRFormer-T, trained on CamVid (paper, table 11).
 
-4,561,862 parameters. The backbone is mmseg's.
+The model has 4,561,862 parameters. The backbone is that of mmseg.
 """
 
 _base_ = ['./ocr_hrformer-t_camvid-180x240.py', '../_base_/models/hrnet-t.py']

@@ -1,6 +1,6 @@
-"""mmpose's own HRFormer, as HRFormer-T, with the same OCR head on CamVid.
+"""mmpose's HRFormer in the size of HRFormer-T, with the same OCR head, trained on CamVid.
 
-3,273,530 parameters. It takes only sizes that 32 divides, so that images are padded to 192x256.
+The model has 3,273,530 parameters. It only accepts sizes divisible by 32, so images are padded to 192x256.
 """
 
 _base_ = ['./ocr_hrformer-t_camvid-180x240.py', '../_base_/models/mmpose-hrformer-t.py']

@@ -1,11 +1,11 @@
-"""HRFormer-T + OCR on generated street scenes, from scratch in minutes on two CPU cores.
+"""HRFormer-T with OCR, trained from scratch on synthetic street scenes in minutes on two CPU cores.
 
 hrformer-mm synthesize work_dirs/demo/data --only cityscapes --train 96 --size 512 256
 """
 
 _base_ = '../ocr_hrformer-s_cityscapes.py'
 
-# The inverse root of each class's share of the pixels: a short training would not find the small things otherwise.
+# The inverse square root of the pixel fraction of each class: without it, a short training misses small objects.
 class_weight = [0.5, 0.7, 0.9, 1.6, 1.8, 3.4, 3.5, 4.6, 1.0, 2.7, 0.6, 5.1, 5.6, 3.1, 1.6, 1.8, 1.5, 3.3, 4.1]
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
@@ -14,7 +14,7 @@ model = dict(
         in_channels=[18, 36, 72, 144],
         channels=256,
         key_channels=128,
-        sampler=None,  # it keeps 100,000 pixels, more than there are
+        sampler=None,  # it keeps 100,000 pixels, more than are available
         loss_decode=dict(class_weight=class_weight),
         loss_auxiliary=dict(class_weight=class_weight),
     ),
@@ -52,4 +52,4 @@ param_scheduler = [
 train_cfg = dict(max_iters=iters, val_interval=iters)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=iters, save_best=None), visualization=dict(interval=1)
-)  # draws every picture of the test, with --show-dir
+)  # with --show-dir, draw each test image

@@ -1,4 +1,4 @@
-"""HRFormer-T on generated people, 128x96, from scratch in minutes on two CPU cores.
+"""HRFormer-T trained from scratch on synthetic persons of 128x96 in minutes on two CPU cores.
 
 hrformer-mm synthesize work_dirs/demo/data --only coco --train 128
 """

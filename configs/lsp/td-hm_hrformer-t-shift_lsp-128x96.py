@@ -1,6 +1,6 @@
-"""HRFormer-T on Leeds Sports Pose, windows shifted as Swin's, no depth-wise convolution (paper, table 9).
+"""HRFormer-T with shifted windows and no depth-wise convolutions, trained on Leeds Sports Pose (paper, table 9).
 
-2,424,702 parameters.
+The model has 2,424,702 parameters.
 """
 
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'

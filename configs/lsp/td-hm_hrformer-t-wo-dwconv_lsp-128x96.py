@@ -1,6 +1,6 @@
-"""HRFormer-T on Leeds Sports Pose, its FFNs without their depth-wise convolution (paper, table 7).
+"""HRFormer-T without depth-wise convolutions, trained on Leeds Sports Pose (paper, table 7).
 
-2,424,702 parameters.
+The model has 2,424,702 parameters.
 """
 
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'

@@ -1,6 +1,6 @@
-"""HRFormer-T on Leeds Sports Pose with distribution-aware coordinates (DARK, arXiv 1910.06278).
+"""HRFormer-T with distribution-aware coordinates (DARK, arXiv 1910.06278), trained on Leeds Sports Pose.
 
-2,518,014 parameters.
+The model has 2,518,014 parameters.
 """
 
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'

@@ -1,6 +1,6 @@
-"""HRFormer-T on Leeds Sports Pose, 14 keypoints, 128x96, from scratch: minutes on two CPU cores.
+"""HRFormer-T trained from scratch on Leeds Sports Pose (14 keypoints) at 128x96, in minutes on two CPU cores.
 
-2,518,014 parameters. docs/train_your_data.md says where the data comes from.
+The model has 2,518,014 parameters. See docs/train_your_data.md for the data.
 """
 
 _base_ = [

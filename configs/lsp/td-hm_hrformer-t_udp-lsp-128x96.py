@@ -1,6 +1,6 @@
-"""HRFormer-T on Leeds Sports Pose with unbiased data processing (UDP, arXiv 1911.07524).
+"""HRFormer-T with unbiased data processing (UDP, arXiv 1911.07524), trained on Leeds Sports Pose.
 
-2,518,014 parameters.
+The model has 2,518,014 parameters.
 """
 
 _base_ = './td-hm_hrformer-t_lsp-128x96.py'

@@ -1,6 +1,6 @@
-"""HRNet-T on Leeds Sports Pose: HRFormer-T with HRNet's basic blocks and fusions (paper, table 11).
+"""HRNet-T, the counterpart of HRFormer-T, trained on Leeds Sports Pose (paper, table 11).
 
-3,616,618 parameters. The backbone is mmpose's.
+The model has 3,616,618 parameters. The backbone is that of mmpose.
 """
 
 _base_ = ['./td-hm_hrformer-t_lsp-128x96.py', '../_base_/models/hrnet-t.py']

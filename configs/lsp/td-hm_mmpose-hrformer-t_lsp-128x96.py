@@ -1,6 +1,6 @@
-"""mmpose's own HRFormer, as HRFormer-T, on Leeds Sports Pose.
+"""mmpose's HRFormer in the size of HRFormer-T, trained on Leeds Sports Pose.
 
-2,518,014 parameters.
+The model has 2,518,014 parameters.
 """
 
 _base_ = ['./td-hm_hrformer-t_lsp-128x96.py', '../_base_/models/td-hm_mmpose-hrformer-t.py']

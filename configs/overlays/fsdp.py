@@ -1,5 +1,5 @@
-# Parameters, gradients and states of the optimizer shared out among the processes, by mmengine's strategy for PyTorch's
-# FSDP; a piece is what holds more than a million parameters:
+# Shard parameters, gradients and optimizer states with mmengine's strategy for PyTorch's FSDP. Each unit of sharding
+# has at least a million parameters:
 #     CONFIG=$PWD/configs/ocr_hrformer-b_cityscapes.py \
 #         mim train mmseg configs/overlays/fsdp.py --launcher pytorch --gpus 8
 _base_ = '{{$CONFIG:../ocr_hrformer-b_cityscapes.py}}'

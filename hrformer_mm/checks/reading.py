@@ -111,7 +111,7 @@ def refuse(problems: Iterable[Problem], where: str, fatal: Collection[str] = FAT
     for kind, problem in first.items():
         if kind in fatal:
             others = counts[kind] - 1
-            more = f' There are {others} more of this kind: hrformer-mm check-data CONFIG lists them.' if others else ''
+            more = f' {others} more are of this kind: hrformer-mm check-data CONFIG lists them.' if others else ''
             raise DataError(f'{where}: {problem}{more}', problem)
     if counts:
         print_log(

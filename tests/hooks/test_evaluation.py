@@ -80,7 +80,7 @@ def test_good_evaluators(check, folder):
 
 def test_evaluators_of_other_images(check, folder):
     metrics = [dict(type='PCKAccuracy'), dict(type='CocoMetric', ann_file=str(folder / VAL.replace('val', 'train')))]
-    with pytest.raises(DataError, match=r'val_evaluator.1: .*train2017.json.* is not the file .*: it lacks'):
+    with pytest.raises(DataError, match=r'val_evaluator\.1: .*train2017.json.* is not the file .*: it lacks'):
         check(metrics=metrics)
     other = edited(folder, lambda content: [image.update(file_name='x.jpg') for image in content['images']])
     with pytest.raises(DataError, match='image ids are of other pictures'):

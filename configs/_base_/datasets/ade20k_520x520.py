@@ -1,4 +1,4 @@
-# ADE20K, 150 classes; one image on each of 8 GPUs.
+# ADE20K with 150 classes and one image on each of 8 GPUs.
 _base_ = './seg_520x520.py'
 dataset = dict(type='ADE20KDataset', data_root='data/ade/ADEChallengeData2016')
 train_dataloader = dict(

@@ -1,4 +1,5 @@
-# CamVid at half its resolution: crops of 180x240, tested whole; 11 classes, 255 is ignored. Batches of 8.
+# CamVid at half resolution: 11 classes, 255 is ignored. Training uses crops of 180x240 and a batch size of 8; testing
+# uses whole images.
 crop_size = (180, 240)
 dataset = dict(
     type='BaseSegDataset',
@@ -44,7 +45,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(240, 180), keep_ratio=True),
-    dict(type='LoadAnnotations'),  # after the resize: scores are those of the original pixels
+    dict(type='LoadAnnotations'),  # after the resize, so that scores refer to the original pixels
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

@@ -1,5 +1,5 @@
-# Cityscapes with the authors' augmentation: crops of 512x1024 after scaling by 0.5 to 2, flips, and brightness
-# shifted by up to 10 of 255 (in every second image, as mmseg does it); one image on each of 8 GPUs.
+# Cityscapes with the authors' augmentation: scaling by 0.5 to 2, crops of 512x1024, flips, and a brightness shift of up
+# to 10 of 255 (mmseg applies it to half of the images). One image on each of 8 GPUs.
 _base_ = 'mmseg::_base_/datasets/cityscapes.py'
 crop_size = (512, 1024)
 train_pipeline = [
@@ -14,7 +14,7 @@ train_pipeline = [
         contrast_range=(1.0, 1.0),
         saturation_range=(1.0, 1.0),
         hue_delta=1,
-    ),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
+    ),  # the minimum of mmseg: a hue shift of 0 or -2 degrees
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(batch_size=1, dataset=dict(pipeline=train_pipeline))

@@ -1,5 +1,5 @@
-# COCO keypoints, 256x192, with distribution-aware coordinates (DARK, arXiv 1910.06278): Gaussians are drawn at, and
-# peaks read to, fractions of a pixel.
+# COCO keypoints at 256x192 with distribution-aware coordinates (DARK, arXiv 1910.06278): heatmaps are encoded and
+# decoded with subpixel precision.
 _base_ = './coco_256x192.py'
 codec = dict(
     type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2, unbiased=True, blur_kernel_size=11

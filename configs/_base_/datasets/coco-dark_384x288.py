@@ -1,5 +1,5 @@
-# COCO keypoints, 384x288, with distribution-aware coordinates (DARK, arXiv 1910.06278): Gaussians are drawn at, and
-# peaks read to, fractions of a pixel.
+# COCO keypoints at 384x288 with distribution-aware coordinates (DARK, arXiv 1910.06278): heatmaps are encoded and
+# decoded with subpixel precision.
 _base_ = './coco_384x288.py'
 codec = dict(
     type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3, unbiased=True, blur_kernel_size=17

@@ -1,4 +1,4 @@
-# COCO-Stuff 10k, 171 classes, as mmseg's tools/dataset_converters/coco_stuff10k.py lays it out.
+# COCO-Stuff 10k with 171 classes, in the layout of mmseg's tools/dataset_converters/coco_stuff10k.py.
 _base_ = './seg_520x520.py'
 dataset = dict(type='COCOStuffDataset', data_root='data/coco_stuff10k', reduce_zero_label=True)
 train_dataloader = dict(

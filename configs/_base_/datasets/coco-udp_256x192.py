@@ -1,5 +1,5 @@
-# COCO keypoints, 256x192, with unbiased data processing (UDP, arXiv 1911.07524): no half-pixel shifts between
-# image, crop and heatmap. The model is to go without shift_heatmap.
+# COCO keypoints at 256x192 with unbiased data processing (UDP, arXiv 1911.07524): there are no half-pixel shifts
+# between image, crop and heatmap. The model must use shift_heatmap=False.
 _base_ = './coco_256x192.py'
 codec = dict(type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 train_pipeline = [

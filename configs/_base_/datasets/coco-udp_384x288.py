@@ -1,5 +1,5 @@
-# COCO keypoints, 384x288, with unbiased data processing (UDP, arXiv 1911.07524): no half-pixel shifts between
-# image, crop and heatmap. The model is to go without shift_heatmap.
+# COCO keypoints at 384x288 with unbiased data processing (UDP, arXiv 1911.07524): there are no half-pixel shifts
+# between image, crop and heatmap. The model must use shift_heatmap=False.
 _base_ = './coco_384x288.py'
 codec = dict(type='UDPHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3)
 train_pipeline = [

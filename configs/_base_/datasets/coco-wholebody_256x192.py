@@ -1,4 +1,4 @@
-# COCO-WholeBody, 133 keypoints: the pictures and the pipelines of COCO keypoints, 256x192.
+# COCO-WholeBody with 133 keypoints, and the images and pipelines of COCO keypoints at 256x192.
 _base_ = './coco_256x192.py'
 dataset_type = 'CocoWholeBodyDataset'
 data_root = 'data/coco/'

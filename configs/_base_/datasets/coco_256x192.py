@@ -1,5 +1,5 @@
-# COCO keypoints, top-down, persons cropped to 256x192; tested on the detections of AP 56.4.
-# mmpose's inferencers ask for these two.
+# COCO keypoints, top-down, with persons cropped to 256x192. Testing uses the detections with an AP of 56.4.
+# mmpose's inferencers require dataset_type and data_mode.
 dataset_type = 'CocoDataset'
 data_mode = 'topdown'
 data_root = 'data/coco/'

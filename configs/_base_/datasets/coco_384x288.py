@@ -1,4 +1,4 @@
-# COCO keypoints, top-down, persons cropped to 384x288; the authors widen the Gaussians to a deviation of 3.
+# COCO keypoints, top-down, with persons cropped to 384x288. As by the authors, the Gaussians have a deviation of 3.
 _base_ = './coco_256x192.py'
 codec = dict(type='MSRAHeatmap', input_size=(288, 384), heatmap_size=(72, 96), sigma=3)
 

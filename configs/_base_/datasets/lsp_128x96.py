@@ -1,5 +1,5 @@
-# Leeds Sports Pose, extended: 14 keypoints, top-down, persons cropped to 128x96 with their annotated boxes, which have
-# margins. PCK is normalized by the longer side of that box: at 0.2 of it, and at 0.05 (about 0.2 of a torso).
+# Leeds Sports Pose Extended with 14 keypoints, top-down, with persons cropped to 128x96 by their annotated boxes, which
+# include margins. PCK is normalized by the longer side of the box, at 0.2 and at 0.05 (about 0.2 of a torso).
 dataset_type = 'CocoDataset'
 data_mode = 'topdown'
 data_root = 'data/lsp/'

@@ -1,5 +1,5 @@
-# The keypoints of Leeds Sports Pose. In a file of its own, since a config that is dumped sorts 10 before 2, and mmpose
-# takes the keypoints in the order of the dict.
+# The keypoints of Leeds Sports Pose. They are in a separate file because mmpose uses the order of the dict, and a
+# dumped config sorts 10 before 2.
 right, left, middle = [255, 128, 0], [0, 255, 0], [51, 153, 255]
 dataset_info = dict(
     dataset_name='lsp',
@@ -42,6 +42,6 @@ dataset_info = dict(
         12: dict(link=('neck', 'head_top'), id=12, color=middle),
     },
     joint_weights=[1.0] * 14,
-    # COCO's for the joints that it has; neck and head as its shoulders and nose. PCK does not use them.
+    # COCO's sigmas for common joints, those of shoulders and nose for neck and head. PCK does not use them.
     sigmas=[0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072, 0.079, 0.079, 0.072, 0.062, 0.079, 0.026],
 )

@@ -1,4 +1,4 @@
-# PASCAL-Context, its 59 classes, the background ignored, as the authors count.
+# PASCAL-Context with 59 classes; the background is ignored, as by the authors.
 _base_ = './seg_520x520.py'
 dataset = dict(
     type='PascalContextDataset59',

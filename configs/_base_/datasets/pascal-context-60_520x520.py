@@ -1,4 +1,4 @@
-# PASCAL-Context, its 59 classes and the background.
+# PASCAL-Context with 59 classes and the background.
 _base_ = './seg_520x520.py'
 dataset = dict(
     type='PascalContextDataset',

@@ -1,6 +1,7 @@
-# The authors' augmentation where images have many sizes: the shorter side brought to 520 and scaled by 0.5 to 2,
-# crops of 520x520, flips, and brightness shifted by up to 10 of 255. Tested whole, with the shorter side at 520;
-# with mim test … --tta at 0.75, 1 and 1.25 times that, and flipped. Two images on each of 8 GPUs.
+# The authors' augmentation for images of many sizes: the shorter side is resized to 520 and scaled by 0.5 to 2,
+# followed by crops of 520x520, flips, and a brightness shift of up to 10 of 255. Testing uses whole images with a
+# shorter side of 520 and, with mim test … --tta, 0.75, 1 and 1.25 times that size with flips. Two images on each of 8
+# GPUs.
 crop_size = (520, 520)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -14,13 +15,13 @@ train_pipeline = [
         contrast_range=(1.0, 1.0),
         saturation_range=(1.0, 1.0),
         hue_delta=1,
-    ),  # the least that mmseg takes: a hue turned by 0 or -2 degrees
+    ),  # the minimum of mmseg: a hue shift of 0 or -2 degrees
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2080, 520), keep_ratio=True),
-    dict(type='LoadAnnotations'),  # after the resize, which it is not to go through
+    dict(type='LoadAnnotations'),  # after the resize, which must not change the labels
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [

@@ -1,4 +1,4 @@
-# HRFormer-B for classification. Another variant: backbone.arch and the neck's in_channels.
+# HRFormer-B for classification. For another variant, change backbone.arch and in_channels of the neck.
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='hrformer_mm.HRFormer', arch='base', norm_cfg=dict(type='BN')),

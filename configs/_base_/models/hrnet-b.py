@@ -1,4 +1,4 @@
-# HRNet-B (paper, table 11): HRFormer-B's modules and channels, of basic blocks.
+# HRNet-B (paper, table 11): HRFormer-B's modules and channels with basic blocks.
 _base_ = './hrnet-t.py'
 hrnet = dict(
     stage2=dict(num_channels=(78, 156)),

@@ -1,4 +1,4 @@
-# HRNet-S (paper, table 11): HRFormer-S's modules and channels, of basic blocks.
+# HRNet-S (paper, table 11): HRFormer-S's modules and channels with basic blocks.
 _base_ = './hrnet-t.py'
 hrnet = dict(
     stage2=dict(num_channels=(32, 64)),

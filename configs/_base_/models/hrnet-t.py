@@ -1,5 +1,5 @@
-# What HRNet-T (paper, table 11) consists of: HRFormer-T's modules and channels, of basic blocks. For the HRNet of any
-# library, as extra=_base_.hrnet.
+# HRNet-T (paper, table 11): HRFormer-T's modules and channels with basic blocks. Pass it to the HRNet of any library as
+# extra=_base_.hrnet.
 hrnet = dict(
     stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2,), num_channels=(64,)),
     stage2=dict(num_modules=1, num_branches=2, block='BASIC', num_blocks=(2, 2), num_channels=(18, 36)),

@@ -1,4 +1,4 @@
-# HRFormer-T for mmpose's own HRFormer, as extra=_base_.hrformer: for segmentation, with nearest upsampling.
+# HRFormer-T for segmentation, with nearest upsampling. Pass it to mmpose's HRFormer as extra=_base_.hrformer.
 hrformer = dict(
     drop_path_rate=0.0,
     with_rpe=True,

@@ -1,4 +1,4 @@
-# HRFormer-B + OCR, from ImageNet weights. Another variant: backbone.arch, backbone.init_cfg and
+# HRFormer-B with OCR, starting from ImageNet weights. For another variant, change backbone.arch, backbone.init_cfg and
 # decode_head.in_channels.
 norm_cfg = dict(type='BN')
 model = dict(

@@ -1,4 +1,4 @@
-# The authors' loss on Cityscapes: class weights for both losses, and hard examples alone for the main one.
+# The authors' loss on Cityscapes: class weights for both losses, and only hard examples for the main loss.
 _base_ = './ocr_hrformer.py'
 class_weight = [
     0.8373,

@@ -1,5 +1,5 @@
-# HRFormer-B and a heatmap head, from ImageNet weights. Another variant: backbone.arch, backbone.init_cfg and
-# head.in_channels.
+# HRFormer-B with a heatmap head, starting from ImageNet weights. For another variant, change backbone.arch,
+# backbone.init_cfg and head.in_channels.
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(

@@ -1,4 +1,4 @@
-# HRFormer-T for poses, for mmpose's own HRFormer: windows of 9, 7, 5 and 3, bilinear upsampling, one map.
+# HRFormer-T for pose estimation with mmpose's HRFormer: windows of 9, 7, 5 and 3, bilinear upsampling, one output.
 _base_ = './mmpose-hrformer-t.py'
 hrformer = dict(
     upsample=dict(mode='bilinear', align_corners=False),

@@ -1,4 +1,4 @@
-# A short training from scratch: AdamW, 60 iterations of warm-up, polynomial decay. The rest is seg_80k's.
+# A short schedule for training from scratch: AdamW, 60 iterations of warm-up, and polynomial decay.
 _base_ = './seg_80k.py'
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [

@@ -1,4 +1,4 @@
-# The authors' schedule for COCO: AdamW, linear warm-up over 500 iterations, two steps, batch 256.
+# The authors' schedule for COCO: AdamW, linear warm-up over 500 iterations, two steps, and a batch size of 256.
 _base_ = 'mmpose::_base_/default_runtime.py'
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.01),
@@ -16,4 +16,4 @@ default_hooks = dict(
     quiet=dict(type='hrformer_mm.QuietHook'),
 )
 auto_scale_lr = dict(enable=False, base_batch_size=256)
-visualizer = dict(backend='matplotlib')  # mmpose's drawing by OpenCV dies with NumPy 2
+visualizer = dict(backend='matplotlib')  # mmpose's OpenCV backend fails with NumPy 2

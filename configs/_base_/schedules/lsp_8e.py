@@ -1,5 +1,4 @@
-# A short training from scratch: AdamW, 60 iterations of warm-up, polynomial decay over 8 epochs. The rest is
-# coco_210e's.
+# A short schedule for training from scratch: AdamW, 60 iterations of warm-up, and polynomial decay over 8 epochs.
 _base_ = './coco_210e.py'
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [

@@ -1,4 +1,4 @@
-# The authors' schedule for ADE20K: as for Cityscapes, 150k iterations with a batch of 8.
+# The authors' schedule for ADE20K: that for Cityscapes with 150k iterations and a batch size of 8.
 _base_ = './seg_80k.py'
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1500, by_epoch=False),

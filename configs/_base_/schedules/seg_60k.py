@@ -1,4 +1,5 @@
-# The authors' schedule for PASCAL-Context and COCO-Stuff: as for Cityscapes, 60k iterations with a batch of 16.
+# The authors' schedule for PASCAL-Context and COCO-Stuff: that for Cityscapes with 60k
+# iterations and a batch size of 16.
 _base_ = './seg_80k.py'
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-6, begin=0, end=1500, by_epoch=False),

@@ -1,5 +1,5 @@
-# The authors' schedule for Cityscapes: AdamW, which decays neither norms nor biases nor their tables (`group_weight`
-# in their trainer), linear warm-up, polynomial decay, batch 8.
+# The authors' schedule for Cityscapes: AdamW without weight decay of norms, biases and bias tables (`group_weight` in
+# their trainer), linear warm-up, polynomial decay, and a batch size of 8.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.01),
@@ -15,7 +15,7 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=80000, val_interval=8000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
-    quiet=dict(type='hrformer_mm.QuietHook'),  # before the hooks whose construction warns
+    quiet=dict(type='hrformer_mm.QuietHook'),  # must precede the hooks that warn when they are built
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
