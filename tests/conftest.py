@@ -1,4 +1,4 @@
-"""What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+"""Shared set-up and fixtures: few threads, fixed seeds, and a fresh interpreter on demand."""
 
 import os
 import random
@@ -27,7 +27,7 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
-    """A runner sets mmengine's default scope for good: for the tests that follow as well."""
+    """Restore mmengine's default scope, which a runner changes permanently."""
     yield
     DefaultScope._instance_dict.clear()
 
@@ -37,7 +37,7 @@ _FIGURES = pytest.StashKey[dict]()
 
 @pytest.fixture(scope='session')
 def figure(request: pytest.FixtureRequest) -> Callable[[str, float, float], None]:
-    """``figure(name, value, bound)`` asserts value <= bound; the largest value of a name is printed after all tests."""
+    """Return ``figure(name, value, bound)``, which asserts value <= bound; the summary prints each maximum."""
     figures = request.config.stash.setdefault(_FIGURES, {})
 
     def check(name: str, value: float, bound: float) -> None:
@@ -69,7 +69,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture
 def kept_bytes() -> Callable[[Callable], int]:
-    """``kept_bytes(run)`` calls a function, and returns the bytes of new tensors that its result keeps alive."""
+    """Return ``kept_bytes(run)``, which calls a function and returns the bytes of new tensors that stay alive."""
 
     def measure(run: Callable) -> int:
         os.environ.setdefault('KINETO_LOG_LEVEL', '5')  # a CUDA build of torch would log the lack of a GPU
@@ -83,7 +83,7 @@ def kept_bytes() -> Callable[[Callable], int]:
 
 @pytest.fixture(scope='session')
 def run_python() -> Callable[..., str]:
-    """``run_python(code, *args)`` runs code in a fresh interpreter at the root and returns what it printed."""
+    """Return ``run_python(code, *args)``, which runs code in a fresh interpreter at the root and returns its output."""
 
     def run(code: str, *args: object) -> str:
         command = [sys.executable, '-W', 'ignore', '-c', code, *map(str, args)]

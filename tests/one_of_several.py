@@ -21,7 +21,7 @@ import hrformer_mm  # noqa: F401
 
 @HOOKS.register_module()
 class WriteLosses(Hook):
-    """Each rank's own losses: the logger writes those of the first."""
+    """Record the losses of each rank: the logger only writes those of rank 0."""
 
     def __init__(self):
         self.losses = []

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'work_dirs' / 'pythons'
 MINORS = (11, 12, 13, 14)
-# The golden cases, models, hooks and weights, and what this package adds to its libraries.
+# Golden cases, models, hooks and weights, and the additions of this package to its libraries.
 TESTS = (
     'tests/test_golden.py',
     'tests/ops',
@@ -42,7 +42,7 @@ VERSIONS = f'import importlib.metadata as m; print(*map(m.version, {COLUMNS}))'
 
 
 def find_pythons() -> dict[int, str]:
-    """The first interpreter of each version: on PATH, as this one, or pyenv's."""
+    """Return the first interpreter of each version: on PATH, the running one, or one of pyenv."""
     found: dict[int, str] = {}
     pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv'), 'versions')
     candidates = [
@@ -57,13 +57,13 @@ def find_pythons() -> dict[int, str]:
             )
         except OSError:
             continue
-        if done.returncode == 0 and int(done.stdout) in MINORS:  # pyenv's shims fail for versions that are not active
+        if done.returncode == 0 and int(done.stdout) in MINORS:  # shims of pyenv fail for inactive versions
             found.setdefault(int(done.stdout), str(candidate))
     return dict(sorted(found.items()))
 
 
 def run(command: Sequence[object], log: Path) -> tuple[int, list[str]]:
-    """The exit status and the lines of a command, which go to a log as well."""
+    """Run a command, log its output, and return its exit status and its lines."""
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -73,14 +73,14 @@ def run(command: Sequence[object], log: Path) -> tuple[int, list[str]]:
 
 
 def counts(lines: Sequence[str]) -> str:
-    """'passed, failed, skipped' of what pytest printed."""
+    """Return 'passed, failed, skipped' of the output of pytest."""
     found = {word: number for number, word in re.findall(r'(\d+) (passed|failed|error|skipped)', (lines or [''])[-1])}
     failed = int(found.get('failed', 0)) + int(found.get('error', 0))
     return f'{found.get("passed", 0)}, {failed}, {found.get("skipped", 0)}'
 
 
 def try_python(minor: int, python: str, options: Sequence[str]) -> tuple[bool, str]:
-    """Whether all passed on a Python, and its row of the table."""
+    """Return whether all tests passed with a Python, and its row of the table."""
     venv = FOLDER / f'3.{minor}'
     task = [python, 'tasks.py', *options, '--venv', venv]
     failed, lines = run([*task, 'setup'], FOLDER / f'3.{minor}-setup.log')

@@ -1,4 +1,4 @@
-"""The placeholders for compiled extensions that mmcv-lite and xtcocotools lack, and Python 3.14."""
+"""Placeholders for the compiled extensions that mmcv-lite and xtcocotools lack, and support of Python 3.14."""
 
 import importlib
 import importlib.machinery
@@ -50,7 +50,7 @@ def test_placeholder_is_a_module_with_ops_and_nothing_else():
     assert module.roi_align_forward.__name__ == 'roi_align_forward'
     with pytest.raises(RuntimeError, match='roi_align_forward.*mmcv-lite.*install full mmcv'):
         module.roi_align_forward(1, 2, key=3)
-    assert compat.stub_mmcv_ext() and sys.modules['mmcv._ext'] is module  # again changes nothing
+    assert compat.stub_mmcv_ext() and sys.modules['mmcv._ext'] is module  # a second call changes nothing
 
 
 def test_full_mmcv_is_left_alone(run_python, tmp_path):
@@ -74,7 +74,7 @@ def test_without_mmcv_nothing_is_done(run_python):
 
 
 def masks():
-    """Two rectangles of 15 and 20 pixels, of which 9 are common, with boxes (x, y, width, height)."""
+    """Two rectangles of 15 and 20 pixels that overlap in 9 pixels, and their boxes (x, y, width, height)."""
     pictures = np.zeros((2, 8, 9), np.uint8)
     pictures[0, 1:4, 2:7] = pictures[1, 0:4, 4:9] = 1
     return pictures, [15, 20], [[2, 1, 5, 3], [4, 0, 5, 4]], 9 / 26
@@ -94,7 +94,7 @@ def test_mask_functions_of_xtcocotools():
 
 @needs_xtcocotools
 def test_a_segmentation_mask_is_evaluated(tmp_path, capsys):
-    """Its IoU with the truth, 9/26, is below all thresholds; with itself above them."""
+    """Its IoU with the ground truth, 9/26, is below all thresholds; its IoU with itself is above them."""
     from xtcocotools import mask
     from xtcocotools.coco import COCO
     from xtcocotools.cocoeval import COCOeval
@@ -150,7 +150,7 @@ def test_without_xtcocotools_nothing_is_done(run_python):
 
 
 def test_find_loader_of_python_3_14(run_python):
-    """Where the standard library lacks it; where it has it, it stays."""
+    """It is added only if the standard library lacks it."""
     out = run_python(
         'import pkgutil; own = getattr(pkgutil, "find_loader", None); import hrformer_mm\n'
         'if own is None: assert pkgutil.find_loader("nowhere") is None\n'
@@ -163,7 +163,7 @@ def test_find_loader_of_python_3_14(run_python):
 @needs_lite
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])
 def test_placeholders_reach_new_processes(tmp_path, method):
-    """What a process runs is unpickled in it, by importing its module, which here needs the placeholder at once."""
+    """A new process unpickles its target by importing its module, which needs the placeholder immediately."""
     (tmp_path / 'item.py').write_text('import sys\nassert "mmcv._ext" in sys.modules\nclass Item: pass\n')
     (tmp_path / 'main.py').write_text(
         'import multiprocessing, sys\n'
@@ -202,7 +202,7 @@ def test_workers_that_are_spawned_import_the_libraries(tmp_path, module, name):
 from torch.utils.data import DataLoader
 
 class Three:
-    """A data set whose content is a class of a library."""
+    """A data set that contains a class of a library."""
     def __init__(self, content): self.content = content
     def __len__(self): return 3
     def __getitem__(self, i): return i

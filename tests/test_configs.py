@@ -1,4 +1,4 @@
-"""Every config parses, builds the model that it says, and trains it by the authors' recipe."""
+"""Every config parses, builds the documented model, and uses the authors' recipe."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ from mmengine.registry import MODELS, DefaultScope
 from hrformer_mm import to_deploy
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-CLASS = 2 * (512 + 1)  # what a further class adds to the two classifiers of OCR
-# To the digit, as the authors' code counts them.
+CLASS = 2 * (512 + 1)  # parameters of an additional class in the two classifiers of OCR
+# Exact counts of the authors' code.
 POSE = dict(t=2_518_071, s=7_746_779, b=43_211_777)
 # mmseg's convolutions before norms have no biases: our OCR has 4 of 512 and 5 of 256 channels.
 OCR_BIASES = 4 * 512 + 5 * 256
@@ -31,7 +31,7 @@ DWCONV_SWIN_T = sum(
 
 
 def tables(*windows):
-    """What windows other than 7x7 add to HRFormer-B: rows of its tables, times the heads of each stream."""
+    """Count the parameters that windows other than 7x7 add to HRFormer-B: rows of bias tables, times heads."""
     return sum(heads * ((2 * window - 1) ** 2 - 13**2) for heads, window in zip((28, 56, 96, 64), windows))
 
 
@@ -92,7 +92,7 @@ PARAMETERS = {
     'ablations/hrnet-b_imagenet': 85_287_512,
     **{f'ablations/{name}-t_imagenet': SWIN_T for name in ('swin', 'intrawin')},
     **{f'ablations/{name}-t-dwconv_imagenet': SWIN_T + DWCONV_SWIN_T for name in ('swin', 'intrawin')},
-    # Not HRFormer's heads, or not HRFormer: counted here, so that a change shows.
+    # Other heads than HRFormer's, or other backbones: counted with this package, to detect changes.
     'segfix_hrnet-w18_cityscapes': 9_704_084,
     'fcos_hrformer-s_coco': 15_883_204,
     **{f'ablations/ocr_hrnet-{v}_pascal-context-59': n for v, n in zip('tsb', (7_599_206, 18_216_118, 84_771_494))},
@@ -100,7 +100,7 @@ PARAMETERS = {
     'ablations/td-hm_vit-l_coco-256x192': 308_543_761,
     'ablations/td-hm_deit-b_coco-256x192': 89_993_745,
     'ablations/td-hm_swin-b_coco-256x192': 93_040_585,
-    # Trained from scratch on real data (benchmarks/real_data.py): counted here, so that a change shows.
+    # Trained from scratch on real data (benchmarks/real_data.py): counted with this package, to detect changes.
     'camvid/ocr_hrformer-t_camvid-180x240': CAMVID_T,
     'camvid/ocr_mmpose-hrformer-t_camvid-180x240': CAMVID_T,
     'lsp/td-hm_mmpose-hrformer-t_lsp-128x96': LSP_T,
@@ -141,7 +141,7 @@ def test_all_configs_are_listed_here():
 
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_start_of_training(name):
-    """All are guarded. S and B start from ImageNet weights; T, classification and detection from random ones."""
+    """All have the safeguard. S and B start from ImageNet weights; T, classification and detection do not."""
     cfg = load(name)
     assert cfg.default_hooks.safeguard.type == 'hrformer_mm.Safeguard'
     init_cfg = cfg.model.backbone.get('init_cfg')
@@ -156,7 +156,7 @@ def test_start_of_training(name):
 
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_parameters(name):
-    # No memory, no time; Swin and mmpose's HRFormer ask a tensor for its value.
+    # The meta device needs no memory and no time, but Swin and mmpose's HRFormer read values of tensors.
     asks = any(word in name for word in ('swin', 'intrawin', 'mmpose-hrformer'))
     with torch.device('cpu' if asks else 'meta'):
         model = build(load(name))
@@ -166,7 +166,7 @@ def test_parameters(name):
 
 @pytest.mark.parametrize('name', [path.stem for path in (CONFIGS / 'demo').glob('*.py')])
 def test_demonstration(name):
-    """`tasks.py` names the checkpoints that these write last."""
+    """`tasks.py` uses the last checkpoints of these configs."""
     cfg = load(f'demo/{name}')
     build(cfg)
     length = cfg.train_cfg
@@ -178,7 +178,7 @@ def test_demonstration(name):
     'name', ['td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-b_cityscapes', 'ablations/ocr_hrformer-t_pascal-context-59']
 )
 def test_other_weights_on_the_command_line(name):
-    """What the configs' docstrings name works from any of them, whatever they start from."""
+    """The options in the docstrings work for each config, whatever weights it starts from."""
     cfg = load(
         name,
         **{
@@ -280,7 +280,7 @@ def test_recipe_at_520(name, classes, iters, batch, drop_path, kept):
     sampler = cfg.model.decode_head.get('sampler')
     if kept is None:
         assert sampler is None
-    else:  # mmseg multiplies min_kept by the images that it is given at a time
+    else:  # mmseg multiplies min_kept by the batch size
         assert sampler.thresh == 0.9 and sampler.min_kept * cfg.train_dataloader.batch_size == kept
     assert 'class_weight' not in cfg.model.decode_head.loss_decode
     steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
@@ -325,8 +325,8 @@ def test_coordinates(kind, codec):
         ('td-hm_hrformer-t-shift_coco-256x192', dict(with_dwconv=False, shift_windows=True)),
     ],
 )
-def test_ablations_differ_in_their_argument_alone(name, arguments):
-    """Tables 7 and 9: the rest is the system that they are compared with."""
+def test_ablations_differ_only_in_their_argument(name, arguments):
+    """Tables 7 and 9: everything else equals the model of the comparison."""
     cfg = load(f'ablations/{name}')
     ordinary = name.replace('-wo-dwconv', '').replace('-shift', '')
     folder = 'ablations/' if 'pascal' in name else ''
@@ -336,7 +336,7 @@ def test_ablations_differ_in_their_argument_alone(name, arguments):
 
 
 def test_shift_of_swin():
-    """Table 8: every other block of Swin shifts its windows, and none of IntraWin."""
+    """Table 8: every other block of Swin shifts its windows; no block of IntraWin does."""
     for name in ('swin', 'intrawin'):
         for kind in ('', '-dwconv'):
             model = build(load(f'ablations/{name}-t{kind}_imagenet')).backbone

@@ -1,4 +1,4 @@
-"""UDP and DARK through the configs' heads: what mmpose's codecs write and read, and better than neither."""
+"""The heads decode UDP and DARK as mmpose's codecs do, and more precisely than without them."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def decode(name, keypoints):
-    """Keypoints (17, 2) drawn by the config's codec and read by the head; by mmpose's codec; both (17, 2)."""
+    """Return keypoints (17, 2) that the head and mmpose's codec decode from heatmaps of the config's codec."""
     from mmpose.registry import KEYPOINT_CODECS
 
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
@@ -34,8 +34,8 @@ def test_decoding(size):
     for kind in ('', 'udp-', 'dark-'):
         ours, theirs = decode(f'td-hm_hrformer-s_{kind}coco-{size}', keypoints)
         assert np.abs(ours - theirs).max() < 1e-4
-        # UDP measures from pixel centre to pixel centre, and mmpose's reads them as parts of the whole width.
+        # UDP measures between pixel centers, while mmpose decodes fractions of the whole width.
         stretch = np.array([width / (width - 1), height / (height - 1)]) if kind == 'udp-' else 1
         errors[kind] = np.linalg.norm(ours - keypoints * stretch, axis=1).mean()
-    # Pixels of the image, four to a pixel of the heatmap: both read fractions that a shift of a quarter cannot.
+    # In image pixels, four per heatmap pixel: both resolve fractions that a quarter-pixel shift cannot.
     assert max(errors['udp-'], errors['dark-']) < 0.1 < 0.5 * errors['']

@@ -1,4 +1,4 @@
-"""Two processes on the CPU, by the libraries' own train.py; and the overlays of configs/overlays."""
+"""Training in two CPU processes with the train.py of each library, and the overlays in configs/overlays."""
 
 import json
 import os
@@ -27,12 +27,12 @@ ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.stem for path in (ROOT / 'configs/overlays').glob('*.py'))
 CONFIGS = ['ocr_hrformer-s_cityscapes', 'td-hm_hrformer-t_coco-256x192', 'hrformer-t_imagenet']
 
-# Two images in each iteration, always the same ones; no randomness, and norms that do not look at the batch.
+# The same two images in each iteration, no randomness, and norms that do not depend on the batch.
 COMMON = """
 custom_hooks = [dict(type='WriteLosses')]
 sync_bn = None
 randomness = dict(seed=0)
-model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)  # mmengine's default asks for a GPU
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)  # mmengine's default requires a GPU
 default_hooks = dict(logger=dict(interval=1))
 val_cfg = val_dataloader = val_evaluator = test_cfg = test_dataloader = test_evaluator = None
 """
@@ -71,7 +71,7 @@ TASKS = {'mmseg': (CONFIGS[0], SEG), 'mmpose': (CONFIGS[1], POSE)}
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('data')
     synthesize(folder, ('cityscapes', 'coco'), train=8, val=2)
-    # Each process averages over its own pixels: the mean of means is the mean where all of them count.
+    # Each process averages over its own pixels: the mean of the means is the mean if no pixel is ignored.
     for path in (folder / 'cityscapes').rglob('*_labelTrainIds.png'):
         labels = mmcv.imread(path, 'unchanged')
         mmcv.imwrite(np.where(labels == 255, 0, labels), str(path))
@@ -79,7 +79,7 @@ def data(tmp_path_factory):
 
 
 def start(package, data, work, processes, iters, overlay=None, base=None, images=2, extra=''):
-    """Train with `images` in an iteration, however many processes there are; `extra` ends the config."""
+    """Train with `images` per iteration for any number of processes; `extra` is appended to the config."""
     own_base, text = TASKS[package]
     base = base or own_base
     work.mkdir()
@@ -113,7 +113,7 @@ def start(package, data, work, processes, iters, overlay=None, base=None, images
 
 
 def train(package, data, work, processes, iters, *args, **kwargs):
-    """The losses of all iterations, averaged over the processes, and the weights; arguments as those of `start`."""
+    """Return the losses of all iterations, averaged over the processes, and the weights; see `start`."""
     code = start(package, data, work, processes, iters, *args, **kwargs).wait(timeout=600)
     assert code == 0, (work / 'out.log').read_text()[-4000:]
     losses = torch.tensor([json.loads((work / f'losses_{rank}.json').read_text()) for rank in range(processes)])
@@ -135,7 +135,7 @@ def test_two_processes_train_as_one(data, tmp_path, package):
 
 @pytest.mark.slow
 def test_one_loss_curve(data, tmp_path):
-    """Two processes, gradients of four iterations for a step, and activation checkpointing learn as one big batch."""
+    """Two processes, accumulated gradients and activation checkpointing train like a single large batch."""
     learning = 'param_scheduler = []\noptim_wrapper = dict(optimizer=dict(lr=1e-4))\n'
     checkpointing = learning + "model['backbone']['with_cp'] = True\n"
     plain, _ = train('mmseg', data, tmp_path / 'plain', 1, 20, images=4, extra=learning)
@@ -157,12 +157,12 @@ def test_overlays_that_run_on_a_cpu(data, tmp_path):
         name: weight.shape for name, weight in weights.items()
     }
     accumulated, _ = train('mmpose', data, tmp_path / 'accumulate', 1, 2, 'accumulate')
-    assert accumulated[0] == plain[0] and accumulated[1] != plain[1]  # the optimizer took no step between the two
+    assert accumulated[0] == plain[0] and accumulated[1] != plain[1]  # no optimizer step in between
 
 
 @pytest.mark.slow
 def test_fsdp_of_hrformer_b_trains_as_ddp(data, tmp_path):
-    """The units of a million parameters divide its blocks: qkv, fc1 and fc2 are gathered when they are called."""
+    """Units of a million parameters split its blocks: qkv, fc1 and fc2 are gathered when they are called."""
     base = 'td-hm_hrformer-b_coco-256x192'
     ddp, weights = train('mmpose', data, tmp_path / 'ddp', 2, 3, base=base)
     fsdp, others = train('mmpose', data, tmp_path / 'fsdp', 2, 3, 'fsdp', base=base)
@@ -189,7 +189,7 @@ def test_a_job_ends_when_one_process_is_killed(data, tmp_path):
 
 @pytest.mark.parametrize('config', CONFIGS)
 @pytest.mark.parametrize('overlay', OVERLAYS)
-def test_an_overlay_changes_its_own_part_alone(monkeypatch, config, overlay):
+def test_an_overlay_changes_only_its_own_part(monkeypatch, config, overlay):
     path = ROOT / 'configs' / f'{config}.py'
     monkeypatch.setenv('CONFIG', str(path))
     plain, changed = Config.fromfile(path), Config.fromfile(ROOT / f'configs/overlays/{overlay}.py')
@@ -208,7 +208,7 @@ def test_an_overlay_changes_its_own_part_alone(monkeypatch, config, overlay):
 @pytest.mark.parametrize('config', CONFIGS)
 @pytest.mark.parametrize('overlay', OVERLAYS)
 def test_an_overlay_builds(monkeypatch, tmp_path, config, overlay):
-    """Wrapper of the optimizer, and strategy: of what needs a GPU, or DeepSpeed, as much as is mmengine's own."""
+    """Build the optimizer wrapper and the strategy; for a GPU or DeepSpeed, only the part that belongs to mmengine."""
     monkeypatch.setenv('CONFIG', str(ROOT / f'configs/{config}.py'))
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     monkeypatch.setattr(deepspeed, 'deepspeed', SimpleNamespace(__version__='0.15.0'))

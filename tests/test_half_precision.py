@@ -1,4 +1,4 @@
-"""float16 and bfloat16 at an input scale of 1000: nothing is NaN or infinite, forward or backward."""
+"""Forward and backward passes in float16 and bfloat16 are finite at an input scale of 1000."""
 
 from contextlib import nullcontext
 from copy import deepcopy
@@ -61,7 +61,7 @@ PARTS = {
 
 
 def run(model, inputs, dtype, autocast):
-    """Outputs, and the gradients of inputs and parameters."""
+    """Return the outputs, and the gradients of inputs and parameters."""
     model = deepcopy(model) if autocast else deepcopy(model).to(dtype)
     inputs = [(SCALE * x).to(torch.float32 if autocast else dtype).requires_grad_() for x in inputs]
     with torch.autocast('cpu', dtype) if autocast else nullcontext():
@@ -90,7 +90,7 @@ def test_finite(name, dtype, autocast, figure):
 
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
 def test_float16_attention_is_as_exact_as_its_inputs(implementation, figure):
-    """At the usual scale, with the products in float32: only the rounding of inputs and outputs remains."""
+    """At the usual scale, with products in float32, the only error is the rounding of inputs and outputs."""
     model = LocalWindowAttention(64, 2, (7, 7), implementation=implementation).half()
     x = torch.randn(2, 16, 12, 64).half()
     exact, weight = deepcopy(model).double(), torch.randn(2, 16, 12, 64).half()

@@ -1,4 +1,4 @@
-"""What `import hrformer_mm` does and leaves alone; and imports within the package point one way."""
+"""`import hrformer_mm` is light and replaces nothing, and imports within the package point one way."""
 
 import ast
 import importlib
@@ -13,7 +13,7 @@ import hrformer_mm
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'hrformer_mm'
-# Each part may import those named here, and nothing imports the command line.
+# The parts that each part may import. No part imports the command line.
 ALLOWED = {
     'arguments': set(),
     'compat': set(),
@@ -69,8 +69,8 @@ assert not heavy, heavy
 
 
 @pytest.mark.skipif(not all(map(importlib.util.find_spec, ('mmseg', 'mmpretrain'))), reason='needs mmseg, mmpretrain')
-def test_the_libraries_stay_as_they_are(run_python):
-    """Everything of ours is imported between two looks at what was replaced once, and at the finders."""
+def test_the_libraries_are_unchanged(run_python):
+    """Importing the whole package changes neither attributes of the libraries nor the import finders."""
     run_python("""
 import sys
 import mmengine.infer, mmengine.dataset, mmengine.runner, mmengine.hooks
@@ -109,7 +109,7 @@ def test_safe_globals_come_with_torch(run_python, first):
     assert out.strip() == 'True'
 
 
-# torch has no such function: the repair fails.
+# Without this function of torch, the repair fails.
 BROKEN = 'import sys, torch; del torch.serialization.add_safe_globals; '
 
 
@@ -163,7 +163,7 @@ def part(path: Path) -> str:
 
 
 def imports(path: Path):
-    """The parts of this package that a file imports, anywhere in it."""
+    """Return the parts of this package that a file imports at any level."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.parent

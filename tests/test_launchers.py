@@ -1,4 +1,4 @@
-"""The launchers that users have run the configs: train, resume and test, on synthetic data, changed by options."""
+"""The launchers train, resume and test the configs on synthetic data, with options."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ CLS = (
 
 
 def mim(command, package, config, folder, *args):
-    """Run mim from another folder, with no environment variable of ours."""
+    """Run mim from another folder, without environment variables of this package."""
     line = [
         str(Path(sys.executable).with_name('mim')),
         command,
@@ -81,7 +81,7 @@ def mim(command, package, config, folder, *args):
 
 
 def scores(work_dir):
-    """What the newest run of a work folder logged last."""
+    """Return the last record that the newest run of a work folder logged."""
     logs = sorted(work_dir.glob('*/vis_data/*.json')) + sorted(work_dir.glob('*/*.json'))
     newest = max(logs, key=lambda path: path.stat().st_mtime)
     return json.loads(newest.read_text().splitlines()[-1])
@@ -110,7 +110,7 @@ def test_train_resume_and_test(data, tmp_path, package, config, options, length,
     assert (work / first).exists() and not (work / last).exists()
     out = mim('train', package, config, data, '--work-dir', str(work), '--resume', '--cfg-options', *options, long)
     assert 'resumed epoch' in out and (work / last).exists()
-    shutil.copytree(data, tmp_path / 'data')  # a checkpoint and a config are enough: another folder will do
+    shutil.copytree(data, tmp_path / 'data')  # a checkpoint and a config suffice in another folder
     mim(
         'test',
         package,

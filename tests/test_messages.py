@@ -1,4 +1,4 @@
-"""The filter of known harmless messages: these, and nothing else."""
+"""The filter drops known harmless messages, and nothing else."""
 
 import logging
 import warnings
@@ -24,7 +24,7 @@ OTHERS = (
 
 
 @pytest.fixture
-def logger(request, capsys):  # capsys first: the logger keeps the stream
+def logger(request, capsys):  # capsys first: the logger holds sys.stderr
     logger = MMLogger.get_instance(request.node.name)
     yield logger
     MMLogger._instance_dict.pop(request.node.name)

@@ -1,4 +1,4 @@
-"""Names of models, and the configs that they stand for."""
+"""Model names, and their configs."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_unknown_names(name, hint):
 
 
 def test_installed_and_not(tmp_path, monkeypatch):
-    """The package's own index precedes what happens to be beside it in site-packages."""
+    """The index of the package precedes one next to the package in site-packages."""
     package = tmp_path / 'hrformer_mm'
     monkeypatch.setattr(model_index, 'PACKAGE', package)
     with pytest.raises(FileNotFoundError, match=f'there is no model-index.yml in {package}/.mim or {tmp_path}'):

@@ -1,4 +1,4 @@
-"""Which parameters decay and how fast each learns, of one config of each family, against the recipe."""
+"""Weight decay and learning rate of each parameter match the recipe, for one config of each family."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
 
 
 def groups(name):
-    """The optimizer of a config, and of every parameter its module, its own name, its decay and its rate."""
+    """Return the optimizer of a config, and the module, name, weight decay and learning rate of each parameter."""
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         with torch.device('meta'):
@@ -35,7 +35,7 @@ def groups(name):
 
 
 def check(name, lr, decay, spared):
-    """All learn at `lr`; those that `spared` says do not decay, the others by `decay`."""
+    """All parameters have the rate `lr`; those for which `spared` is true have no weight decay, the others `decay`."""
     wrapper, rows = groups(name)
     optimizer = wrapper.optimizer
     assert type(optimizer) is torch.optim.AdamW and optimizer.defaults['betas'] == (0.9, 0.999)

@@ -41,7 +41,7 @@ def extra():
 
 @pytest.fixture
 def models():
-    """Ours and mmpose's with the same random weights, in evaluation mode."""
+    """This package's HRFormer and mmpose's with the same random weights, in evaluation mode."""
     theirs = mmpose_models.backbones.HRFormer(extra())
     for name, value in theirs.state_dict().items():
         if name.endswith(('running_mean', 'bias', 'bias_table')):
@@ -91,7 +91,7 @@ def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
 
     def hook(module, inputs, output):
         called.add(module)
-        # The recomputation of checkpointing calls the module again.
+        # Activation checkpointing calls the module again to recompute it.
         if module not in captured and isinstance(output, torch.Tensor):
             captured[module] = output, output.detach().clone()
 
@@ -110,7 +110,7 @@ def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
 
 
 def test_a_replaced_child_computes(models, image):
-    """Every leaf matters: the output follows what takes the place of any of them."""
+    """The output depends on each leaf module: replacing any of them changes it."""
 
     class Shifted(nn.Module):
         def __init__(self, inner):
@@ -209,7 +209,7 @@ def test_reparametrization(models, image, kind):
         model.eval()
         outs.append(model(image))
     check_equal(*outs)
-    if 'weight' not in kind:  # a weight norm is the weight until it is trained
+    if 'weight' not in kind:  # weight normalization does not change the weight before training
         assert (outs[0][0] - plain[0]).norm() > 1e-3 * plain[0].norm()
 
 
@@ -251,7 +251,7 @@ def test_full_backward_hooks(models, image):
         total(model(image)).backward()
         found.append(grads)
     assert len(found[0]) == sum(name.endswith(('attn', 'ffn', 'qkv', 'norm1')) for name, _ in models[0].named_modules())
-    for name, own in found[0].items():  # mmpose calls some of them with other shapes: compare those of equal form
+    for name, own in found[0].items():  # mmpose calls some of them with other shapes: compare equal shapes
         if name.endswith('ffn') or name.count('norm1') and 'ffn' in name:
             assert torch.allclose(own, found[1][name], rtol=1e-4), name
 
@@ -260,7 +260,7 @@ def test_full_backward_hooks(models, image):
     'layer', ['stage4.0.branches.0.0.ffn.fc2', 'stage3.0.branches.1.0.ffn.norm3', 'layer1.0.conv3']
 )
 def test_grad_cam(models, image, layer):
-    """The class activation map from the outputs that hooks captured, read after the backward pass."""
+    """Compute the class activation map from outputs that hooks captured, after the backward pass."""
     maps = []
     for model in models:
         captured = []
@@ -316,7 +316,7 @@ def test_double_backward(models, image):
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning', 'ignore::DeprecationWarning')
 @pytest.mark.parametrize('grad', [True, False])
 def test_trace(models, image, grad):
-    """A traced module is exact, or raises where the size needs padding that the traced one does not."""
+    """A traced module is exact, or raises if the size needs padding and the traced size does not."""
     ours, theirs = models
     small = image[:, :, :37, :50]
     with torch.set_grad_enabled(grad):

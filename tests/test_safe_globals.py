@@ -1,4 +1,4 @@
-"""mmengine's checkpoints under torch >= 2.6, which reads only what is allowed."""
+"""mmengine's checkpoints load with torch >= 2.6, which only unpickles allowed globals."""
 
 import os
 import pickle
@@ -86,7 +86,7 @@ def test_without_the_repair_torch_refuses(run_python, checkpoint):
         'import sys, torch\ntry: torch.load(sys.argv[1])\nexcept Exception as error: print(type(error).__name__)',
         checkpoint,
     )
-    assert out.strip() == 'UnpicklingError'  # when this fails the repair has become needless
+    assert out.strip() == 'UnpicklingError'  # if this fails, the repair is no longer needed
 
 
 @needs_list
@@ -106,7 +106,7 @@ def test_runner_resumes_and_loads(checkpoint):
 
 @needs_list
 def test_checkpoint_of_the_other_numpy_loads(checkpoint, tmp_path):
-    """NumPy 2 renamed numpy.core to numpy._core; files of both load."""
+    """NumPy 2 renamed numpy.core to numpy._core; files of both versions load."""
     renamed = tmp_path / 'renamed.pth'
     with zipfile.ZipFile(checkpoint) as source, zipfile.ZipFile(renamed, 'w') as target:
         for name in source.namelist():
@@ -130,12 +130,12 @@ def test_arrays_and_scalars_load(dtype, tmp_path):
 
 @needs_list
 def test_empty_history_loads(tmp_path):
-    torch.save(HistoryBuffer(), tmp_path / 'a.pth')  # an empty array is pickled by another function than a full one
+    torch.save(HistoryBuffer(), tmp_path / 'a.pth')  # an empty array is pickled by a different function
     assert torch.load(tmp_path / 'a.pth', weights_only=True).data[0].size == 0
 
 
 class Call:
-    """Pickles as a call of function with args: what a hostile file does."""
+    """Pickles as a call of a function with arguments, like a malicious file."""
 
     def __init__(self, function: Callable, *args: Any) -> None:
         self.call = function, args

@@ -10,7 +10,7 @@ from hrformer_mm.hooks.threads import warn_of_threads
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine of eight processors, `busy` of which others use, in a container with a quota."""
+    """A machine with eight processors, of which other processes use `busy`, in a container with a quota."""
 
     def make(busy, quota='max 100000'):
         ticks = iter([(0, 0, 0, 0, 0, 0, 0, 0), (busy, 0, 0, 8 - busy, 0, 0, 0, 0)])
@@ -32,11 +32,11 @@ def machine(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     'busy, quota, wanted, free',
     [
-        (0, 'max 100000', 8, None),  # all for one
+        (0, 'max 100000', 8, None),  # a single process uses all
         (0.3, 'max 100000', 8, None),
         (6, 'max 100000', 2, None),
         (6, 'max 100000', 8, 2),
-        (9, 'max 100000', 8, 1),  # never none
+        (9, 'max 100000', 8, 1),  # at least one
         (0, '200000 100000', 8, 2),
         (5, '400000 100000', 4, 3),
     ],

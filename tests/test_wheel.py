@@ -1,5 +1,5 @@
-"""The package as it is installed, from a wheel and editable, in an environment of its own: mim and all commands, by the
-zoo's names, from a folder that knows nothing of the checkout."""
+"""The installed package, from a wheel and editable, in a separate environment: mim and all commands accept model names
+from a folder outside the checkout."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 class Installed:
-    """An environment with the package in it; what it stands on is ours. Commands run in a folder of data alone."""
+    """An environment with the package, and with this environment's dependencies. Commands run in a folder of data."""
 
     def __init__(self, folder: Path, *how: str) -> None:
         self.bin = folder / 'venv' / 'bin'
@@ -37,9 +37,9 @@ class Installed:
         self.environment.update(PYTHONWARNINGS='ignore', OMP_NUM_THREADS='1')
         self.run(sys.executable, '-m', 'venv', '--without-pip', self.bin.parent)
         (libraries,) = self.bin.parent.glob('lib/*/site-packages')
-        # A path alone: files *.pth in it do not count, so that a package installed there does not either.
+        # A plain path: *.pth files in it are ignored, so editable packages are not visible.
         (libraries / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')
-        source = folder / 'source'  # no build folder appears in the checkout
+        source = folder / 'source'  # no build folder in the checkout
         source.mkdir()
         for name in SOURCES:
             (source / name).symlink_to(ROOT / name)
@@ -97,7 +97,7 @@ def test_mim_finds_and_trains(request, kind, home):
     assert 'Training finished successfully' in out and (installed.folder / 'work/epoch_1.pth').exists()
 
 
-# One process, since each would import torch and a library anew.
+# One process, since each process imports torch and a library again.
 COMMANDS = f"""
 from pathlib import Path
 
@@ -144,7 +144,7 @@ assert not commands, f'not tried: {{commands}}'
 
 
 def test_commands(wheel):
-    """All but `synthesize`, which made the data, and `zoo`, which counts all models and takes a minute and more."""
+    """All commands except `synthesize`, which wrote the data, and `zoo`, which takes over a minute."""
     wheel.python('-c', COMMANDS)
     assert '--cfg-options' in wheel.python('-m', 'mim', 'run', 'hrformer_mm', 'train', NAME, '--', '-h')
     out = wheel.python(

@@ -1,4 +1,4 @@
-"""One config of each kind goes through the launchers, as `tasks.py zoo` sends all of them."""
+"""One config of each kind runs with the launchers; `tasks.py zoo` runs all of them."""
 
 import hashlib
 import importlib.util
@@ -39,7 +39,7 @@ def test_all_configs_are_run():
 
 
 @pytest.mark.parametrize('noted', ['iter_2.pth', '/elsewhere/iter_2.pth'])
-def test_the_last_checkpoint_is_the_folders_own(tmp_path, noted):
+def test_the_last_checkpoint_is_in_the_folder(tmp_path, noted):
     (tmp_path / 'last_checkpoint').write_text(noted)
     assert zoo_runs.last_checkpoint(tmp_path) == tmp_path / 'iter_2.pth'
 
@@ -63,7 +63,7 @@ def test_train_and_test(root, name, score):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['ocr_hrformer-s_ade20k', 'td-hm_hrformer-s_coco-256x192'])
 def test_train_from_released_weights(root, tmp_path, monkeypatch, name):
-    """From a server that has ImageNet weights under their name: the log's line, another first loss; from scratch."""
+    """With a server of ImageNet weights, the log names them and the first loss differs from that of random weights."""
     torch.manual_seed(3)
     torch.save(dict(state_dict=HRFormer('small').state_dict()), tmp_path / 'a.pth')
     digits = hashlib.sha256((tmp_path / 'a.pth').read_bytes()).hexdigest()[:8]

@@ -23,7 +23,7 @@ from hrformer_mm.data import synthesize
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 CROP = '(128,128)'
-# What makes a run short: by the type of a transform, and by the library.
+# Changes that shorten a run, by type of transform and by library.
 TRANSFORMS = dict(
     RandomResize=f'scale={CROP}', Resize=f'scale={CROP}', RandomCrop=f'crop_size={CROP}', RandomResizedCrop='scale=64'
 )
@@ -52,12 +52,12 @@ COMMON = ['default_hooks.logger.interval=1', 'train_cfg.val_interval=100', 'mode
     for split in ('train', 'val', 'test')
     for key in ('num_workers=0', 'persistent_workers=False')
 ]
-START = 'ocr_hrformer-s_cityscapes'  # where training on one's own data starts from
-SEGFIX = 'segfix_hrnet-w18_cityscapes'  # whose test writes the offsets of others
+START = 'ocr_hrformer-s_cityscapes'  # the model that training on own data starts from
+SEGFIX = 'segfix_hrnet-w18_cityscapes'  # its test writes the offsets for other configs
 
 
 class Result(NamedTuple):
-    """What a config did: seconds, the losses of its iterations, and scores (or files) of its tests."""
+    """The result of a config: seconds, losses of its iterations, and scores or files of its tests."""
 
     seconds: float
     losses: list[float]
@@ -65,7 +65,7 @@ class Result(NamedTuple):
 
 
 def walk(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Every entry of a config below ``key``, as mim's options name it."""
+    """Yield every entry of a config below ``key`` as an option of mim."""
     yield key, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     for name, entry in items:
@@ -73,7 +73,7 @@ def walk(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def options(cfg: Config, data: Path, work_dir: Path) -> list[str]:
-    """The command line's changes: where data and results are, and how little of it is used."""
+    """Return the command-line options that set the folders of data and results, and limit the amount of data."""
     found = COMMON + LIBRARIES[cfg.default_scope]
     for part in (
         'train_dataloader',
@@ -96,7 +96,7 @@ def options(cfg: Config, data: Path, work_dir: Path) -> list[str]:
 
 
 def full_mmcv() -> bool:
-    """Whether mmcv has its compiled ops, asked without importing it."""
+    """Return whether mmcv has its compiled ops, without importing it."""
     return any(list(Path(folder).glob('_ext.*')) for folder in find_spec('mmcv').submodule_search_locations)
 
 
@@ -123,18 +123,18 @@ def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> 
 
 
 def newest(work_dir: Path, pattern: str) -> list[dict[str, Any]]:
-    """The lines of the newest JSON file of this pattern."""
+    """Return the lines of the newest JSON file that matches a pattern."""
     path = max(work_dir.glob(pattern), key=lambda found: found.stat().st_mtime)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """What a training wrote last: `Safeguard` notes the bare name, mmengine by itself the whole path."""
+    """Return the last checkpoint of a training: `Safeguard` writes its name, mmengine alone its whole path."""
     return folder / Path((folder / 'last_checkpoint').read_text()).name
 
 
 def run(name: str, data: Path, root: Path) -> Result:
-    """Train and test one config; segmentation with several scales and flips, too.
+    """Train and test one config; segmentation is also tested at several scales with flips.
 
     Raises:
         RuntimeError: If a launcher fails, with its command and the end of what it said; or if a loss is no number.
@@ -175,7 +175,7 @@ def run(name: str, data: Path, root: Path) -> Result:
 
 
 def names(patterns: Sequence[str]) -> list[str]:
-    """The configs that these patterns name, all without any; the demonstration's have a command of their own."""
+    """Return the configs that match the patterns, or all. The demonstration has its own command."""
     found = [
         str(path.relative_to(CONFIGS).with_suffix(''))
         for folder in ('.', 'ablations')
@@ -206,7 +206,7 @@ def main() -> int:
         scores = ', '.join(
             f'{key} {value if isinstance(value, str) else round(value, 4)}' for key, value in result.scores.items()
         )
-        if name != START:  # with the states of AdamW, all of them would fill 40 GB
+        if name != START:  # with the states of AdamW, all checkpoints would take 40 GB
             for path in (root / name / 'train').glob('*.pth'):
                 path.unlink()
         before, after = result.losses[0], result.losses[-1]

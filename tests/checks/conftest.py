@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # faults and small_trainings, which the tests import
+sys.path.insert(0, str(Path(__file__).parent))  # the tests import faults and small_trainings
 
 
 @pytest.fixture(scope='session')
 def pristine(tmp_path_factory):
-    """Good data, eight training samples of each layout."""
+    """Valid data with eight training samples of each layout."""
     from hrformer_mm.data import synthesize
 
     root = tmp_path_factory.mktemp('pristine')
@@ -22,6 +22,6 @@ def pristine(tmp_path_factory):
 
 @pytest.fixture
 def data(pristine, tmp_path):
-    """A copy of it, to be spoilt."""
+    """A copy of the valid data, which a test may damage."""
     shutil.copytree(pristine, tmp_path / 'data')
     return tmp_path / 'data'

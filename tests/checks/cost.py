@@ -1,4 +1,4 @@
-"""What the checks cost a training, for each sample and at its start.
+"""Measure the cost of the checks for each sample and at the start of a training.
 
     python tests/checks/cost.py
 

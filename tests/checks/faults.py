@@ -1,4 +1,4 @@
-"""Faults of data sets, each by itself: what is spoilt, the kind it must be found as, and the file to be named."""
+"""Single faults of data sets, each with the expected kind of problem and the file that it must name."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Fault(NamedTuple):
-    """`spoil` takes the layout's folder; `culprit` is the end of the path that a problem must name."""
+    """`spoil` damages the folder of a layout; `culprit` is the end of the path that a problem must name."""
 
     name: str
     layout: str
@@ -35,7 +35,7 @@ def halve(path):
 
 
 def blank_half(path):
-    """As after a loss of power: the size is right, the second half was never written."""
+    """Blank the second half, which is not written after a power failure although the size is correct."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
@@ -79,7 +79,7 @@ def first(key, **values):
 
 
 def same_id(key):
-    """Give the first two entries one id."""
+    """Give the first two entries the same id."""
 
     def change(content):
         old, new = content[key][1]['id'], content[key][0]['id']
@@ -92,7 +92,7 @@ def same_id(key):
 
 
 def shrink(content):
-    content['images'][2].update(width=60, height=50)  # of 64x64: boxes that go farther are outside, too
+    content['images'][2].update(width=60, height=50)  # instead of 64x64: larger boxes would be outside
     content['annotations'] = [a for a in content['annotations'] if a['image_id'] != content['images'][2]['id']] + [
         dict(
             content['annotations'][0],
@@ -125,7 +125,7 @@ FILES = [
         (f'garbage for a {what}', scramble, 'unreadable'),
         (f'missing {what}', move, 'missing'),
     )
-    if not (path == SEG_IMAGE and name.startswith('missing'))  # of a folder of images none is missing
+    if not (path == SEG_IMAGE and name.startswith('missing'))  # no image is missing if the folder is scanned
 ]
 LABELS = [
     Fault(

@@ -1,4 +1,4 @@
-"""Trainings of seconds on generated data: each library's own data sets, pipelines and losses, with a micro HRFormer."""
+"""Short trainings of a micro HRFormer on synthetic data, with the data sets, pipelines and losses of each library."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 SOURCES = dict(custom='ocr_hrformer-s_custom', coco='demo/td-hm_hrformer-t_synthetic', imagenet='hrformer-t_imagenet')
 ARCH = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 NECK = [dict(type='hrformer_mm.ClassificationNeck', in_channels=(18, 36, 64, 78)), dict(type='GlobalAveragePooling')]
-# Images of 64x64, and label maps with them, are forced into one size, as users do: it hides that they differ.
+# Images and label maps are resized to the same size, as users do, which hides that their sizes differ.
 SEG_PIPELINE = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -46,7 +46,7 @@ def read_config(layout):
 
 
 def train(cfg, layout, data, work_dir, **kwargs):
-    """Train two iterations, or an epoch; returns the runner."""
+    """Train for two iterations or one epoch; returns the runner."""
     global _runs
     _runs += 1
     cfg = _prepare(cfg, layout, data, **kwargs)
@@ -55,12 +55,12 @@ def train(cfg, layout, data, work_dir, **kwargs):
         runner = Runner.from_cfg(cfg)
         runner.train()
     finally:
-        DefaultScope._instance_dict.clear()  # the next may be another library's
+        DefaultScope._instance_dict.clear()  # the next training may use another library
     return runner
 
 
 def load(cfg, layout, data, epochs=1, **kwargs):
-    """Build the training's data loader, check its data set, and go through it; returns the data set."""
+    """Build the training data loader, check its data set, and iterate over it; returns the data set."""
     cfg = _prepare(cfg, layout, data, **kwargs)
     if cfg.train_dataloader.sampler.type == 'InfiniteSampler':
         cfg.train_dataloader.sampler.type = 'DefaultSampler'

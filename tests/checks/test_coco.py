@@ -1,4 +1,4 @@
-"""Sizes by image id; the faults of annotation files are those of faults.py, which check-data's tests go through."""
+"""Image sizes by id, and valid annotation files. The tests of check-data cover the faults in faults.py."""
 
 import json
 
@@ -16,7 +16,7 @@ def test_sizes(ids):
     assert sizes.get(5 if isinstance(ids[0], int) else 'aa') is None
 
 
-def test_images_without_a_size_have_none():
+def test_images_without_a_valid_size():
     sizes = Sizes.of(dict(images=[dict(id=1), dict(id=2, height=4, width=0), dict(id=3, height=5, width=6)]))
     assert sizes.get(1) is None and sizes.get(2) is None and sizes.get(3) == (5, 6)
     assert Sizes.of(dict(images=[])).get(1) is None
@@ -28,14 +28,14 @@ def test_other_files_are_not_read(tmp_path, content):
     assert read_coco(tmp_path / 'a.json') is None
 
 
-def test_places_that_are_not_read(tmp_path):
+def test_paths_that_are_not_read(tmp_path):
     (tmp_path / 'a.txt').write_text('{"images": []}')
     for path in ('', None, tmp_path / 'a.txt', tmp_path / 'no.json', 's3://a/b.json'):
         assert read_coco(path) is None
 
 
-def test_what_good_files_hold(tmp_path):
-    """Boxes and keypoints up to a pixel outside, persons and crowds without keypoints, images alone."""
+def test_valid_files(tmp_path):
+    """Boxes and keypoints up to a pixel outside, persons and crowds without keypoints, and files without annotations."""
     image = dict(id=1, file_name='a.jpg', width=64, height=48)
     person = dict(image_id=1, category_id=1, bbox=[-0.5, 0, 65, 48.5])
     content = dict(

@@ -1,4 +1,4 @@
-"""Annotation files of metrics: the data set's, with areas, and with annotations."""
+"""Annotation files of metrics match the data set, and have annotations and areas."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ GOOD = dict(images=IMAGES, annotations=PEOPLE, categories=[dict(id=1, name='pers
 
 @pytest.fixture
 def problems(tmp_path):
-    """`problems(own, other)`: those of a metric with the file `other`, None for the data set's, of one on `own`."""
+    """Return `problems(own, other)` of a metric with the file `other` for a data set with the file `own` (the default)."""
 
     def run(own=GOOD, other=None, poses=True, bbox_file=None, indices=None, **settings):
         for name, content in (('own', own), ('other', other)):
@@ -42,7 +42,7 @@ def problems(tmp_path):
 
 
 def changed(name='annotations', **values):
-    """The file with other values in each entry of a list; what is callable is called with the entry."""
+    """Return the file with changed values in each entry of a list; a callable computes the value from the entry."""
     content = copy.deepcopy(GOOD)
     for entry in content[name]:
         entry.update({key: value(entry) if callable(value) else value for key, value in values.items()})
@@ -79,7 +79,7 @@ def test_areas(problems, content, kind, said):
     assert {problem.kind for problem in found} == {kind} and len(found) == 3 and said in found[0].what
     assert 'val_evaluator.use_area=False' in found[0].remedy and "box's area" in found[0].remedy
     assert not problems(content, use_area=False)
-    assert {problem.kind for problem in problems(content, ann_file=None)} == {kind}  # then it is the data set's
+    assert {problem.kind for problem in problems(content, ann_file=None)} == {kind}  # the file of the data set
 
 
 def test_single_areas(problems):
@@ -116,11 +116,11 @@ def test_files_of_other_images(problems, other, said):
 def test_number_of_annotations(problems):
     (problem,) = problems(GOOD, dict(GOOD, annotations=PEOPLE[:2]))
     assert problem.kind == 'other number of annotations' and 'has 2 annotations of these images' in problem.what
-    assert not problems(dict(GOOD, annotations=[]), GOOD, bbox_file='boxes.json')  # predictions of detected boxes
+    assert not problems(dict(GOOD, annotations=[]), GOOD, bbox_file='boxes.json')  # the data set has detected boxes
 
 
 def test_parts_of_a_data_set(problems):
-    """A smaller file for a data set of a few samples: what both have is compared."""
+    """Only common images are compared if the data set is a subset."""
     few = dict(GOOD, images=IMAGES[:1], annotations=PEOPLE[:1])
     assert problems(GOOD, few)[0].kind == 'other images' and not problems(GOOD, few, indices=1)
 
@@ -156,7 +156,7 @@ def test_detection(problems):
 
 
 def test_built_metrics_of_mmdet(problems):
-    """They keep the content of their file, not its path, and without a file they read none."""
+    """They keep the content of their file but not its path, and read no file if none is given."""
     assert not problems(ann_file=None, _coco_api=None, poses=False)
     other = SimpleNamespace(dataset=changed('images', file_name='x.jpg'))
     assert [problem.kind for problem in problems(ann_file=None, _coco_api=other, poses=False)] == ['other images']

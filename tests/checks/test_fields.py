@@ -1,4 +1,4 @@
-"""Fields that are missing, null or of another type: one line for each, with the entry, the key and the value."""
+"""Missing, null and invalid fields are each reported with the entry, the key and the value."""
 
 import copy
 import json
@@ -75,7 +75,7 @@ def test_good_files_have_no_problem():
 def test_fields(name, key, value, said):
     problems = list(coco_problems(spoilt(name, key, value), 'a.json'))
     assert said in problems[0].what and problems[0].path == 'a.json' and problems[0].remedy
-    follow_up = {'unknown image', 'unknown category'}  # of an id that is none
+    follow_up = {'unknown image', 'unknown category'}  # caused by an invalid id
     assert len([problem for problem in problems if problem.kind not in follow_up]) == 1, problems
 
 
@@ -155,7 +155,7 @@ def test_detections(tmp_path, change, said):
         assert what in next(detection_problems(path, GOOD, 'a.json')).what
 
 
-def test_a_key_that_a_reader_asked_for():
+def test_a_key_that_a_reader_requires():
     people = [PERSON, {key: value for key, value in PERSON.items() if key != 'area'}]
     problem = lacking(dict(GOOD, annotations=people), 'a.json', 'area')
     assert problem.what == 'has annotations[1] (id 7, image_id 1) without area' and problem.count == 1

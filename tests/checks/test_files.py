@@ -1,4 +1,4 @@
-"""Whether a file holds a whole picture, against what wrote it."""
+"""Truncated and complete files of several formats and encoders."""
 
 import io
 
@@ -20,7 +20,7 @@ def encode(picture, extension, *parameters):
 
 
 def with_thumbnail(picture):
-    """EXIF as cameras write it: a small JPEG, with an end of its own, inside the header."""
+    """EXIF data as cameras write it: the header contains a small JPEG file with its own end marker."""
     thumbnail = encode(picture[::4, ::4], '.jpg')
     header = b'Exif\x00\x00' + thumbnail
     whole = encode(picture, '.jpg')
@@ -45,7 +45,7 @@ JPEGS = dict(
 
 
 @pytest.mark.parametrize('kind', JPEGS)
-def test_every_cut_of_a_jpeg_is_seen(picture, tmp_path, kind):
+def test_every_truncation_of_a_jpeg_is_found(picture, tmp_path, kind):
     path, content = tmp_path / 'a.jpg', JPEGS[kind](picture)
     for whole in (content, content + bytes(500), content + b'what cameras add \xff\xd8\xff'):
         path.write_bytes(whole)
@@ -53,8 +53,8 @@ def test_every_cut_of_a_jpeg_is_seen(picture, tmp_path, kind):
     for length in [*range(2, 20), *np.linspace(20, len(content) - 1, 40).astype(int)]:
         path.write_bytes(content[:length])
         assert jpeg_is_cut(path), length
-        path.write_bytes(content[:length] + bytes(len(content) - length))  # blank from here on
-        # With a header that is blank, a file is no JPEG: decoders refuse it.
+        path.write_bytes(content[:length] + bytes(len(content) - length))  # the rest is blank
+        # A file with a blank header is not a JPEG file, and decoders reject it.
         assert jpeg_is_cut(path) or find_problem(str(path), 'image'), length
 
 
@@ -67,7 +67,7 @@ def test_other_formats_are_left_to_their_decoders(picture, tmp_path, extension):
     assert not jpeg_is_cut(path) and find_problem(str(path), 'image').kind in ('cut image', 'unreadable image')
 
 
-def test_what_is_no_picture(tmp_path):
+def test_files_that_are_not_images(tmp_path):
     def kind(name):
         return find_problem(str(tmp_path / name), 'label map').kind
 

@@ -1,4 +1,4 @@
-"""Numbers, names and pairs of keypoints of the metainfo, the head and the codec."""
+"""Numbers, names and pairs of keypoints in the metainfo, the head and the codec."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ utils = pytest.importorskip('mmpose.datasets.datasets.utils')
 
 
 def info(change=lambda info: None):
-    """Three keypoints, two of them a pair."""
+    """Return the metainfo of three keypoints, two of which form a pair."""
     made = dict(
         dataset_name='three',
         joint_weights=[1.0] * 3,
@@ -41,7 +41,7 @@ def renumber(info):
 
 
 def reverse(info):
-    """A dumped config sorts the ids as text, and mmpose would swap other keypoints in flipped images."""
+    """A dumped config sorts the ids as strings, so mmpose would swap the wrong keypoints in flipped images."""
     info['keypoint_info'] = dict(reversed(info['keypoint_info'].items()))
 
 
@@ -73,7 +73,7 @@ def test_good_metainfo(change):
         (lambda info: info.update(joint_weights=[1, 1, float('nan')]), 'joint_weights', 'nan in joint_weights[2]'),
     ],
 )
-def test_metainfo_that_mmpose_takes(change, kind, said):
+def test_faults_that_mmpose_accepts(change, kind, said):
     (problem,) = metainfo_problems(data_set(change))
     assert problem.kind == kind and said in problem.what and problem.path == 'metainfo of SimpleNamespace'
 

@@ -1,4 +1,4 @@
-"""Bad data is an error before a training starts, with its path and a remedy."""
+"""Bad data raises an error with its path and a remedy before a training starts."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def configs():
 
 @pytest.fixture
 def start(data, configs):
-    """Makes a data set of a config from spoilt data, and checks it as the start of a training does."""
+    """Build a data set of a config from damaged data, and check it as at the start of a training."""
 
     def run(name, spoil=lambda root: None, split='train', change=None):
         spoil(data / ('coco' if name == 'detection' else name))
@@ -148,8 +148,8 @@ def test_boxes_without_images(start):
         ('detection', faults.BOXES, rewrite(lambda content: content['categories'][0].pop('name')), 'without name'),
     ],
 )
-def test_what_a_library_cannot_read_is_named(start, name, path, spoil, message):
-    """At its start a training has the library's own error, which the launcher explains."""
+def test_the_entry_that_a_library_cannot_read_is_named(start, name, path, spoil, message):
+    """The launcher explains the library's own error."""
     with pytest.raises(DataError, match=f'{path}.*{message}') as raised:
         start(name, on(path, spoil), 'val' if path == BOXES else 'train')
     assert str(explain(raised.value.__cause__)) == str(raised.value)
@@ -166,7 +166,7 @@ def test_a_file_that_a_metric_cannot_read(data):
         explain(raised.value)
     )
     assert explain(ValueError('another')) is None
-    with pytest.raises(ValueError) as raised:  # has nothing to do with the file
+    with pytest.raises(ValueError) as raised:  # unrelated to the file
         CocoMetric(str(data / 'coco' / PERSONS.replace('train', 'val')), score_mode='none')
     assert explain(raised.value) is None
     path = data / 'coco' / PERSONS.replace('train', 'val')
@@ -176,7 +176,7 @@ def test_a_file_that_a_metric_cannot_read(data):
     assert 'annotations[2] (image_id 500001) without id' in str(explain(raised.value))
 
 
-def test_doubtful_annotations_are_counted_in_the_log(start, monkeypatch):
+def test_questionable_annotations_are_counted_in_the_log(start, monkeypatch):
     lines = []
     monkeypatch.setattr(reading, 'print_log', lambda line, **_: lines.append(line))
     start('coco', on(PERSONS, faults.first('annotations', iscrowd='0')))
@@ -185,7 +185,7 @@ def test_doubtful_annotations_are_counted_in_the_log(start, monkeypatch):
 
 
 def test_data_sets_of_data_sets(start):
-    """mmpose's CombinedDataset loads images itself; its samples are numbered by the data sets inside."""
+    """Like mmpose's CombinedDataset, which loads images itself; its samples have the indices of the inner data sets."""
     inner = start('coco')
     inner.pipeline = Compose([])
     path = Path(inner.get_data_info(3)['img_path'])
@@ -227,10 +227,10 @@ def empty_all(root):
     ids=['all are bad', 'test'],
 )
 def test_what_is_never_skipped(start, split, spoil, change):
-    """Skipping samples must not leave none to train on, nor make a test easier."""
+    """Skipping must neither leave an empty training set nor make a test easier."""
     with pytest.raises(DataError, match='0 bytes'):
         start('custom', spoil, split, dict(pipeline=[dict(type='LoadImageFromFile', ignore_empty=True)], **change))
 
 
-def test_ignored_labels_are_no_classes(start):
+def test_ignored_labels_are_valid(start):
     assert len(start('custom', on('labels/train/train_000001.png', label(255)))) == 8

@@ -1,4 +1,4 @@
-"""Faults of labels, lists and configs, each found by check-data and at the start of a training."""
+"""Faults of labels, lists and configs, which check-data and the start of a training both find."""
 
 import re
 import shutil
@@ -43,14 +43,14 @@ class Case(SimpleNamespace):
         return cfg
 
     def check(self, splits=('train', 'val'), **options):
-        """The problems that check-data finds, by their kinds."""
+        """Return the problems that check-data finds, by kind."""
         found = {}
         for problem in check_data(str(self.path), splits, options=_dotted(options)).problems:
             found.setdefault(problem.kind, []).append(str(problem))
         return found
 
     def start(self, splits=('train', 'val'), **options):
-        """What the log says at the start of a training."""
+        """Return the warnings that are logged at the start of a training."""
         cfg, lines, loops = self.load(_dotted(options)), [], {}
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             for split in ('train', 'val', 'test'):
@@ -65,7 +65,7 @@ class Case(SimpleNamespace):
 
 
 def write(cfg, path):
-    """As cfg.dump, without formatting, which takes a second."""
+    """Write a config like cfg.dump, but without formatting, which takes a second."""
     path.write_text(''.join(f'{key} = {value!r}\n' for key, value in cfg.to_dict().items()))
 
 
@@ -75,7 +75,7 @@ def _dotted(options):
 
 @pytest.fixture
 def make(data, configs, tmp_path):
-    """A config in a file, for a copy of the data."""
+    """Write a config for a copy of the data."""
 
     def run(layout, **options):
         cfg = Config(configs[layout].to_dict())
@@ -197,7 +197,7 @@ def test_another_ignored_label(make, options, key):
     ],
 )
 def test_ignored_labels_that_disagree(make, options, key):
-    """Of data without an ignored pixel, which could be trained on."""
+    """The data has no ignored pixel, so a training would run."""
     case = make('custom')
     found = case.check(**options)
     assert set(found) == {'ignore_index'} and key in found['ignore_index'][0]
@@ -224,7 +224,7 @@ def orient(path, orientation, size=(64, 48)):
     ],
 )
 def test_exif_orientation(make, orientation, size, doubtful, monkeypatch):
-    """A quarter turn of a picture that is not square shows in its size; the label map here is for the turned one."""
+    """The size shows a quarter turn unless the image is square; the label map here fits the rotated image."""
     case = make('custom')
     orient(case.root / 'images/train/train_000003.jpg', orientation, size)
     width, height = size[::-1] if orientation > 4 else size
@@ -271,7 +271,7 @@ THREE_CLASSES = {
 
 @pytest.fixture
 def folders(make, data):
-    """Three classes in folders."""
+    """Write three class folders and their config."""
 
     def run(**options):
         case = make('imagenet', **{**FOLDERS, **THREE_CLASSES, **options})
@@ -353,12 +353,12 @@ def test_lists_of_labels(folders, line, kind, message):
     (case.root / 'train.txt').write_bytes(f'dog/1.jpg 1\r\n{line}\r\nowl/1.jpg 2\r\n'.encode())
     found = case.check(('train',))
     assert set(found) == {kind} and len(found[kind]) == 1 and message in found[kind][0], found
-    if kind in ('contradicting labels', 'label beyond classes'):  # what the library itself reads
+    if kind in ('contradicting labels', 'label beyond classes'):  # entries that the library reads
         with pytest.raises(DataError, match='train.txt, line 2: '):
             case.start(('train',))
 
 
-def test_windows_line_ends_are_no_fault(folders):
+def test_windows_line_endings_are_valid(folders):
     case = folders(train_dataloader__dataset__ann_file='train.txt')
     (case.root / 'train.txt').write_bytes(b'dog/1.jpg 1\r\nowl/1.jpg 2\r\ncat/1.jpg 0\r\n')
     assert case.check(('train',)) == {} and case.start(('train',)) == []
@@ -426,10 +426,10 @@ def test_options_without_effect(make, name):
         assert 'train_dataloader.batch_size=2' in problem.remedy
     assert list(ignored_changes(case.load({}))) == []
     full = {f'{split}_dataloader.dataset.data_root': 'data/mine' for split in ('train', 'val', 'test')}
-    assert list(ignored_changes(case.load(full))) == []  # the right keys alone
+    assert list(ignored_changes(case.load(full))) == []  # only the right keys
 
 
-def test_a_root_without_effect_ends_the_start(make):
+def test_a_root_without_effect_is_an_error(make):
     case = make('custom')
     with pytest.raises(
         DataError,

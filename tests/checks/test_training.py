@@ -1,4 +1,4 @@
-"""A training on bad data ends with the file's name, though the bad sample is not among those checked at the start."""
+"""A training on bad data raises an error with the file name, even if the start does not check the bad sample."""
 
 import re
 
@@ -20,8 +20,8 @@ def configs():
 
 @pytest.fixture
 def run(data, configs, tmp_path, monkeypatch):
-    """`run(layout)` loads all that a training would; `run(layout, True)` is the training."""
-    monkeypatch.setattr(reading, 'SAMPLES', 1)  # the first, which is good
+    """Return `run(layout)`, which loads all training samples, or trains with `run(layout, True)`."""
+    monkeypatch.setattr(reading, 'SAMPLES', 1)  # only the first sample, which is valid
 
     def run(layout, whole=False, change=lambda cfg: None, **kwargs):
         cfg = Config(configs[layout].to_dict())
@@ -88,12 +88,12 @@ def test_good_data_is_no_error(run, layout):
 
 
 @pytest.mark.parametrize('fault', LEFT_OUT, ids=lambda fault: fault.name)
-def test_a_bad_file_can_be_left_out(run, data, fault):
-    """Another sample takes its place, and it is counted once, however often it is met."""
+def test_a_bad_file_can_be_skipped(run, data, fault):
+    """Another sample replaces it, and it is counted once, however often it occurs."""
     fault.spoil(data / fault.layout)
     dataset = run(fault.layout, change=skip, epochs=3)
     count = sum(dataset.get_data_info(i)['img_path'].endswith(fault.culprit) for i in range(len(dataset)))
-    assert dataset.pipeline.skipped == max(count, 1)  # of a picture as many as there are persons in it
+    assert dataset.pipeline.skipped == max(count, 1)  # one sample for each person in an image
 
 
 def test_workers_count_together(run, data):
@@ -102,8 +102,8 @@ def test_workers_count_together(run, data):
     assert run('custom', change=skip, workers=2, batch=2, epochs=2).pipeline.skipped == 2
 
 
-@pytest.mark.slow  # PyTorch waits for 5 seconds for a worker that failed
-def test_an_error_comes_out_of_a_worker(run, data):
+@pytest.mark.slow  # PyTorch waits 5 seconds for a failed worker
+def test_a_worker_propagates_the_error(run, data):
     faults.halve(data / 'custom' / faults.SEG_IMAGE)
     with pytest.raises(DataError, match=re.escape(faults.SEG_IMAGE)):
         run('custom', workers=1, batch=2)
@@ -111,13 +111,13 @@ def test_an_error_comes_out_of_a_worker(run, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
-def test_a_training_says_what_it_left_out(run, data, workers):
-    """With workers too, which a loop over iterations starts before the hook is called."""
+def test_a_training_logs_skipped_samples(run, data, workers):
+    """Also with workers, which an iteration-based loop starts before it calls the hook."""
     faults.halve(data / 'custom' / faults.SEG_IMAGE)
     runner = run('custom', True, change=skip, workers=workers)
     log = next((data.parent / 'work').glob('*/*.log')).read_text()
     assert runner.iter == 2 and isinstance(runner.train_dataloader.dataset.pipeline, CheckedPipeline)
     assert re.search(r'1 of 8 samples were bad and left out', log)
-    if not workers:  # the log file is the main process's
-        assert re.search(r'Left out: .*train_000003.jpg is a JPEG file of \d+ bytes without its end', log)
-        assert log.count('Left out: ') == 1
+    if not workers:  # only the main process writes the log file
+        assert re.search(r'Skipped: .*train_000003.jpg is a JPEG file of \d+ bytes without its end', log)
+        assert log.count('Skipped: ') == 1

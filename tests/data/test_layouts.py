@@ -1,4 +1,4 @@
-"""Generated data, read by the host libraries' own data set classes as the configs name them."""
+"""The data set classes of the libraries read the synthetic data with the configs."""
 
 import copy
 import functools
@@ -17,7 +17,7 @@ from hrformer_mm.data.layouts import FILES
 from hrformer_mm.data.person import KEYPOINTS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-# What each data set calls the kinds that it has a class of, where the name is another one.
+# Class names of each data set that differ from the names of KINDS.
 NAMES = dict(
     VOCdevkit=dict(
         pole='background',
@@ -62,7 +62,7 @@ def data(tmp_path_factory):
 
 
 def build(data, config, split='train', **changes):
-    """The data set of a config's loader, with nothing but its root, and what is named, changed."""
+    """Build the data set of a config's loader with another root and the given changes."""
     cfg = copy.deepcopy(read(CONFIGS / f'{config}.py'))
     dataset = cfg[f'{split}_dataloader'].dataset
     for key in ('data_root', 'bbox_file'):
@@ -91,7 +91,7 @@ def test_segmentation(data, config, count):
         assert len(dataset) == length and len(dataset.metainfo['classes']) == count
         maps = [dataset[i]['data_samples'].gt_sem_seg.data.numpy() for i in range(length)]
         seen = set(np.unique(maps).tolist()) - {255}
-        # All kinds are in 11 consecutive images.
+        # 11 consecutive images contain all kinds.
         assert seen <= set(range(count)) and len(seen) >= min(count, 19 if 'cityscapes' in config else 16)
 
 
@@ -143,7 +143,7 @@ def test_coco_annotations(people):
         assert (labelled >= low).all() and (labelled < high).all() and (points[points[:, 2] == 0] == 0).all()
         outlines = [np.array(outline).reshape(-1, 2) for outline in person['segmentation']]
         filled = cv2.fillPoly(np.zeros((80, 96), np.uint8), outlines, 1)
-        assert 0.95 * person['area'] < filled.sum() < 1.6 * person['area']  # holes are filled, specks are left out
+        assert 0.95 * person['area'] < filled.sum() < 1.6 * person['area']  # outlines fill holes and omit specks
         for part in ('eye', 'ear', 'shoulder', 'hip'):  # everyone faces the camera
             left, right = (points[KEYPOINTS.index(f'{side}_{part}')] for side in ('left', 'right'))
             assert left[0] > right[0] or 0 in (left[2], right[2])

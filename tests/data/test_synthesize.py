@@ -1,4 +1,4 @@
-"""Generated data sets: same bytes for the same arguments, safe to write, clear to refuse."""
+"""Synthetic data sets are deterministic, never overwrite other files, and reject invalid arguments."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def small(tmp_path):
 
 
 def test_same_arguments_give_the_same_bytes(small, tmp_path):
-    """Whatever else is written, in whatever order."""
+    """The bytes do not depend on the other layouts or their order."""
     before = digests(small)
     pictures = {name: digest for name, digest in before.items() if name.lower().endswith(PICTURES)}
     for layout in LAYOUTS:
@@ -53,7 +53,7 @@ def test_any_size(tmp_path, size):
 @pytest.mark.parametrize('marked', [True, False])
 def test_foreign_files_are_left_alone(small, name, marked):
     (small / name).write_bytes(b'mine')
-    if not marked:  # as a real data set
+    if not marked:  # like a real data set
         for path in digests(small / 'coco'):
             if path != name[5:]:
                 (small / 'coco' / path).unlink()
@@ -64,7 +64,7 @@ def test_foreign_files_are_left_alone(small, name, marked):
 
 
 def test_what_is_not_a_folder_is_left_alone(tmp_path):
-    (tmp_path / 'coco').mkdir()  # empty: written without asking
+    (tmp_path / 'coco').mkdir()  # an empty folder may be replaced
     (tmp_path / 'cityscapes').symlink_to(tmp_path / 'coco')
     (tmp_path / 'ade').write_bytes(b'mine')
     for name in ('cityscapes', 'ade'):

@@ -83,7 +83,7 @@ def test_evaluators_of_other_images(check, folder):
     with pytest.raises(DataError, match=r'val_evaluator\.1: .*train2017.json.* is not the file .*: it lacks'):
         check(metrics=metrics)
     other = edited(folder, lambda content: [image.update(file_name='x.jpg') for image in content['images']])
-    with pytest.raises(DataError, match='image ids are of other pictures'):
+    with pytest.raises(DataError, match='image ids belong to different images'):
         check(metrics=[dict(type='CocoMetric', ann_file=other)], wrap=lambda dataset: ConcatDataset([dataset]))
 
 
