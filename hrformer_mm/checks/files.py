@@ -103,7 +103,7 @@ def find_problem(path: str, name: str) -> Problem | None:
 
 
 def other_ending(path: str) -> str:
-    """Return the extension of an image with the same name as a missing one, or '' if there is none."""
+    """Return the extension of an image with the same name as a missing one, or '' if no such image exists."""
     return next((ending for ending in _ENDINGS if Path(path).with_suffix(ending).is_file()), '')
 
 

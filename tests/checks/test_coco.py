@@ -35,7 +35,7 @@ def test_paths_that_are_not_read(tmp_path):
 
 
 def test_valid_files(tmp_path):
-    """Boxes and keypoints up to a pixel outside, persons and crowds without keypoints, and files without annotations."""
+    """Boxes and keypoints up to a pixel outside, persons and crowds without keypoints, no annotations."""
     image = dict(id=1, file_name='a.jpg', width=64, height=48)
     person = dict(image_id=1, category_id=1, bbox=[-0.5, 0, 65, 48.5])
     content = dict(
