@@ -20,7 +20,7 @@ GOOD = dict(images=IMAGES, annotations=PEOPLE, categories=[dict(id=1, name='pers
 
 @pytest.fixture
 def problems(tmp_path):
-    """Return `problems(own, other)`: those of a metric with the file `other` (default: `own`) on a data set with `own`."""
+    """Return `problems(own, other)` of a metric with the file `other`, by default `own`, on a data set with `own`."""
 
     def run(own=GOOD, other=None, poses=True, bbox_file=None, indices=None, **settings):
         for name, content in (('own', own), ('other', other)):
