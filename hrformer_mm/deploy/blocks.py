@@ -1,5 +1,7 @@
 """The deployment form of a block and its parts."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ from ..ops.attention import HEAD_MULTIPLE
 from .attention import batched_attention
 from .packed_conv import PackedConv
 from .row_tiles import needs_row_tiles, row_tiles
+from .window_rows import gather_windows, scatter_windows, window_rows
 
 
 class DeployFFN(nn.Module):
@@ -83,6 +86,8 @@ class DeployAttention(nn.Module):
         """
         size = x.shape[1:3]
         padding = centred_padding(size, self.window_size) if padding is None else padding
+        if x.device.type == 'cpu' and not (torch.is_grad_enabled() or _is_traced()):
+            return self._attend_by_rows(x, padding)
         if torch.compiler.is_exporting():  # one operator for any size; padded positions are projected to the bias
             qkv = _project(self.qkv, padding.pad(x))
         else:
@@ -95,6 +100,15 @@ class DeployAttention(nn.Module):
         out = merge_windows(out, self.window_size, qkv.shape[1:3])
         out = out.roll(self.shift, (1, 2)) if shifted else out
         return _project(self.proj, padding.crop(out))
+
+    def _attend_by_rows(self, x: Tensor, padding: Padding) -> Tensor:
+        size = x.shape[1:3]
+        shift = self.shift if self.is_shifted(size) else (0, 0)
+        rows = window_rows(tuple(size), self.window_size, padding, shift, self.num_heads)
+        windows = gather_windows(_project(self.qkv, x), self.qkv.bias, rows)
+        q, k, v = windows.view(3, -1, self.num_heads, math.prod(self.window_size), windows.shape[3]).unbind(0)
+        out = self._attend(q, k, v, self.masked_bias(x, size, padding))
+        return _project(self.proj, scatter_windows(out.view(windows.shape[1:]), rows, size))
 
     def is_shifted(self, size: tuple[int, int]) -> bool:
         """Return whether the windows of a map of this size are shifted: they stay where one spans a side."""
@@ -174,6 +188,10 @@ class DeployBlock(nn.Module):
             part = self.ffn(part, slice(rows.start - first, rows.stop - first)).permute(0, 2, 3, 1)
             torch.add(attended[images, rows], part, out=out[images, rows])
         return out
+
+
+def _is_traced() -> bool:
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def _project(conv: PackedConv, x: Tensor) -> Tensor:

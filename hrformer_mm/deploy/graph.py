@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops import attention, centred_padding
+from ..ops import Padding, attention, centred_padding
 from .blocks import DeployBlock
 from .replacing import replace_modules
+from .window_rows import WindowRows, window_rows
 
 
 def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain') -> nn.Module:
@@ -36,45 +37,16 @@ def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain')
         model(*inputs)
     for hook in hooks:
         hook.remove()
-    indices: dict[Any, tuple[Tensor, Tensor]] = {}  # blocks of one size share them
 
     def graph_block(block: DeployBlock) -> GraphBlock:
         attn = block.attn
         shift = attn.shift if attn.is_shifted(sizes[block]) else (0, 0)
-        key = sizes[block], attn.window_size, shift, attn.num_heads
-        if key not in indices:
-            indices[key] = window_rows(*key)
-        return GraphBlock(block, sizes[block], *indices[key], implementation)
+        padding = centred_padding(sizes[block], attn.window_size)
+        rows = window_rows(sizes[block], attn.window_size, padding, shift, attn.num_heads)
+        return GraphBlock(block, sizes[block], padding, rows, implementation)
 
     replace_modules(model, DeployBlock, graph_block)
     return model
-
-
-def window_rows(
-    size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int], num_heads: int
-) -> tuple[Tensor, Tensor]:
-    """Compute which rows a map's windows consist of, and the map of those of the windows.
-
-    A row is one head of one position. `size` has H and W, and P is H * W, the index of a row that stands for padding.
-
-    Returns:
-        tuple[Tensor, Tensor]: int32. Into windows: (3 * windows * heads * L), rows of queries, keys and values,
-        (P, 3 * heads). Out of windows: (H * W * heads), rows of (windows, heads, L).
-    """
-    (h, w), (height, width) = size, window_size
-    padding = centred_padding(size, window_size)
-    positions = F.pad(
-        torch.arange(h * w).view(h, w), (padding.left, padding.right, padding.top, padding.bottom), value=h * w
-    )
-    positions = positions.roll((-shift[0], -shift[1]), (0, 1))
-    positions = positions.unflatten(1, (-1, width)).unflatten(0, (-1, height)).transpose(1, 2).flatten(2).flatten(0, 1)
-    heads = torch.arange(3 * num_heads).view(3, 1, num_heads, 1)
-    into = positions[:, None] * (3 * num_heads) + heads
-
-    order = positions.flatten().argsort()[: h * w]  # of each position, its index within the windows
-    window, position = order // (height * width), order % (height * width)
-    out = (window[:, None] * num_heads + torch.arange(num_heads)) * height * width + position[:, None]
-    return into.flatten().int(), out.flatten().int()
 
 
 class GraphBlock(nn.Module):
@@ -83,30 +55,35 @@ class GraphBlock(nn.Module):
     Args:
         block (DeployBlock): Its parts are shared.
         size (tuple[int, int]): Height and width of the map.
-        into, out (Tensor): See :func:`window_rows`.
+        padding (Padding): Of the map to whole windows.
+        rows (WindowRows): Of the map and its windows.
         implementation (str): Of attention.
     """
 
     def __init__(
-        self, block: DeployBlock, size: tuple[int, int], into: Tensor, out: Tensor, implementation: str
+        self, block: DeployBlock, size: tuple[int, int], padding: Padding, rows: WindowRows, implementation: str
     ) -> None:
         super().__init__()
         self.norm1, self.attn, self.norm2, self.ffn = block.norm1, block.attn, block.norm2, block.ffn
         self.size, self.implementation = size, implementation
-        self.padding = centred_padding(size, block.attn.window_size)
-        self.register_buffer('into', into, persistent=False)
-        self.register_buffer('out', out, persistent=False)
+        self.padding, heads = padding, block.attn.num_heads
+        # The last row stands for padding: it is the projection of a token of zeros.
+        into = rows.into.clone()
+        into[:, rows.padded] = (
+            math.prod(size) * 3 * heads + torch.arange(3)[:, None] * heads + rows.padded_heads
+        ).int()
+        self.register_buffer('into', into.flatten(), persistent=False)
+        self.register_buffer('out', rows.out, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H, W)."""
-        # Engines see a permutation beside a reshape as no copy, but move memory for one between two sums of maps.
+        # Engines move no memory for a permutation that alone reads the output of a convolution.
         x = _tokens(x)
-        x = x + self._attend(self.norm1(x))
-        x = x + _tokens(self.ffn(_map(self.norm2(x), self.size)))
-        return _map(x, self.size)
+        x = x + _tokens(self._attend(self.norm1(x)))
+        return self.ffn(_map(self.norm2(x), self.size)) + _map(x, self.size)
 
     def _attend(self, x: Tensor) -> Tensor:
-        """(N, H * W, C) to (N, H * W, C)."""
+        """(N, H * W, C) to (N, C, H, W)."""
         attn, heads = self.attn, self.attn.num_heads
         if any(self.padding):
             x = F.pad(x, (0, 0, 0, 1))  # one more token, whose projection is the bias
@@ -116,7 +93,7 @@ class GraphBlock(nn.Module):
         q, k, v = (part.flatten(0, 1) for part in windows.unbind(1))
         x = attention(q, k, v, attn.masked_bias(x, self.size, self.padding), 1.0, self.implementation)
         x = x.reshape(n, -1, x.shape[3]).index_select(1, self.out).view(n, self.size[0] * self.size[1], -1)
-        return _tokens(attn.proj(_map(x, self.size)))
+        return attn.proj(_map(x, self.size))
 
 
 def _tokens(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hrformer_mm import to_deploy
-from hrformer_mm.deploy.graph import to_graph_form, window_rows
+from hrformer_mm.deploy.graph import to_graph_form
 from tests.deploy.networks import MICRO, error, net
 
 
@@ -24,14 +24,6 @@ def test_computes_the_same(options):
         for n, *size in ((1, 64, 64), (3, 45, 70), (2, 1, 1)):
             x = torch.randn(n, 3, *size)
             assert error(to_graph_form(deployed, x)(x), model(x)) < 1e-5
-
-
-def test_rows_of_a_padded_map():
-    """A row of 3 positions in windows of 2, of 2 heads: P is 3, and one position pads the second window."""
-    into, out = window_rows((1, 3), (1, 2), (0, 0), 2)
-    assert into[:8].tolist() == [0, 6, 1, 7, 12, 18, 13, 19]  # queries: windows, heads, positions
-    assert into[8:16].tolist() == [2, 8, 3, 9, 14, 20, 15, 21]  # keys
-    assert out.tolist() == [0, 2, 1, 3, 4, 6]
 
 
 def test_movements_of_an_exported_block():
