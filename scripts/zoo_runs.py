@@ -1,6 +1,6 @@
 """Train every config for two iterations and test it, through mim's command line, on generated data.
 
-    python tests/zoo_runs.py [--work-dir DIR] [NAME ...]     names as ocr_hrformer-s_cityscapes or 'ablations/*'
+    python scripts/zoo_runs.py [--work-dir DIR] [NAME ...]     names as ocr_hrformer-s_cityscapes or 'ablations/*'
 
 The configs are the ones that users have: paths, and smaller crops and batches, are given on the command line. Prints
 one line for each: seconds, the loss of both iterations, the scores, of which nothing is to be expected.
