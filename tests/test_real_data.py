@@ -213,7 +213,6 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize(
     'write, ours, options, count, tolerance',
     [
