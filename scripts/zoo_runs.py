@@ -137,7 +137,7 @@ def run(name: str, data: Path, root: Path) -> Result:
     """Train and test one config; segmentation with several scales and flips, too.
 
     Raises:
-        RuntimeError: If a launcher fails, with its command and the end of its output; or if a loss is not a finite number.
+        RuntimeError: If a launcher fails, with its command and the end of its output; or if a loss is not finite.
     """
     start = time.monotonic()
     cfg = Config.fromfile(CONFIGS / f'{name}.py', import_custom_modules=False)
