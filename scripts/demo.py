@@ -11,12 +11,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = Path('work_dirs', 'demo')  # below ROOT, where the commands run
@@ -35,18 +31,12 @@ def say(text: str) -> None:
     print(f'[{time.monotonic() - START:4.0f} s] {text}', flush=True)
 
 
-def save_untrained() -> None:
-    """Write the networks as training starts with them, for comparison."""
-    for source, name in ((SEG, 'seg.pth'), (POSE, 'pose.pth')):
-        config = Config.fromfile(ROOT / source)
-        init_default_scope(config.default_scope)
-        model = MODELS.build(config.model)
-        model.init_weights()
-        torch.save(dict(state_dict=model.state_dict()), ROOT / DEMO / name)
-
-
 def synthesize(layout: str, *options: object) -> Sequence[object]:
     return ('hrformer-mm', 'synthesize', DEMO / 'data', '--only', layout, *options)
+
+
+def untrained(config: str, checkpoint: str) -> Sequence[object]:
+    return ('python', '-W', 'ignore', 'scripts/untrained.py', config, DEMO / checkpoint)
 
 
 def train(library: str, config: str, folder: str) -> Sequence[object]:
@@ -59,10 +49,11 @@ def test(library: str, config: str, checkpoint: str, folder: str, *options: obje
 
 # mmpose puts a relative folder for pictures below the work folder, once more for each batch.
 PICTURES = ROOT / DEMO / 'pictures'
-STEPS: tuple[tuple[str, Sequence[object] | Callable[[], None]], ...] = (
+STEPS = (
     ('make street scenes', synthesize('cityscapes', '--train', 96, '--size', 512, 256)),
     ('make pictures of people', synthesize('coco', '--train', 128)),
-    ('keep the untrained networks', save_untrained),
+    ('keep the untrained segmentation network', untrained(SEG, 'seg.pth')),
+    ('keep the untrained pose network', untrained(POSE, 'pose.pth')),
     ('train HRFormer-T + OCR', train('mmseg', SEG, 'seg')),
     ('train HRFormer-T for poses', train('mmpose', POSE, 'pose')),
     ('test the untrained segmentation', test('mmseg', SEG, 'seg.pth', 'seg_untrained')),
@@ -106,12 +97,9 @@ def main() -> None:
         if folder.name != 'data' and folder.is_dir():  # of the previous demonstration
             shutil.rmtree(folder)
     logs = DEMO / 'logs'
-    for number, (name, step) in enumerate(STEPS, start=1):
+    for number, (name, command) in enumerate(STEPS, start=1):
         say(f'demo {number}/{len(STEPS)}: {name}')
-        if callable(step):
-            step()
-        else:
-            run(step, ROOT / logs / f'{number:02d}.log')
+        run(command, ROOT / logs / f'{number:02d}.log')
     scores = {name: (score(name, 'test'), score(name, 'untrained')) for name in SCORES}
     say(f'demo: done; pictures are in {DEMO / "pictures"}, logs in {logs}')
     say('   '.join(f'{name} {trained:.3f} (untrained {before:.3f})' for name, (trained, before) in scores.items()))
