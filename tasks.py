@@ -1,6 +1,7 @@
-"""Set up, test and demonstrate hrformer_mm; needs one of Python 3.11 to 3.14 and the package index, nothing else.
+"""Set up, check, test and demonstrate hrformer_mm. Requires only Python 3.11 to 3.14 and the package index.
 
     python tasks.py setup               make .venv/ with the pinned stack (a finished one is kept)
+    python tasks.py check               set up, then run the linter, the type checker and the documentation's build
     python tasks.py test [pytest ...]   set up, then run pytest, with these arguments
     python tasks.py demo                set up, then run the demonstration
     python tasks.py zoo [name ...]      set up, then train and test every config, or these, for two iterations
@@ -13,7 +14,6 @@ uv installs the packages where it is installed, pip otherwise.
 import argparse
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shlex
@@ -22,19 +22,18 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 UNFINISHED = 'unfinished'
 SETUP_LOG = ROOT / 'work_dirs' / 'setup.log'
 UV = shutil.which('uv')
-DEMO = Path('work_dirs', 'demo')  # below ROOT, where the commands run
-DEMO_LOGS = ROOT / DEMO / 'logs'
 
 PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
-# xtcocotools has no wheel for a Python newer than 3.11. Of that one's wheel only the modules in Python are used:
-# hrformer_mm.compat puts pycocotools' extension in the place of its own.
+# xtcocotools has no wheels for Pythons newer than 3.11. Of the wheel for 3.11 only the Python modules are used:
+# hrformer_mm.compat replaces its compiled extension by that of pycocotools.
 XTCOCOTOOLS = 'xtcocotools==1.14.3'
 # What `pip check` may report: what mmpose lists and never imports, and what building xtcocotools would need.
 EXPECTED = re.compile(r'mmpose \S+ requires chumpy,|xtcocotools \S+ (requires cython,|is not supported)')
@@ -42,60 +41,16 @@ EXPECTED = re.compile(r'mmpose \S+ requires chumpy,|xtcocotools \S+ (requires cy
 CHECK_IMPORTS = 'import hrformer_mm, torchvision, cv2, xtcocotools.coco, mim'
 CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 INDEX_VARIABLES = ('PIP_EXTRA_INDEX_URL', 'PIP_INDEX_URL', 'UV_EXTRA_INDEX_URL', 'UV_INDEX')
-
-# The demonstration: (name, command). Programs are found in .venv/bin first.
-DEMO_DATA = ('hrformer-mm', 'synthesize', DEMO / 'data', '--only')
-DEMO_SEG = 'configs/demo/ocr_hrformer-t_synthetic.py'
-DEMO_POSE = 'configs/demo/td-hm_hrformer-t_synthetic.py'
-# The networks as training starts with them, for comparison: pairs of a config and the checkpoint to write.
-DEMO_UNTRAINED = """
-import sys
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
-
-for source, destination in zip(sys.argv[1::2], sys.argv[2::2]):
-    config = Config.fromfile(source)
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    torch.save(dict(state_dict=model.state_dict()), destination)
-"""
-
-
-def demo_test(library: str, config: str, checkpoint: str, folder: str, *options: object) -> Sequence[object]:
-    return ('mim', 'test', library, config, '-C', DEMO / checkpoint, '--work-dir', DEMO / folder, *options)
-
-
-DEMO_STEPS = (
-    ('make street scenes', (*DEMO_DATA, 'cityscapes', '--train', 96, '--size', 512, 256)),
-    ('make pictures of people', (*DEMO_DATA, 'coco', '--train', 128)),
-    (
-        'keep the untrained networks',
-        ('python', '-W', 'ignore', '-c', DEMO_UNTRAINED, DEMO_SEG, DEMO / 'seg.pth', DEMO_POSE, DEMO / 'pose.pth'),
-    ),
-    ('train HRFormer-T + OCR', ('mim', 'train', 'mmseg', DEMO_SEG, '--gpus', 0, '--work-dir', DEMO / 'seg')),
-    ('train HRFormer-T for poses', ('mim', 'train', 'mmpose', DEMO_POSE, '--gpus', 0, '--work-dir', DEMO / 'pose')),
-    ('test the untrained segmentation', demo_test('mmseg', DEMO_SEG, 'seg.pth', 'seg_untrained')),
-    ('test the untrained poses', demo_test('mmpose', DEMO_POSE, 'pose.pth', 'pose_untrained')),
-    (
-        'test the segmentation',
-        demo_test('mmseg', DEMO_SEG, 'seg/iter_520.pth', 'seg_test', '--show-dir', DEMO / 'pictures' / 'seg'),
-    ),
-    # mmpose puts a relative folder for pictures below the work folder, for each batch again.
-    (
-        'test the poses',
-        demo_test(
-            'mmpose', DEMO_POSE, 'pose/epoch_6.pth', 'pose_test', '--show-dir', ROOT / DEMO / 'pictures' / 'pose'
-        ),
-    ),
+# The lines of pip and uv to show: downloads of 10 MB and more, and the result.
+DOWNLOAD = r'Downloading .*\((\d{2,}\.\d ?Mi?B|.* Gi?B)\)'
+PROGRESS = re.compile(rf'\s*({DOWNLOAD}|Installing collected|Successfully installed|Installed \d|error|ERROR)')
+# What continuous integration runs before the tests. mkdocs runs only where there is a mkdocs.yml.
+CHECKS = (
+    ('ruff', 'check', '.'),
+    ('ruff', 'format', '--check', '.'),
+    ('mypy',),
+    ('mkdocs', 'build', '--strict', '--quiet', '--site-dir', 'work_dirs/site'),
 )
-# name in the summary: (prefix of the folders above, score in the test's report, what it is divided by)
-DEMO_SCORES = dict(mIoU=('seg', 'mIoU', 100), AP=('pose', 'coco/AP', 1))
-DEMO_FACTOR = 3  # a trained network scores at least so many times what the untrained one does
-# Of a launcher's many lines these go to the screen; all of them go to the step's log.
-DEMO_SHOW = re.compile(r'(Iter|Epoch)\((train|val|test)\)|Saving checkpoint|Error|WARNING.*(NaN|nan)')
-DEMO_NOISE = re.compile(r'^.* - mmengine - INFO - |(base_lr|data_time): \S+ *')  # left out of these, on the screen
 
 START = time.monotonic()
 
@@ -112,29 +67,32 @@ def say(text: str) -> None:
     print(f'[{time.monotonic() - START:4.0f} s] {text}', flush=True)
 
 
-def run(command: Sequence[str], log: Path, show: Callable[[str], bool]) -> None:
-    """Run a command at the root with .venv first in PATH; its output is appended to log, and printed where asked."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+def run(command: Sequence[object]) -> None:
+    """Run a command at the root with .venv first in PATH. The log gets its output, and the screen the progress."""
+    words = list(map(str, command))
+    SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
     tail = deque(maxlen=30)
-    with log.open('a', encoding='utf-8') as file:
-        file.write(f'$ {shlex.join(map(str, command))}\n')
-        with subprocess.Popen(
-            list(map(str, command)),
+    with (
+        SETUP_LOG.open('a', encoding='utf-8') as log,
+        subprocess.Popen(
+            words,
             cwd=ROOT,
             env=environment(),
             text=True,
             errors='replace',
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-        ) as process:
-            for line in process.stdout:
-                file.write(line)
-                tail.append(line)
-                if show(line):
-                    print(f'         {DEMO_NOISE.sub("", line).rstrip()[:110]}', flush=True)
+        ) as process,
+    ):
+        log.write(f'$ {shlex.join(words)}\n')
+        for line in process.stdout:
+            log.write(line)
+            tail.append(line)
+            if PROGRESS.match(line):
+                print(f'         {line.strip()[:110]}', flush=True)
     if process.returncode != 0:
         raise Failure(
-            f'exit status {process.returncode} of: {shlex.join(map(str, command))}\nIts last lines, all are in {log}:\n'
+            f'exit status {process.returncode} of: {shlex.join(words)}\nIts last lines, all are in {SETUP_LOG}:\n'
             f'{"".join(tail)}',
             process.returncode if process.returncode > 0 else 128 - process.returncode,
         )
@@ -194,13 +152,7 @@ def make_venv() -> None:
         if Path(sys.prefix) == VENV:
             raise Failure(f'{VENV} is broken and cannot repair itself. Run this with a Python outside of it.')
         pip = ['--without-pip'] if UV else []
-        run([sys.executable, '-m', 'venv', '--clear', *pip, VENV], SETUP_LOG, lambda line: False)
-
-
-def is_progress(line: str) -> bool:
-    """The downloads of 10 MB and more, and how it ends; pip's and uv's lines."""
-    big = r'Downloading .*\((\d{2,}\.\d ?Mi?B|.* Gi?B)\)'
-    return bool(re.match(rf'\s*({big}|Installing collected|Successfully installed|Installed \d|error|ERROR)', line))
+        run([sys.executable, '-m', 'venv', '--clear', *pip, VENV])
 
 
 def install(*args: object) -> None:
@@ -211,7 +163,7 @@ def install(*args: object) -> None:
         tool = [PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off']
     STAMP.write_text(UNFINISHED)
     try:
-        run([*tool, '--no-deps', '--no-build-isolation', *args], SETUP_LOG, is_progress)
+        run([*tool, '--no-deps', '--no-build-isolation', *args])
     except Failure as failure:
         if failure.status < 128:
             STAMP.unlink()  # it ended by itself, so the venv is consistent and the next set-up goes on from here
@@ -261,7 +213,7 @@ def check_stack() -> None:
     ]
     if problems:
         raise Failure('pip check: ' + '\n'.join(problems))
-    run([PYTHON, '-W', 'ignore', '-c', CHECK_IMPORTS], SETUP_LOG, lambda line: False)
+    run([PYTHON, '-W', 'ignore', '-c', CHECK_IMPORTS])
 
 
 def setup(cpu: bool) -> None:
@@ -291,45 +243,28 @@ def setup(cpu: bool) -> None:
     say('set-up: done')
 
 
-# ---- test and demonstration
+# ---- the other tasks
 
 
-def test(args: Sequence[str]) -> None:
+def execute(*args: object) -> NoReturn:
+    """Become the venv's Python with these arguments, which then gets signals and gives its exit status."""
     sys.stdout.flush()
     os.chdir(ROOT)
-    os.execve(PYTHON, [str(PYTHON), '-m', 'pytest', *args], environment())  # pytest gets signals and gives its status
+    os.execve(PYTHON, [str(PYTHON), *map(str, args)], environment())
 
 
-def zoo(args: Sequence[str]) -> None:
-    sys.stdout.flush()
-    os.chdir(ROOT)
-    os.execve(PYTHON, [str(PYTHON), '-W', 'ignore', 'tests/zoo_runs.py', *args], environment())
-
-
-def demo() -> None:
-    for folder in (ROOT / DEMO).glob('*'):
-        if folder.name != 'data' and folder.is_dir():  # the last demonstration's
-            shutil.rmtree(folder)
-    for number, (name, command) in enumerate(DEMO_STEPS, start=1):
-        say(f'demo {number}/{len(DEMO_STEPS)}: {name}')
-        log = DEMO_LOGS / f'{number:02d}.log'
-        all_lines = command[0] == 'hrformer-mm'
-        try:
-            run(command, log, lambda line: all_lines or bool(DEMO_SHOW.search(line)))
-        except Failure as error:
-            raise Failure(f'demo step {number}, {name}: {error}', error.status) from error
-    scores = {name: (demo_score(name, 'test'), demo_score(name, 'untrained')) for name in DEMO_SCORES}
-    say(f'demo: done; pictures are in {DEMO / "pictures"}, logs in {DEMO_LOGS.relative_to(ROOT)}')
-    say('   '.join(f'{name} {trained:.3f} (untrained {before:.3f})' for name, (trained, before) in scores.items()))
-    for name, (trained, before) in scores.items():
-        if not trained > DEMO_FACTOR * before:  # also when it is not a number
-            raise Failure(f'{name} is {trained:.3f}, which is not {DEMO_FACTOR} times the {before:.3f} before training')
-
-
-def demo_score(name: str, run_of: str) -> float:
-    prefix, key, divisor = DEMO_SCORES[name]
-    (report,) = (ROOT / DEMO / f'{prefix}_{run_of}').glob('*/*.json')  # mmengine names both after the time
-    return json.loads(report.read_text())[key] / divisor
+def check() -> None:
+    """Run every check, also after one that fails."""
+    failed = []
+    for command in CHECKS:
+        if command[0] == 'mkdocs' and not (ROOT / 'mkdocs.yml').exists():
+            continue
+        say(f'check: {shlex.join(command)}')
+        if subprocess.run([PYTHON.with_name(command[0]), *command[1:]], cwd=ROOT, env=environment()).returncode != 0:
+            failed.append(shlex.join(command))
+    if failed:
+        raise Failure(f'failed: {", ".join(failed)}')
+    say('check: passed')
 
 
 def main(args: Sequence[str]) -> None:
@@ -341,24 +276,25 @@ def main(args: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
     parser.add_argument('--cpu', action='store_true')
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv')
-    parser.add_argument('task', choices=('setup', 'test', 'demo', 'zoo', 'pythons'))
+    parser.add_argument('task', choices=('setup', 'check', 'test', 'demo', 'zoo', 'pythons'))
     parser.add_argument('rest', nargs=argparse.REMAINDER)
     options = parser.parse_args(args)
     if options.rest and options.task not in ('test', 'zoo'):
-        parser.error(f'{options.task} takes no arguments, and got {shlex.join(options.rest)}')
+        parser.error(f'{options.task} takes no arguments, but got {shlex.join(options.rest)}')
     cpu = options.cpu or index_for_cpu()
     use_venv(options.venv.resolve())
     if options.task == 'pythons':
-        os.execv(sys.executable, [sys.executable, str(ROOT / 'tests' / 'pythons.py'), *(['--cpu'] if cpu else [])])
+        os.execv(sys.executable, [sys.executable, str(ROOT / 'scripts' / 'pythons.py'), *(['--cpu'] if cpu else [])])
     setup(cpu)
     say(f'in your shell: source {os.path.relpath(VENV)}/bin/activate, then hrformer-mm --help, mim train mmseg CONFIG')
-    if options.task == 'test':
-        test(options.rest)
+    if options.task == 'check':
+        check()
+    elif options.task == 'test':
+        execute('-m', 'pytest', *options.rest)
     elif options.task == 'demo':
-        demo()
-        say(f'predict on an image of yours: hrformer-mm predict {DEMO_SEG} {DEMO / "seg/iter_520.pth"} IMAGE')
+        execute('-W', 'ignore', 'scripts/demo.py')
     elif options.task == 'zoo':
-        zoo(options.rest)
+        execute('-W', 'ignore', 'scripts/zoo_runs.py', *options.rest)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from . import compat  # noqa: F401  (before a host library imports its models)
 if 'torch' in sys.modules:  # otherwise the registry adds them, with torch
     from . import safe_globals  # noqa: F401
 
-__version__ = '0.1.0'
+__version__ = '0.1.0.dev0'
 __all__ = ['ClassificationNeck', 'HRFormer', 'MODELS', 'OCRHead', 'TopdownHeatmapHead', 'config_path', 'to_deploy']
 
 _MODULES = {'MODELS': '.registry', 'config_path': '.model_index', 'to_deploy': '.deploy'}

@@ -51,11 +51,17 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str, float, float], None
 OPENVINO = ('test_openvino.py', 'test_export_openvino.py', 'test_exported.py', 'test_int8.py', 'test_test.py')
 
 
+# What starts a process: a test that uses one of these is an integration test.
+PROCESSES = {'run_python', 'wheel'}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that compute with OpenVINO, and run them last: see `openvino` in pytest.ini."""
+    """Mark what can be seen from names; run the tests with OpenVINO last (pyproject.toml describes the markers)."""
     for item in items:
         if item.path.name in OPENVINO:
             item.add_marker('openvino')
+        if PROCESSES & set(getattr(item, 'fixturenames', ())):
+            item.add_marker('integration')
     items.sort(key=lambda item: item.path.name in OPENVINO)
 
 

@@ -67,6 +67,7 @@ def test_synthesize(tmp_path):
     assert run('synthesize', tmp_path / 'data', '--only', 'mnist').exit_code == 2
 
 
+@pytest.mark.integration
 def test_logs_of_libraries_are_not_in_the_result():
     """mmengine logs to standard output, where JSON is expected."""
     command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'hrformer-t_imagenet', '--json']

@@ -160,6 +160,7 @@ def test_find_loader_of_python_3_14(run_python):
     assert out.strip() == 'SourceFileLoader'
 
 
+@pytest.mark.integration
 @needs_lite
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])
 def test_placeholders_reach_new_processes(tmp_path, method):
@@ -187,6 +188,7 @@ def test_placeholders_reach_new_processes(tmp_path, method):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize(
     'module, name',
     [

@@ -166,12 +166,12 @@ def test_parameters(name):
 
 @pytest.mark.parametrize('name', [path.stem for path in (CONFIGS / 'demo').glob('*.py')])
 def test_demonstration(name):
-    """`tasks.py` uses the last checkpoints of these configs."""
+    """`scripts/demo.py` names the checkpoints that these configs write last."""
     cfg = load(f'demo/{name}')
     build(cfg)
     length = cfg.train_cfg
     unit, length = ('iter', length.max_iters) if 'max_iters' in length else ('epoch', length.max_epochs)
-    assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'tasks.py').read_text()
+    assert f'{unit}_{length}.pth' in (CONFIGS.parent / 'scripts/demo.py').read_text()
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def train(package, data, work, processes, iters, *args, **kwargs):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize('package', list(TASKS))
 def test_two_processes_train_as_one(data, tmp_path, package):
     one, weights = train(package, data, tmp_path / 'one', 1, 3)
@@ -134,6 +135,7 @@ def test_two_processes_train_as_one(data, tmp_path, package):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_one_loss_curve(data, tmp_path):
     """Two processes, accumulated gradients and activation checkpointing train like a single large batch."""
     learning = 'param_scheduler = []\noptim_wrapper = dict(optimizer=dict(lr=1e-4))\n'
@@ -149,6 +151,7 @@ def test_one_loss_curve(data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_overlays_that_run_on_a_cpu(data, tmp_path):
     plain, weights = train('mmpose', data, tmp_path / 'plain', 1, 2)
     shared_out, others = train('mmpose', data, tmp_path / 'fsdp', 2, 2, 'fsdp')
@@ -161,6 +164,7 @@ def test_overlays_that_run_on_a_cpu(data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_fsdp_of_hrformer_b_trains_as_ddp(data, tmp_path):
     """Units of a million parameters split its blocks: qkv, fc1 and fc2 are gathered when they are called."""
     base = 'td-hm_hrformer-b_coco-256x192'
@@ -173,6 +177,7 @@ def test_fsdp_of_hrformer_b_trains_as_ddp(data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_a_job_ends_when_one_process_is_killed(data, tmp_path):
     work = tmp_path / 'killed'
     job = start('mmseg', data, work, 2, 100000)

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import runpy
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,7 +94,7 @@ def check_pytest(words: list[str]) -> None:
 
 def check_pip(words: list[str]) -> None:
     assert words[0] in ('install', 'uninstall', 'check')
-    extras = set(re.findall(r"^        '(\w+)': \[", (ROOT / 'setup.py').read_text(), re.MULTILINE))
+    extras = set(tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['optional-dependencies'])
     values = {'-r', '--no-binary', '--only-binary', '--index-url', '--python-version', '--target'}
     for before, word in zip(words, words[1:]):
         if before == '-r':

@@ -113,6 +113,7 @@ def test_safe_globals_come_with_torch(run_python, first):
 BROKEN = 'import sys, torch; del torch.serialization.add_safe_globals; '
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     'code',
     [

@@ -5,6 +5,7 @@ import email
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel):
     source = {
         str(path.relative_to(ROOT))
         for path in (ROOT / 'hrformer_mm').rglob('*')
-        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css')
+        if path.suffix in ('.py', '.json', '.yml', '.yaml', '.html', '.css') or path.name == 'py.typed'
     }
     for_mim = {
         f'hrformer_mm/.mim/{path.relative_to(ROOT)}'
@@ -145,7 +146,7 @@ def test_every_import_is_declared(wheel):
             name = DISTRIBUTIONS.get(module, module)
             seen.add(name)
             if name not in always | NOT_DECLARED:
-                assert name in extra, f'{path} imports {module}, which setup.py does not declare'
+                assert name in extra, f'{path} imports {module}, which pyproject.toml does not declare'
                 assert part.startswith(OPTIONAL[name]), f'{path} imports {module}, which is an extra'
     assert {*OPTIONAL, *NOT_DECLARED, 'torch', 'numpy', 'pyyaml', 'pillow'} <= seen
 
@@ -180,6 +181,20 @@ def test_requirements_are_all_pinned_and_locked():
                 needed = Requirement(line)
                 if needed.marker is None or needed.marker.evaluate(dict(extra='')):
                     assert canonicalize_name(needed.name) in names | {'chumpy', 'xtcocotools'}, f'{r.name} needs {line}'
+
+
+def test_dependency_groups_are_locked():
+    """The groups list what requirements.in pins; the group and the extra for tests are the same."""
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+    groups = project['dependency-groups']
+    assert groups['test'] == project['project']['optional-dependencies']['test']
+    pinned = {
+        canonicalize_name(Requirement(line).name)
+        for line in (ROOT / 'requirements.in').read_text().splitlines()
+        if not line.startswith('#')
+    }
+    needed = {canonicalize_name(Requirement(line).name) for name in ('lint', 'docs', 'test') for line in groups[name]}
+    assert needed <= pinned
 
 
 def test_license_is_in_the_wheel(wheel):

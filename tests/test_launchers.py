@@ -94,6 +94,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     'package, config, options, length, first, last, score',
     [

@@ -138,6 +138,7 @@ def test_lines_are_replaced_and_sorted(script, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize(
     'write, text, metrics, unit',
     [(write_seg, SEG, ['mIoU'], 'iter'), (write_pose, POSE, ['PCK@0.05', 'PCK@0.2'], 'epoch')],
@@ -173,6 +174,7 @@ def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, 
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_learning_rates_seeds_and_failures(script, tmp_path):
     """One seed selects the learning rate; two seeds train with it and are tested. A failure stops no other run."""
     write_seg(tmp_path / 'data')

@@ -1,4 +1,4 @@
-"""The set-up: which environments are kept, what is installed, and what it says about a Python that it does not know."""
+"""The set-up: which environments it keeps, what it installs, which Pythons it supports; the checks that CI runs."""
 
 import importlib.util
 import shutil
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,8 +108,34 @@ def test_other_pythons_are_refused(tasks, monkeypatch):
         tasks.main(['setup'])
 
 
+@pytest.mark.parametrize('failing', [None, 'mypy'])
+def test_every_check_runs(tasks, monkeypatch, tmp_path, failing):
+    """Also after one that fails, whose command the error names. Without mkdocs.yml there is no documentation."""
+    ran = []
+
+    def run(command, **kwargs):
+        ran.append(command[0].name)
+        return subprocess.CompletedProcess(command, ran[-1] == failing)
+
+    monkeypatch.setattr(tasks.subprocess, 'run', run)
+    monkeypatch.setattr(tasks, 'ROOT', tmp_path)
+    if failing:
+        (tmp_path / 'mkdocs.yml').touch()
+        with pytest.raises(tasks.Failure, match='^failed: mypy$'):
+            tasks.check()
+    else:
+        tasks.check()
+    assert ran == ['ruff', 'ruff', 'mypy'] + ['mkdocs'] * bool(failing)
+
+
+def test_pre_commit_runs_the_same_linters(tasks):
+    hooks = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos'][0]['hooks']
+    commands = {tuple(hook['entry'].split()[:2]) for hook in hooks}
+    assert commands == {('ruff', 'check'), ('ruff', 'format'), ('mypy',)}
+
+
 def test_counts_of_a_test_run():
-    pythons = load('pythons', ROOT / 'tests' / 'pythons.py')
+    pythons = load('pythons', ROOT / 'scripts' / 'pythons.py')
     assert pythons.counts(['…', '= 1 failed, 800 passed, 2 skipped, 3 errors in 173.03s =']) == '800, 4, 2'
     assert pythons.counts([]) == '0, 0, 0'
     assert sys.version_info[1] in pythons.find_pythons()

@@ -23,7 +23,7 @@ TINY = [
     'test_dataloader.dataset.pipeline.1.scale=64',
     'test_dataloader.dataset.pipeline.2.crop_size=64',
 ]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 
 class Installed:

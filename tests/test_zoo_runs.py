@@ -14,7 +14,7 @@ from mmengine.config import Config
 from hrformer_mm.data import synthesize
 from hrformer_mm.models import HRFormer
 
-_spec = importlib.util.spec_from_file_location('zoo_runs', Path(__file__).with_name('zoo_runs.py'))
+_spec = importlib.util.spec_from_file_location('zoo_runs', Path(__file__).parents[1] / 'scripts/zoo_runs.py')
 zoo_runs = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(zoo_runs)
 
@@ -45,6 +45,7 @@ def test_the_last_checkpoint_is_in_the_folder(tmp_path, noted):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize(
     'name, score',
     [
@@ -61,6 +62,7 @@ def test_train_and_test(root, name, score):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize('name', ['ocr_hrformer-s_ade20k', 'td-hm_hrformer-s_coco-256x192'])
 def test_train_from_released_weights(root, tmp_path, monkeypatch, name):
     """With a server of ImageNet weights, the log names them and the first loss differs from that of random weights."""

@@ -86,6 +86,7 @@ def test_report():
     assert result.exit_code == bool(report['problems']) and report['versions']['torch']
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize('broken', ['torch', 'numpy', 'cv2', 'mmengine'])
 def test_runs_where_a_library_cannot_be_imported(broken, tmp_path):
     (tmp_path / f'{broken}.py').write_text(f"raise ImportError('{broken} is broken')")

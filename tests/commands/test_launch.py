@@ -86,6 +86,7 @@ def test_errors_are_one_line():
     assert str(raised.value).startswith('Error: there is no config file none.py')
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize('name', ['train', 'test'])
 def test_help_without_a_config(name):
     """mim asks for it before every training, and takes '--gpus' in it for a library older than OpenMMLab 2.0."""

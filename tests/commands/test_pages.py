@@ -84,6 +84,7 @@ def test_command(name, folder, micro):
     assert result.output
 
 
+@pytest.mark.integration
 def test_a_tool_of_a_host(tmp_path):
     """With mmcv-lite, a tool that imports models before anything else needs the repairs first."""
     tool = Path(find_spec('mmseg').submodule_search_locations[0], '.mim/tools/analysis_tools/get_flops.py')
@@ -98,6 +99,7 @@ def test_a_tool_of_a_host(tmp_path):
     assert done.returncode == 0 and 'usage: get_flops.py' in done.stdout, done.stderr
 
 
+@pytest.mark.integration
 def test_train_your_data(tmp_path, monkeypatch):
     """The worked example, command by command, with few of its iterations."""
     monkeypatch.chdir(tmp_path)

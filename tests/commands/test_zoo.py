@@ -93,6 +93,7 @@ def test_stored_figures_agree_with_the_metafile():
     assert {row.config for row in (*rows, *zoo.peer_rows())} == set(zoo.read_counts())
 
 
+@pytest.mark.integration
 def test_the_table_is_printed_without_torch_and_without_warnings():
     code = (
         "import sys; from hrformer_mm.cli import main; main(['zoo', '--peers'], standalone_mode=False); "

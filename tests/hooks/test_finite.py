@@ -48,6 +48,7 @@ def test_a_skipped_step_is_none(training, tmp_path):
     assert (tmp_path / 'iter_4.pth').exists()
 
 
+@pytest.mark.integration
 def test_exit_code(tmp_path):
     code = f'import small_training; small_training.runner({str(tmp_path)!r}, 6, model=dict(broken_at=2)).train()'
     done = subprocess.run(

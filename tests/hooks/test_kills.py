@@ -76,6 +76,7 @@ def kill_while_saving(folder, save, kills):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize('save', SAVE, ids=['keep-all', 'keep-1', 'save-best'])
 def test_kills(tmp_path, save):
     assert kill_while_saving(tmp_path, save, 2) == 2

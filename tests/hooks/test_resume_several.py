@@ -52,6 +52,7 @@ def weights(path):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
 def test_resumed_is_uninterrupted(training, tmp_path, by_epoch):
     name = 'epoch_{}.pth' if by_epoch else 'iter_{}.pth'
@@ -67,6 +68,7 @@ def test_resumed_is_uninterrupted(training, tmp_path, by_epoch):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_another_number_of_processes_is_told(training, tmp_path):
     train(training, tmp_path / 'two', 2, 2)
     (tmp_path / 'one').mkdir()

@@ -49,6 +49,7 @@ def test_full_at_any_step(training, tmp_path, monkeypatch, call, keep):
     read_checkpoint(tmp_path / 'iter_2.pth')
 
 
+@pytest.mark.integration
 def test_exit_code_of_a_full_disk(tmp_path):
     """The kernel refuses to let a file grow beyond a limit, as a quota does."""
     code = (

@@ -215,6 +215,7 @@ def test_a_cache_that_is_read_only(server, tmp_path, monkeypatch):
         read_tensors(BACKBONE)
 
 
+@pytest.mark.integration
 def test_two_processes_at_once(server, tmp_path):
     """Both get the file from one download."""
     code = 'import sys; from hrformer_mm.weights import fetch; print(fetch(sys.argv[1]))'

@@ -109,6 +109,7 @@ def test_no_library_runs_it(hostile, load):
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize('library, name, data', [('mmseg', SEG, 'cityscapes'), ('mmpose', POSE, 'coco')])
 def test_mim_test_does_not_run_it(hostile, library, name, data):
     synthesize(hostile.parent / 'data', (data,), train=2, val=2)

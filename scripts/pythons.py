@@ -1,6 +1,6 @@
 """Test and train on every Python from 3.11 to 3.14 that this machine has, and write the table of docs/install.md.
 
-    python tests/pythons.py [--cpu]
+    python scripts/pythons.py [--cpu]
 
 Each has a venv of its own below work_dirs/pythons/. Needs nothing but the standard library.
 """

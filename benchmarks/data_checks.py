@@ -1,6 +1,6 @@
 """Measure the cost of the checks for each sample and at the start of a training.
 
-    python tests/checks/cost.py
+    python benchmarks/data_checks.py
 
 Loads one sample of each size again and again, through the pipeline of the config, with and without checks, in turns;
 prints the medians. Then reads an annotation file of as many persons as COCO's.
@@ -19,7 +19,7 @@ from hrformer_mm.checks import check_start
 from hrformer_mm.checks.coco import Sizes, coco_problems, read_coco
 from hrformer_mm.data import synthesize
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+CONFIGS = Path(__file__).parents[1] / 'configs'
 CASES = [
     ('cityscapes', 'ocr_hrformer-b_cityscapes', (2048, 1024)),
     ('ade', 'ocr_hrformer-b_ade20k', (683, 512)),

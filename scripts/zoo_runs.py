@@ -1,9 +1,9 @@
 """Train every config for two iterations and test it, through mim's command line, on generated data.
 
-    python tests/zoo_runs.py [--work-dir DIR] [NAME ...]     names as ocr_hrformer-s_cityscapes or 'ablations/*'
+    python scripts/zoo_runs.py [--work-dir DIR] [NAME ...]     for example ocr_hrformer-s_cityscapes or 'ablations/*'
 
-The configs are the ones that users have: paths, and smaller crops and batches, are given on the command line. Prints
-one line for each: seconds, the loss of both iterations, the scores, of which nothing is to be expected.
+The configs are those of users: the command line changes paths, crops and batch sizes. Prints one line for each config:
+seconds, the loss of both iterations, and the scores, which are meaningless after two iterations.
 """
 
 import argparse
@@ -137,7 +137,7 @@ def run(name: str, data: Path, root: Path) -> Result:
     """Train and test one config; segmentation is also tested at several scales with flips.
 
     Raises:
-        RuntimeError: If a launcher fails, with its command and the end of what it said; or if a loss is no number.
+        RuntimeError: If a launcher fails, with its command and the end of its output; or if a loss is not finite.
     """
     start = time.monotonic()
     cfg = Config.fromfile(CONFIGS / f'{name}.py', import_custom_modules=False)

@@ -1,0 +1,15 @@
+"""Write a model with the weights that its training starts from: python scripts/untrained.py CONFIG CHECKPOINT"""
+
+import sys
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+if __name__ == '__main__':
+    source, destination = sys.argv[1:]
+    config = Config.fromfile(source)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    torch.save(dict(state_dict=model.state_dict()), destination)
