@@ -9,7 +9,10 @@ from hrformer_mm.cli import main
 from hrformer_mm.commands import zoo, zoo_cards
 
 ROOT = Path(__file__).parents[2]
-SPEED = 'model,size,engine,dtype,batch,ms\nhrformer-t_imagenet,224x224,openvino,bf16,1,12.5\nhrnet-w48,224x224,eager,fp32,1,9\n'
+SPEED = """model,size,engine,dtype,batch,ms
+hrformer-t_imagenet,224x224,openvino,bf16,1,12.5
+hrnet-w48,224x224,eager,fp32,1,9
+"""
 
 
 @pytest.fixture
