@@ -88,6 +88,7 @@ COVERED = {
     'mim search': 'tests/commands/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
     'python benchmarks/real_data.py': 'tests/test_real_data.py::test_interrupted_trainings_continue',
+    'python benchmarks/pictures.py': 'tests/test_real_data.py::test_pictures_of_predictions',
     'python benchmarks/same_losses.py': 'tests/test_real_data.py::test_same_losses_as_mmpose',
     'python benchmarks/gpu_traffic.py': 'tests/test_benchmarks.py::test_traffic_of_a_block',
     'python benchmarks/speed.py': 'tests/test_benchmarks.py::test_speed',

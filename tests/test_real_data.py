@@ -1,4 +1,4 @@
-"""benchmarks/real_data.py resumes trainings, tests each once, and writes a CSV file and a page."""
+"""Trainings on real data that are resumed, tested once and tabulated, and pictures of their predictions."""
 
 import csv
 import importlib
@@ -235,3 +235,48 @@ def test_same_losses_as_mmpose(script, tmp_path, write, ours, options, count, to
     assert len(found) == count == len({line[1] for line in found})
     assert all(float(line[3]) <= tolerance for line in found)
     assert f'largest relative difference: {max(float(line[3]) for line in found):.1e}' in run.output
+
+
+def test_scores_of_predictions(script):
+    """By hand: an image of two classes with an ignored pixel, and two known keypoints of three."""
+    from mmengine.structures import InstanceData, PixelData
+    from mmpose.structures import PoseDataSample
+    from mmseg.structures import SegDataSample
+
+    pictures = importlib.import_module('pictures')
+    sample = SegDataSample(
+        gt_sem_seg=PixelData(data=torch.tensor([[[0, 0], [1, 255]]])),
+        pred_sem_seg=PixelData(data=torch.tensor([[[0, 1], [1, 1]]])),
+    )
+    segmentation = pictures.Segmentation(dict(classes='abc', palette=[[0, 0, 0]] * 3))
+    assert segmentation.score(sample) == pytest.approx((1 / 2 + 1 / 2) / 2)
+    person = PoseDataSample(
+        gt_instances=InstanceData(
+            keypoints=np.array([[[10.0, 10], [20, 20], [0, 0]]]),
+            keypoints_visible=np.array([[2, 1, 0]]),
+            bboxes=np.array([[0.0, 0, 50, 100]]),
+        ),
+        pred_instances=InstanceData(keypoints=np.array([[[13.0, 14], [20, 25], [99, 99]]])),
+    )
+    assert pictures.Pose(dict(skeleton_links=[], skeleton_link_colors=[])).score(person) == pytest.approx(-0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('write, text, unit', [(write_seg, SEG, 'mIoU'), (write_pose, POSE, 'error')])
+def test_pictures_of_predictions(script, tmp_path, write, text, unit):
+    """The first picture is the best, the last the worst."""
+    from hrformer_mm.commands.model import build_model, read_config
+
+    write(tmp_path / 'data')
+    config, weights, output = (tmp_path / name for name in ('micro.py', 'weights.pth', 'out.jpg'))
+    config.write_text(text.format(root=ROOT, data=tmp_path / 'data', length=1))
+    torch.save(build_model(read_config(str(config))).state_dict(), weights)
+    main = importlib.import_module('pictures').main
+    run = CliRunner().invoke(main, [str(config), str(weights), str(output), '--count', '2', '--dpi', '50'])
+    assert run.exit_code == 0, run.output
+    found = [float(score) for score in re.findall(rf'^\S+\.jpg: {unit} ([\d.]+)', run.stdout, re.MULTILINE)]
+    assert len(found) == 2 and found == sorted(found, reverse=unit == 'mIoU')
+    assert min(cv2.imread(str(output)).shape[:2]) > 100
+    classification = str(ROOT / 'configs/hrformer-t_imagenet.py')
+    wrong = CliRunner().invoke(main, [classification, str(weights), str(output)])
+    assert wrong.exit_code == 1 and 'has no model of mmseg, mmpose' in wrong.output

@@ -50,6 +50,7 @@ class Part:
         products (int): Multiply-adds of products of two activations, above all attention's, on padded maps.
         padded (int): Further multiply-adds of projections of the positions that pad maps to whole windows.
         elementwise (int): Batch norm (4 for each element), softmax (5), additions, scalings and ReLU (1).
+        activations (int): Elements of the outputs of convolutions, projections and products.
     """
 
     parameters: int = 0
@@ -57,6 +58,7 @@ class Part:
     products: int = 0
     padded: int = 0
     elementwise: int = 0
+    activations: int = 0
 
     @property
     def everything(self) -> int:
@@ -100,7 +102,12 @@ class Complexity:
             config=self.config,
             size=self.size,
             parts={
-                name: dict(parameters=part.parameters, everything=part.everything, paper=self.paper(part))
+                name: dict(
+                    parameters=part.parameters,
+                    everything=part.everything,
+                    paper=self.paper(part),
+                    activations=part.activations,
+                )
                 for name, part in rows.items()
             },
         )
@@ -117,6 +124,7 @@ class _Counter(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         operation = func._overloadpacket
         if operation in flop_registry:
+            self.current().activations += out.numel()
             count = flop_registry[operation](*args, **(kwargs or {}), out_val=out) // 2  # it counts both
             name = 'products' if operation in PRODUCTS else 'weights'
         elif operation in ELEMENTWISE:

@@ -93,6 +93,30 @@ def test_stored_figures_agree_with_the_metafile():
     assert {row.config for row in (*rows, *zoo.peer_rows())} == set(zoo.read_counts())
 
 
+def test_readme():
+    """Parameters, multiply-adds and scores of the tables in README.md."""
+    text = (ROOT / 'README.md').read_text()
+    rows = {row.name: row for row in zoo.model_rows()}
+    models = r'^\| `([\w-]+)` \| [\w-]+ \| ([\d.]+ M) \| ([\d.]+) \| [\w-]+ ([\d.]+) \|$'
+    lines = re.findall(models, text, re.MULTILINE)
+    assert len(lines) == 10
+    for name, parameters, gmac, score in lines:
+        row = rows[name]
+        assert (digits(row.parameters, parameters), f'{row.everything / 1e9:.2f}') == (parameters, gmac), name
+        assert re.search(rf' {score}\b', row.scores), name
+    peers = {(row.name.replace('UperNet', 'UPerNet'), row.size): row for row in zoo.peer_rows()}
+    for name, model in (('T', 't_coco'), ('S', 's_coco'), ('B', 'b_coco')):
+        peers[f'HRFormer-{name}', (256, 192)] = rows[f'td-hm_hrformer-{model}-256x192']
+    for name in 'SB':
+        peers[f'HRFormer-{name} + OCR', (1024, 1024)] = rows[f'ocr_hrformer-{name.lower()}_cityscapes']
+    lines = re.findall(r'^\| ([\w +-]+) \| ([\d.]+ M) \| ([\d.]+)(?: at (\d+)x\d+)? \|', text, re.MULTILINE)
+    assert len(lines) == 14
+    for name, parameters, gmac, side in lines:
+        row = peers[name, (int(side), int(side)) if side else (256, 192)]
+        count = f'{row.everything / 1e9:.0f}' if side else f'{row.everything / 1e9:.2f}'
+        assert (digits(row.parameters, parameters), count) == (parameters, gmac), name
+
+
 @pytest.mark.integration
 def test_the_table_is_printed_without_torch_and_without_warnings():
     code = (
