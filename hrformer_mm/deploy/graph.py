@@ -1,4 +1,4 @@
-"""The graph form: the deployment form of a model for images of one size, in few operators that engines fuse."""
+"""The graph form: the deployment form for inputs of a fixed size, in few operators that inference engines fuse."""
 
 import copy
 import math
@@ -15,28 +15,30 @@ from .replacing import replace_modules
 
 
 def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain') -> nn.Module:
-    """Make a copy of a model whose blocks are for maps of one size. It shares the model's weights.
+    """Copy a model and replace its blocks by blocks for maps of a fixed size. The copy shares the model's weights.
 
-    Engines copy memory where a graph permutes dimensions. The graph form has one copy into windows and one out of them,
-    which crops as well, and pads one token, not the map.
+    Inference engines copy memory wherever a graph permutes dimensions. The graph form gathers positions into windows
+    once and out of windows once. The latter also crops, and a single additional token serves as padding.
 
     Args:
-        model (nn.Module): In the deployment form.
-        *inputs (Tensor | Sequence[Tensor]): Arguments of the model, which set the sizes of the maps.
-        implementation (str): Of attention, see :func:`hrformer_mm.ops.attention`. Default: 'plain'.
+        model (nn.Module): Model in the deployment form.
+        *inputs (Tensor | Sequence[Tensor]): Example arguments of the model, which determine the sizes of all maps.
+        implementation (str): Implementation of attention, see :func:`hrformer_mm.ops.attention`. Default: 'plain'.
     """
     model = copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
     sizes: dict[nn.Module, tuple[int, int]] = {}
 
-    def note_size(block: nn.Module, args: tuple[Tensor]) -> None:
-        sizes[block] = tuple(args[0].shape[2:])
+    def record_size(block: nn.Module, args: tuple[Tensor]) -> None:
+        sizes[block] = args[0].shape[2], args[0].shape[3]
 
-    hooks = [block.register_forward_pre_hook(note_size) for block in model.modules() if isinstance(block, DeployBlock)]
+    hooks = [
+        block.register_forward_pre_hook(record_size) for block in model.modules() if isinstance(block, DeployBlock)
+    ]
     with torch.no_grad():
         model(*inputs)
     for hook in hooks:
         hook.remove()
-    indices: dict[Any, tuple[Tensor, Tensor]] = {}  # blocks of one size share them
+    indices: dict[Any, tuple[Tensor, Tensor]] = {}  # shared by the blocks of the same size
 
     def graph_block(block: DeployBlock) -> GraphBlock:
         attn = block.attn
@@ -53,13 +55,20 @@ def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain')
 def window_rows(
     size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int], num_heads: int
 ) -> tuple[Tensor, Tensor]:
-    """Compute which rows a map's windows consist of, and the map of those of the windows.
+    """Compute the indices that gather the rows of a map into windows, and those that gather them back.
 
-    A row is one head of one position. `size` has H and W, and P is H * W, the index of a row that stands for padding.
+    A row is the vector of one head at one position. The index H * W of a position refers to the padding token.
+
+    Args:
+        size (tuple[int, int]): Height and width of the map.
+        window_size (tuple[int, int]): Height and width of a window.
+        shift (tuple[int, int]): Shift of the windows.
+        num_heads (int): Number of heads.
 
     Returns:
-        tuple[Tensor, Tensor]: int32. Into windows: (3 * windows * heads * L), rows of queries, keys and values,
-        (P, 3 * heads). Out of windows: (H * W * heads), rows of (windows, heads, L).
+        tuple[Tensor, Tensor]: int32 indices. Into windows: shape (3 * windows * heads * L,), into the rows
+        (H * W + 1, 3 * heads) of queries, keys and values. Out of windows: shape (H * W * heads,), into the rows
+        (windows, heads, L).
     """
     (h, w), (height, width) = size, window_size
     padding = centred_padding(size, window_size)
@@ -71,21 +80,24 @@ def window_rows(
     heads = torch.arange(3 * num_heads).view(3, 1, num_heads, 1)
     into = positions[:, None] * (3 * num_heads) + heads
 
-    order = positions.flatten().argsort()[: h * w]  # of each position, its index within the windows
+    order = positions.flatten().argsort()[: h * w]  # index of each position within the windows
     window, position = order // (height * width), order % (height * width)
     out = (window[:, None] * num_heads + torch.arange(num_heads)) * height * width + position[:, None]
     return into.flatten().int(), out.flatten().int()
 
 
 class GraphBlock(nn.Module):
-    """The graph form of a block.
+    """Graph form of a block.
 
     Args:
-        block (DeployBlock): Its parts are shared.
+        block (DeployBlock): Block whose modules are shared.
         size (tuple[int, int]): Height and width of the map.
-        into, out (Tensor): See :func:`window_rows`.
-        implementation (str): Of attention.
+        into, out (Tensor): Indices computed by :func:`window_rows`.
+        implementation (str): Implementation of attention.
     """
+
+    into: Tensor
+    out: Tensor
 
     def __init__(
         self, block: DeployBlock, size: tuple[int, int], into: Tensor, out: Tensor, implementation: str
@@ -98,18 +110,18 @@ class GraphBlock(nn.Module):
         self.register_buffer('out', out, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W)."""
-        # Engines see a permutation beside a reshape as no copy, but move memory for one between two sums of maps.
+        """Apply the block to a map (N, C, H, W) of the fixed size; the output has the same shape."""
+        # Engines elide a permutation next to a reshape, but copy memory for a permutation between two sums of maps.
         x = _tokens(x)
         x = x + self._attend(self.norm1(x))
         x = x + _tokens(self.ffn(_map(self.norm2(x), self.size)))
         return _map(x, self.size)
 
     def _attend(self, x: Tensor) -> Tensor:
-        """(N, H * W, C) to (N, H * W, C)."""
+        """Apply attention to tokens (N, H * W, C)."""
         attn, heads = self.attn, self.attn.num_heads
         if any(self.padding):
-            x = F.pad(x, (0, 0, 0, 1))  # one more token, whose projection is the bias
+            x = F.pad(x, (0, 0, 0, 1))  # the padding token, which is projected to the bias
         n, count = x.shape[:2]
         qkv = _tokens(attn.qkv(_map(x, (1, count)))).reshape(n, count * 3 * heads, -1)
         windows = qkv.index_select(1, self.into).view(n, 3, -1, heads, math.prod(attn.window_size), qkv.shape[2])
@@ -120,10 +132,10 @@ class GraphBlock(nn.Module):
 
 
 def _tokens(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, H * W, C)."""
+    """Convert a map (N, C, H, W) to tokens (N, H * W, C)."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _map(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, H * W, C) to (N, C, H, W)."""
+    """Convert tokens (N, H * W, C) to a map (N, C, H, W)."""
     return x.unflatten(1, size).permute(0, 3, 1, 2)
