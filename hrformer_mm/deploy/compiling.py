@@ -26,4 +26,4 @@ def compile_frozen(module: nn.Module, arguments: Mapping[str, Any]) -> None:
         with config.patch(freezing=True):
             return compiled(*args, **kwargs)
 
-    module._compiled_call_impl = call  # type: ignore[assignment]
+    module._compiled_call_impl = call

@@ -1,5 +1,7 @@
 """Scaled dot-product attention with an additive bias in two implementations."""
 
+from itertools import repeat
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,12 +31,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float
         return _plain(q, k, v, bias, scale)
     if q.shape[0] <= MAX_BATCH:
         return F.scaled_dot_product_attention(q, k, v, bias, scale=scale)
-    parts = list(zip(*(x.split(MAX_BATCH) for x in (q, k, v))))
-    shared = bias is None or bias.shape[0] == 1
-    biases = [bias] * len(parts) if bias is None or shared else bias.split(MAX_BATCH)
-    return torch.cat(
-        [F.scaled_dot_product_attention(*part, own_bias, scale=scale) for part, own_bias in zip(parts, biases)]
-    )
+    biases = repeat(bias) if bias is None or bias.shape[0] == 1 else bias.split(MAX_BATCH)
+    parts = zip(q.split(MAX_BATCH), k.split(MAX_BATCH), v.split(MAX_BATCH), biases)
+    return torch.cat([F.scaled_dot_product_attention(*part, scale=scale) for part in parts])
 
 
 def mask_bias(bias: Tensor | None, mask: Tensor, images: int, like: Tensor) -> Tensor:
