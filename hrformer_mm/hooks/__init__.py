@@ -1,5 +1,4 @@
-"""Hooks: :class:`Safeguard` guards a training, :class:`DeployHook` speeds up a test, and :class:`QuietHook` filters
-the log."""
+"""Hooks: :class:`Safeguard` protects a training, :class:`DeployHook` speeds up tests, :class:`QuietHook` cleans logs."""
 
 from .deploy import DeployHook
 from .quiet import QuietHook
