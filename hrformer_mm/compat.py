@@ -46,7 +46,7 @@ def _missing_op(name: str) -> Callable:
     def missing_op(*args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
             f'mmcv op {name!r} was called, but is not available, because mmcv-lite has no compiled ops. Use a model '
-            'without this op, or install the full mmcv instead of mmcv-lite '
+            'without this op, or install full mmcv instead of mmcv-lite '
             '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").'
         )
 

@@ -49,7 +49,7 @@ class Released:
             return fetch(f'{self.address}#sha256={self.sha256}')
         if not self.path.is_file():
             raise FileNotFoundError(
-                f'{self.name} is not at {self.path}, and only a browser can download it: ' + self.next_step
+                f'{self.name} is not at {self.path}, and only a browser can fetch it: ' + self.next_step
             )
         return self.path
 

@@ -66,7 +66,8 @@ def to_deploy(
             )
     if is_deployed(model):
         raise ValueError(
-            f'{type(model).__name__} is already in the deployment form: use it unchanged, or convert the original model'
+            f'{type(model).__name__} is in the deployment form already: use it unchanged, or convert the model that it '
+            'was made from'
         )
     if not can_deploy(model):
         raise ValueError(f'{type(model).__name__} contains no hrformer_mm.HRFormer')

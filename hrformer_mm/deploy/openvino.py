@@ -118,8 +118,8 @@ class OpenVINOModule(nn.Module):
         tensors = tree_leaves(inputs)
         if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
             raise RuntimeError(
-                "a model made by to_deploy(engine='openvino') does not compute gradients: use the original model, "
-                'or torch.no_grad()'
+                "a model made by to_deploy(engine='openvino') computes no gradients: use the model that it was made "
+                'from, or torch.no_grad()'
             )
         if not all(x.numel() for x in tensors):
             return self.source(inputs)  # validates the shape; OpenVINO does not support empty batches
@@ -139,7 +139,7 @@ class OpenVINOModule(nn.Module):
         """
         if mode:
             raise RuntimeError(
-                "a model made by to_deploy(engine='openvino') cannot be trained: train the original model"
+                "a model made by to_deploy(engine='openvino') cannot be trained: train the model that it was made from"
             )
         return super().train(mode)
 

@@ -1,4 +1,4 @@
-"""Hooks: :class:`Safeguard` protects a training, :class:`DeployHook` speeds up tests, :class:`QuietHook` cleans logs."""
+"""Hooks that protect a training, speed up a test and filter the log."""
 
 from .deploy import DeployHook
 from .quiet import QuietHook

@@ -68,7 +68,7 @@ def report_skipped(runner: Runner) -> None:
         pipeline = dataset.pipeline
         if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
             runner.logger.warning(
-                f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were invalid and skipped '
+                f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left out '
                 '(ignore_empty of its pipeline); each of them is logged above'
             )
 

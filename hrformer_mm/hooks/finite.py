@@ -32,7 +32,7 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Mapping[str, Any] | Non
     _stop(
         runner,
         ', '.join(f'{name} is {value}' for name, value in terms.items())
-        + f'. Files of the batch: {_files(data_batch)}. Earlier checkpoints are not affected. Check these files and '
+        + f'. The batch: {_files(data_batch)}. Earlier checkpoints are not affected. Check these files and '
         'their labels. If they are correct, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
         'train without mixed precision. Then continue with --resume',
     )
@@ -68,6 +68,6 @@ def _stop(runner: Runner, reason: str) -> NoReturn:
 def _files(data_batch: Any) -> str:
     samples = data_batch.get('data_samples') if isinstance(data_batch, Mapping) else None
     if not isinstance(samples, Iterable):
-        return 'unknown'
+        return 'its files are unknown'
     paths = [str(getattr(sample, 'metainfo', {}).get('img_path', 'unknown')) for sample in samples]
-    return ', '.join(paths) if paths else 'unknown'
+    return ', '.join(paths) if paths else 'its files are unknown'

@@ -44,7 +44,7 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Any | None:
         raise ValueError(
             f'none of the {len(rejected)} checkpoints in {folder} can be resumed. '
             + '. '.join(rejected)
-            + '. To start a new training, choose another work_dir or leave out --resume'
+            + '. To start a new training, choose another work_dir or leave --resume out'
         )
     runner.logger.warning(f'{folder} contains no checkpoint: the training starts from the beginning')
     runner._resume = False

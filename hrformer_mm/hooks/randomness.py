@@ -18,7 +18,8 @@ _EPOCH_STEP = 1_000_003  # a large prime, so that the seeds of epochs, processes
 
 def random_state() -> dict[str, Any]:
     """Return the random states of Python, NumPy and PyTorch as plain data that torch.load reads with weights_only."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    state: Any = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = state
     return dict(
         python=random.getstate(),
         numpy=(kind, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
@@ -84,7 +85,7 @@ class Randomness:
             self._resumed = states[get_rank()]
         else:
             runner.logger.warning(
-                f'The checkpoint contains the random states of {len(states or ())} processes, but this training has '
+                f'The checkpoint contains the random states of {len(states or ())} processes, and this training has '
                 f'{get_world_size()}: it continues with new random numbers and another order of the data'
             )
         seed = checkpoint['meta'].get('seed')

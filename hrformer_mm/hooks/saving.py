@@ -54,14 +54,14 @@ class _SafeCheckpointHook(CheckpointHook):
     """
 
     before_saving: Callable[[], None]
-    best_ckpt_path: str | None
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _LateRemoval()
         # The resumed checkpoint holds the path of the best one. If the folder is a copy, it is in the original folder.
-        if getattr(self, 'best_ckpt_path', None):
-            self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(self.best_ckpt_path))
+        best = getattr(self, 'best_ckpt_path', None)
+        if best:
+            self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(best))
         for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
             self.best_ckpt_path_dict[key] = path and os.path.join(self.out_dir, os.path.basename(path))
         if is_main_process() and os.path.isdir(self.out_dir):

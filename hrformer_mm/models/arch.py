@@ -75,7 +75,7 @@ def from_arch(arch: str | Mapping[str, Any], window_sizes: WindowSizes) -> Arch:
 
     modules = check_ints('arch.num_modules', arch['num_modules'], 4)
     if modules[0] != 1:
-        raise ValueError(f'arch.num_modules[0] is {modules[0]}, but must be 1: stage 1 always has one module')
+        raise ValueError(f'arch.num_modules[0] is {modules[0]}, but stage 1 is always 1 module')
     channels = check_ints('arch.channels', arch['channels'], 4)
     heads = check_ints('arch.num_heads', arch['num_heads'], 4)
     blocks = check_int('arch.num_blocks', arch['num_blocks'])
@@ -195,7 +195,9 @@ def _stage(
             )
     if len(set(blocks)) > 1:
         # The branches of a module share the drop path rates of their blocks.
-        raise ValueError(f'{key}.num_blocks is {blocks}, but all branches of a stage must have equally many blocks')
+        raise ValueError(
+            f'{key}.num_blocks is {blocks}, but all branches of a stage must have the same number of blocks'
+        )
     return Stage(modules, blocks, channels, heads, windows, ratios)
 
 

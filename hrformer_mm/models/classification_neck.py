@@ -72,7 +72,7 @@ class ClassificationNeck(BaseModule):
         """
         if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
             raise ValueError(
-                f'the neck merges {len(self.increase)} branches, but got {len(maps)}: set '
+                f'the neck joins {len(self.increase)} branches, but got {len(maps)}: set '
                 f'out_indices={tuple(range(len(self.increase)))} in the backbone'
             )
         check_maps(maps, range(len(maps)), self.in_channels, self)

@@ -102,7 +102,7 @@ class HRFormer(BaseModule):
             if not isinstance(pretrained, (str, PathLike)):
                 raise TypeError(f'pretrained must be a file or a URL, but is {pretrained!r}')
             if init_cfg is not None:
-                raise ValueError(f'pretrained is {pretrained!r}, but init_cfg is also given: leave out one of them')
+                raise ValueError(f'pretrained is {pretrained!r}, but init_cfg is given too: leave out one of them')
             init_cfg = dict(type='Pretrained', checkpoint=str(pretrained))
         super().__init__(init_cfg)
         if extra is None:
@@ -111,7 +111,7 @@ class HRFormer(BaseModule):
         else:
             for name, duplicate in (('arch', arch), ('window_sizes', window_sizes)):
                 if duplicate is not None:
-                    raise ValueError(f'{name} is {duplicate!r}, but extra is also given: leave out one of them')
+                    raise ValueError(f'{name} is {duplicate!r}, but extra is given too: leave out one of them')
             variant, defaults = from_extra(extra)
         defaults['drop_path_rate'] = variant.drop_path_rate
         given = dict(

@@ -220,7 +220,7 @@ def _check_base_arguments(
                 if classes == 1:
                     raise ValueError(
                         f'sampler.thresh is {sampler["thresh"]}, but OHEMPixelSampler compares it with a softmax, '
-                        'which needs more than one channel: leave out thresh to select min_kept pixels by their loss'
+                        'which needs more than one channel: leave thresh out to select min_kept pixels by their loss'
                     )
             check_int('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 

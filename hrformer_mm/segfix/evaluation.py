@@ -41,7 +41,7 @@ class OffsetMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and output_dir is None:
-            raise ValueError('output_dir is None, but must be a folder if format_only is True')
+            raise ValueError('format_only is True, so output_dir must name a folder, but is None')
         self.output_dir, self.format_only, self.ignore_index = output_dir, format_only, ignore_index
         if output_dir and is_main_process():
             Path(output_dir).mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ def read_offsets(path: str | Path) -> np.ndarray:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f'there is no file of offsets {path}: test a SegFix config first, or set the folder of '
+            f'there are no offsets at {path}: test a SegFix config first, or set the folder of '
             "the authors' files for this split"
         )
     try:

@@ -80,8 +80,8 @@ def refine_labels(labels: Tensor, offsets: Tensor, scale: int = 2) -> Tensor:
     """
     if offsets.shape != (2, *labels.shape):
         raise ValueError(
-            f'the offsets have the shape {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of the '
-            f'shape {tuple(labels.shape)}: they belong to another image, or were not resized'
+            f'the shape of the offsets is {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of '
+            f'{tuple(labels.shape)}: they belong to another image, or were not resized'
         )
     h, w = labels.shape
     rows, columns = (offsets.to(torch.int64) * scale).unbind(0)

@@ -60,7 +60,7 @@ def check_fit(
     if theirs & ours == {'backbone'} != ours:
         parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
         raise ValueError(
-            f'{source} belongs to another task: it has {parts or "only a backbone"}, but the model has '
+            f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
             f'{wanted}: use the config with which it was trained'
         )
     try:

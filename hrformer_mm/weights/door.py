@@ -107,7 +107,7 @@ def _fit_branches(module: nn.Module, state: dict[str, Tensor]) -> None:
     _drop(
         state,
         [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
-        'weights of branches that are not in out_indices',
+        'weights of branches that out_indices leaves out',
     )
 
 

@@ -54,7 +54,7 @@ def read_checkpoint(source: str | os.PathLike[str], map_location: Any = 'cpu') -
         if found is None:
             raise ValueError(f'{source} was not read: it is not a PyTorch checkpoint. Copy it again') from None
         raise ValueError(
-            f'{source} was not read: it contains a {found[1]}, which could run code. If you trust the file, '
+            f'{source} was not read: it holds a {found[1]}, which could run code. If you trust the file, '
             'load it in an isolated environment and save only its tensors'
         ) from None
     except Exception as error:  # a damaged file can raise any exception in its reader

@@ -85,7 +85,7 @@ def convert_names(
             renamed[name] = value
     for name, three in parts.items():
         if len(three) != 3:
-            raise ValueError(f'{name} requires q_proj, k_proj and v_proj, but there is only {", ".join(sorted(three))}')
+            raise ValueError(f'{name} needs q_proj, k_proj and v_proj, but there is only {", ".join(sorted(three))}')
         renamed[name] = torch.cat([three['q'], three['k'], three['v']])
     if parts and (bias_unused or any(name.startswith('head.final_layer.') for name in renamed)):
         tables = [name for name in renamed if name.endswith(TABLE)]

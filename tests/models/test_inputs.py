@@ -192,7 +192,7 @@ def test_float32_images_for_other_weights():
     model = deepcopy(backbones('windows 7')[0])
     x = torch.randn(1, 3, 20, 20)
     for dtype in (torch.float64, torch.bfloat16):
-        with pytest.raises(TypeError, match=f'torch.float32, but the weights are of {dtype}'):
+        with pytest.raises(TypeError, match=f'torch.float32, but the weights have {dtype}'):
             model.to(dtype)(x)
     with torch.autocast('cpu', torch.bfloat16):
         assert all(y.isfinite().all() for y in model.to(torch.float32)(x.bfloat16()))
