@@ -1,4 +1,4 @@
-"""What all tests share: few threads, fixed seeds, a clean interpreter on demand."""
+"""Fixtures of all tests: few threads, fixed seeds, and a clean interpreter."""
 
 import os
 import random
@@ -27,7 +27,7 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
-    """A runner sets mmengine's default scope for good: for the tests that follow as well."""
+    """Restore mmengine's default scope, which a runner sets permanently."""
     yield
     DefaultScope._instance_dict.clear()
 

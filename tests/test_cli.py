@@ -68,7 +68,7 @@ def test_synthesize(tmp_path):
 
 
 def test_what_libraries_log_is_not_in_the_result():
-    """mmengine logs to standard output, where JSON is expected."""
+    """mmengine logs to standard output, which must contain only JSON."""
     command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'hrformer-t_imagenet', '--json']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert json.loads(done.stdout)[0]['parts']['total']['parameters'] == 8035820

@@ -1,4 +1,4 @@
-"""UDP and DARK through the configs' heads: what mmpose's codecs write and read, and better than neither."""
+"""UDP and DARK in the configs' heads: encoding and decoding by mmpose's codecs, and better precision than without."""
 
 from pathlib import Path
 

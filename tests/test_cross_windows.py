@@ -1,4 +1,4 @@
-"""The task of `cross_windows.py` is what it says; that the convolution wins is among the slow tests."""
+"""The task of `cross_windows.py`, and (slow) the advantage of the depth-wise convolution."""
 
 import importlib.util
 from pathlib import Path
@@ -12,7 +12,7 @@ cross_windows = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cross_windows)
 
 
-def test_the_rule():
+def test_rule():
     """A row of three turns; a square stays; in a corner, nothing is beyond the board."""
     board = torch.zeros(1, 1, 8, 8)
     board[..., 3, 2:5] = board[..., 6:, 6:] = 1
@@ -21,8 +21,8 @@ def test_the_rule():
     assert torch.equal(cross_windows.step(board), expected)
 
 
-def test_the_border():
-    """Every cell one of whose eight neighbours lies in another window, and no other."""
+def test_border():
+    """The border consists of the cells with one of their eight neighbors in another window."""
     size, window = cross_windows.BOARD, cross_windows.WINDOW
     found = cross_windows.border()
     for y in range(size):

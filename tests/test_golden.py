@@ -1,4 +1,4 @@
-"""The authors' own outputs, through converted checkpoint, config file and library model, and its deployment form.
+"""Outputs of the authors' code, reproduced by converted checkpoint, config and library model, and its deployment form.
 
 `golden/` holds what the authors' code computes from weights that `deterministic.py` fills in under its key names.
 """
@@ -28,7 +28,7 @@ def relative_error(out, expected):
 
 @pytest.fixture
 def converted_model(tmp_path):
-    """Build a config's model and load a golden case into it, by way of the files that a user has."""
+    """Build the model of a config and load a golden case from the same files that users have."""
 
     def build(case, config, deploy=False, **options):
         torch.save(golden.state_dict(case), tmp_path / 'theirs.pth')
@@ -86,8 +86,8 @@ def test_classification(converted_model, deploy):
     assert relative_error(maps[3], expected['stage4_3']) <= 1e-5
 
 
-def test_the_case_would_notice(converted_model):
-    """The bound tells right from nearly right: another upsampling, or tables that the authors' pose code ignores."""
+def test_wrong_settings_fail(converted_model):
+    """Wrong upsampling, or bias tables that the authors' pose code ignores, exceed the bound."""
     model, _ = converted_model(
         'pose_small', 'td-hm_hrformer-s_coco-256x192', **{'model.backbone.fuse_upsample': 'nearest'}
     )
@@ -103,7 +103,7 @@ def test_the_case_would_notice(converted_model):
 
 
 def test_pretrained_backbones_of_every_golden_file(tmp_path):
-    """`init_cfg` takes the authors' files as they are, and fits their windows."""
+    """`init_cfg` accepts the authors' files unchanged, and resizes bias tables to other windows."""
     for case, arch in (('cls_tiny', 'tiny'), ('pose_small', 'small'), ('seg_small', 'small')):
         torch.save(dict(state_dict={f'module.{k}': v for k, v in golden.state_dict(case).items()}), tmp_path / 'a.pth')
         model = MODELS.build(

@@ -1,4 +1,4 @@
-"""float16 and bfloat16 at an input scale of 1000: nothing is NaN or infinite, forward or backward."""
+"""With float16 and bfloat16 and an input scale of 1000, outputs and gradients are finite."""
 
 from contextlib import nullcontext
 from copy import deepcopy
@@ -18,7 +18,7 @@ ARCH = dict(num_modules=(1, 1, 1, 1), channels=(16, 32, 48, 64), num_heads=(1, 2
 
 
 class Maps(nn.Module):
-    """A head, called with one argument per branch."""
+    """Head that is called with one argument per branch."""
 
     def __init__(self, head):
         super().__init__()
@@ -61,7 +61,7 @@ PARTS = {
 
 
 def run(model, inputs, dtype, autocast):
-    """Outputs, and the gradients of inputs and parameters."""
+    """Return the outputs, and the gradients of inputs and parameters."""
     model = deepcopy(model) if autocast else deepcopy(model).to(dtype)
     inputs = [(SCALE * x).to(torch.float32 if autocast else dtype).requires_grad_() for x in inputs]
     with torch.autocast('cpu', dtype) if autocast else nullcontext():
@@ -89,8 +89,8 @@ def test_finite(name, dtype, autocast, figure):
 
 
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
-def test_float16_attention_is_as_exact_as_its_inputs(implementation, figure):
-    """At the usual scale, with the products in float32: only the rounding of inputs and outputs remains."""
+def test_precision_of_float16_attention(implementation, figure):
+    """Products are computed in float32, so that only the rounding of inputs and outputs causes errors."""
     model = LocalWindowAttention(64, 2, (7, 7), implementation=implementation).half()
     x = torch.randn(2, 16, 12, 64).half()
     exact, weight = deepcopy(model).double(), torch.randn(2, 16, 12, 64).half()

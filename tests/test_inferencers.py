@@ -13,7 +13,7 @@ POSE, SEG, CLS = 'td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-s_cityscapes', '
 
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory):
-    """Makes a checkpoint of a config's model."""
+    """Return a function that creates a checkpoint of a config's model."""
 
     def make(name: str) -> str:
         cfg = Config.fromfile(config_path(name))
@@ -26,7 +26,7 @@ def weights(tmp_path_factory):
 
 
 def holds(model: torch.nn.Module, path: str) -> bool:
-    """Whether a model has the tensors of a checkpoint."""
+    """Return whether a model has the tensors of a checkpoint."""
     own, state = model.state_dict(), torch.load(path)['state_dict']
     return own.keys() == state.keys() and all(torch.equal(own[name], state[name]) for name in own)
 

@@ -1,4 +1,4 @@
-"""The filter of known harmless messages: these, and nothing else."""
+"""The filter drops the known harmless messages and no others."""
 
 import logging
 import warnings

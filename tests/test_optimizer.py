@@ -1,4 +1,4 @@
-"""Which parameters decay and how fast each learns, of one config of each family, against the recipe."""
+"""Weight decay and learning rate of each parameter in one config of each family, compared with the recipe."""
 
 from pathlib import Path
 

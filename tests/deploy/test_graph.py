@@ -27,14 +27,14 @@ def test_computes_the_same(options):
 
 
 def test_rows_of_a_padded_map():
-    """A row of 3 positions in windows of 2, of 2 heads: P is 3, and one position pads the second window."""
+    """Check a row of 3 positions with 2 heads in windows of 2; one position pads the second window."""
     into, out = window_rows((1, 3), (1, 2), (0, 0), 2)
     assert into[:8].tolist() == [0, 6, 1, 7, 12, 18, 13, 19]  # queries: windows, heads, positions
     assert into[8:16].tolist() == [2, 8, 3, 9, 14, 20, 15, 21]  # keys
     assert out.tolist() == [0, 2, 1, 3, 4, 6]
 
 
-def test_movements_of_an_exported_block():
+def test_operators_of_an_exported_block():
     """Two gathers, one row of padding where sizes do not divide, and no arithmetic with shapes; permutations stand
     beside reshapes only, where engines merge them."""
     branch = to_deploy(net(window_sizes=7)).stage4[0].branches[0]
