@@ -91,7 +91,7 @@ def check_keys(name: str, given: Mapping[str, Any], required: Sequence[str], opt
         raise ValueError(f'{name} has the unknown key {unknown[0]!r}: allowed are {", ".join(allowed)}')
     missing = [key for key in required if key not in given]
     if missing:
-        raise ValueError(f'{name} lacks the key {missing[0]!r}: required are {", ".join(required)}')
+        raise ValueError(f'{name} lacks the key {missing[0]!r}: it needs {", ".join(required)}')
 
 
 def check_config(name: str, value: Any, registry: Registry, example: str, given: Sequence[str] = ()) -> None:

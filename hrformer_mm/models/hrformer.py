@@ -139,7 +139,7 @@ class HRFormer(BaseModule):
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
             raise ValueError(
                 'shift_windows is True, but shifts only every second block, and num_blocks is 1: '
-                'set num_blocks to 2 or more'
+                'set num_blocks=2 or more'
             )
         check_choice('with_cp', with_cp, CHECKPOINTING)
         check_choice('attention', attention, (None, *IMPLEMENTATIONS))
@@ -277,7 +277,9 @@ class HRFormer(BaseModule):
 def _check_indices(indices: Any) -> tuple[int, ...]:
     branches = check_ints('out_indices', indices, lowest=0)
     if list(branches) != sorted(set(branches)) or branches[-1] > 3:
-        raise ValueError(f'out_indices is {branches!r}, but must list branches from 0 to 3 in ascending order')
+        raise ValueError(
+            f'out_indices is {branches!r}, but must list branches from 0 to 3 in ascending order, each once'
+        )
     return branches
 
 

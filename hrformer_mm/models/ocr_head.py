@@ -107,7 +107,7 @@ class OCRHead(BaseDecodeHead):
         if len(in_index) != len(in_channels):
             raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
         if list(in_index) != sorted(set(in_index)):
-            raise ValueError(f'in_index is {in_index}, but must list branches in ascending order without repetition')
+            raise ValueError(f'in_index is {in_index}, but must list branches in ascending order, each once')
         for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
             check_int(name, value)
         check_probability('dropout_ratio', dropout_ratio)

@@ -68,6 +68,6 @@ def check_fit(
     except ValueError as error:
         shared = sum(name in state and state[name].shape == value.shape for name, value in own.items())
         raise ValueError(
-            f'{source} was not loaded, because only {shared} of the {len(own)} weights of the model fit: {error}. Use '
+            f'{source} was not loaded, {shared} of the {len(own)} weights of the model fit: {error}. Use '
             'the config with which it was trained'
         ) from None

@@ -82,7 +82,7 @@ def fetch(url: str) -> Path:
 def _expected(address: str, fragment: str) -> str | None:
     if fragment:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
-            raise ValueError(f'{address}#{fragment}: # must be followed by sha256= and 8 to 64 hexadecimal digits')
+            raise ValueError(f'{address}#{fragment}: the text after # must be sha256= and 8 to 64 hexadecimal digits')
         return fragment.removeprefix('sha256=')
     return _checksum_of_name(address)
 
@@ -113,7 +113,7 @@ def _check(path: Path, expected: str | None) -> Path:
         digest = sha256(path)
         if not digest.startswith(expected):
             raise DamagedFile(
-                f'its SHA-256 is {digest}, but must start with {expected}. Download it again, and contact the '
+                f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and contact the '
                 'publisher if that does not help'
             )
     return path

@@ -104,7 +104,7 @@ def find_tensors(content: Any, source: str | os.PathLike[str]) -> dict[str, Tens
     ]
     if others:
         raise ValueError(
-            f'{source}: {len(others)} of its {len(content)} weights are not plain tensors, for example '
+            f'{source}: {len(others)} of its {len(content)} weights are not plain tensors, the first '
             f'{others[0]!r} of type {type(content[others[0]]).__name__}. Weights must be at the top level or under one '
             f'of the keys {", ".join(_WRAPPERS)}; hrformer-mm convert writes such files'
         )

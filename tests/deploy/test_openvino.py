@@ -98,7 +98,9 @@ def test_wrong_arguments(pair, monkeypatch):
         to_deploy(model, engine='tensorrt')
     with pytest.raises(ValueError, match="dtype is 'int4', but must be"):
         to_deploy(model, engine='openvino', dtype='int4')
-    with pytest.raises(ValueError, match=r"dtype is 'bf16', but is for engine='openvino': use .*to\(torch.bfloat16\)"):
+    with pytest.raises(
+        ValueError, match=r"dtype is 'bf16', but requires engine='openvino': use .*to\(torch.bfloat16\)"
+    ):
         to_deploy(model, dtype='bf16')
     with pytest.raises(ValueError, match="compile is incompatible with engine='openvino'"):
         to_deploy(model, compile=True, engine='openvino')

@@ -290,7 +290,7 @@ def test_init_cfg_of_the_backbone_and_its_prefix(tmp_path, kind, prefix):
         model.init_weights()
         assert_loaded(model, expected)
     model = HRFormer(arch=MICRO, init_cfg=dict(init_cfg, prefix='teacher'))
-    with pytest.raises(ValueError, match="prefix is 'teacher', but no weight of .* starts so"):
+    with pytest.raises(ValueError, match="prefix is 'teacher', but no weight of .* has this prefix"):
         model.init_weights()
 
 

@@ -114,7 +114,7 @@ def test_interrupted_connection(server, tmp_path):
     torch.save(STATE, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     content = (tmp_path / 'old.pth').read_bytes()
     server.files['old.pth'], server.promised = content[:-100], len(content)
-    with pytest.raises(ValueError, match=f'{len(content) - 100:,} of {len(content):,} bytes came'):
+    with pytest.raises(ValueError, match=f'{len(content) - 100:,} of {len(content):,} bytes were received'):
         fetch(server.address('old.pth'))
     assert kept(tmp_path) == []
     server.files['old.pth'] = content

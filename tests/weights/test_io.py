@@ -92,7 +92,11 @@ def test_other_content(tmp_path):
         read_tensors(tmp_path / 'none.pth')
     with pytest.raises(ValueError, match='is a folder'):
         read_tensors(tmp_path)
-    for content, message in (([1, 2], 'no weights, but list'), ({}, 'no weights'), ({'lr': 1}, "the first 'lr'")):
+    for content, message in (
+        ([1, 2], 'no weights, but an object of type list'),
+        ({}, 'no weights'),
+        ({'lr': 1}, "the first 'lr'"),
+    ):
         torch.save(content, tmp_path / 'a.pth')
         with pytest.raises(ValueError, match=message):
             read_tensors(tmp_path / 'a.pth')

@@ -157,7 +157,7 @@ def test_existing_file_takes_precedence(server, tmp_path, monkeypatch):
 
 
 BROKEN = dict(
-    short='of .* bytes came',
+    short='of .* bytes were received',
     chunked='was not fetched .IncompleteRead',
     error='not fetched .HTTP Error 503',
     html='was not used: it is a web page',
