@@ -60,10 +60,7 @@ def to_deploy(
     if engine == 'openvino':
         import_openvino()
         if compile is not False:
-            raise ValueError(
-                f"compile is {compile!r}, but is incompatible with engine='openvino', which compiles by itself: "
-                'leave it out'
-            )
+            raise ValueError("compile is incompatible with engine='openvino', which compiles by itself: leave it out")
     if is_deployed(model):
         raise ValueError(
             f'{type(model).__name__} is in the deployment form already: use it unchanged, or convert the model that it '

@@ -35,7 +35,7 @@ def check_norms(module: nn.Module) -> None:
     """
     if any(isinstance(child, nn.GroupNorm) for child in module.modules()):
         raise ValueError(
-            "norm_cfg is of type 'GN', which crashes OpenVINO: use engine='torch', export to .pt2, "
+            "norm_cfg is of type 'GN', with which OpenVINO crashes: use engine='torch', export to .pt2, "
             "or train with norm_cfg=dict(type='BN')"
         )
 

@@ -52,7 +52,7 @@ def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     if bad:
         _stop(
             runner,
-            f'{len(bad)} weights contain NaN or infinity and are not saved: '
+            f'{len(bad)} weights hold NaN or infinity and are not saved: '
             f'{"; ".join(bad[:_SHOWN])}{"; …" if len(bad) > _SHOWN else ""}. The loss was finite, but a gradient was '
             'not. Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then continue with --resume',
         )

@@ -25,7 +25,7 @@ def check_training(runner: Runner) -> None:
     scales = {group.get('lr_scale', 1) for group in getattr(runner.optim_wrapper, 'param_groups', [])}
     if rate != 1 and scales == {1} and any(isinstance(module, HRFormer) for module in runner.model.modules()):
         raise ValueError(
-            f'optim_wrapper.constructor is {wrapper.get("constructor")!r}, which does not support the layers of '
+            f'optim_wrapper.constructor is {wrapper.get("constructor")!r}, which does not know the layers of '
             f'HRFormer, so that layer_decay_rate={rate} has no effect: set '
             "constructor='hrformer_mm.LayerDecayOptimWrapperConstructor'"
         )

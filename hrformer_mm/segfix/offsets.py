@@ -80,7 +80,7 @@ def refine_labels(labels: Tensor, offsets: Tensor, scale: int = 2) -> Tensor:
     """
     if offsets.shape != (2, *labels.shape):
         raise ValueError(
-            f'the shape of the offsets is {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of '
+            f'the offsets are {tuple(offsets.shape)}, but must be {(2, *labels.shape)} for labels of '
             f'{tuple(labels.shape)}: they belong to another image, or were not resized'
         )
     h, w = labels.shape

@@ -41,7 +41,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             raise OSError(
                 error.errno,
                 f'{path} ({len(content):,} bytes) was not written: {error.strerror}. No file '
-                'was changed. Free disk space, or choose another folder',
+                'was changed. Free space on the disk, or choose another folder',
             ) from error
         raise
 

@@ -83,7 +83,7 @@ def test_refined_label_is_the_label_at_the_offset():
     ]
     refined = refine_labels(torch.from_numpy(labels), torch.from_numpy(offsets.astype(np.int8)), scale=3)
     assert refined.tolist() == np.array(expected).tolist()
-    with pytest.raises(ValueError, match=r'shape of the offsets is \(2, 9, 12\), but must be \(2, 9, 13\)'):
+    with pytest.raises(ValueError, match=r'offsets are \(2, 9, 12\), but must be \(2, 9, 13\)'):
         refine_labels(torch.from_numpy(labels), torch.from_numpy(offsets[:, :, 1:]), 3)
 
 
