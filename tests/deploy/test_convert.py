@@ -169,5 +169,5 @@ def test_model_without_hrformer_raises():
 
 def test_deployed_model_raises():
     deployed = to_deploy(net())
-    with pytest.raises(ValueError, match='HRFormer is in the deployment form already: use it as it is'):
+    with pytest.raises(ValueError, match='HRFormer is in the deployment form already: use it unchanged'):
         to_deploy(deployed)
