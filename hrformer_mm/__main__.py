@@ -1,4 +1,4 @@
-"""`python -m hrformer_mm` is `hrformer-mm`."""
+"""Entry point of `python -m hrformer_mm`, which is equivalent to `hrformer-mm`."""
 
 from .cli import main
 

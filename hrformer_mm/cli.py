@@ -8,30 +8,30 @@ import click
 from . import __version__
 from .messages import filter_warnings
 
-# Name: (module below `commands` that holds the click command `command`, what `--help` shows). The modules import torch,
-# so each is imported when its command runs.
+# Name: (module in `commands` with the click command `command`, text of `--help`). The modules import torch, so each of
+# them is imported only when its command runs.
 COMMANDS = {
     'check-data': ('check_data.command', 'Find faults in the data sets of a config before training.'),
     'complexity': ('complexity', 'Count parameters and multiply-adds of models.'),
     'convert': ('convert', 'Convert released weights to the layout of this package.'),
-    'doctor': ('doctor', 'Check the installation, and print the command that cures each problem.'),
+    'doctor': ('doctor', 'Check the installation and print a remedy for each problem.'),
     'explain': ('explain.command', 'Draw features, attention and receptive fields of a model on an image.'),
     'export': ('export.command', 'Export a model to ONNX, torch.export or AOTInductor.'),
     'predict': ('predict.command', 'Run a model on images, videos or a camera.'),
     'report': ('report.command', 'Write an HTML page about a training or a test.'),
     'segfix': ('segfix', 'Refine label maps near boundaries.'),
-    'synthesize': ('synthesize', 'Generate small data sets in the layouts of the real ones.'),
-    'test': ('test.command', 'Compute the metrics of exported files beside those of their checkpoint.'),
+    'synthesize': ('synthesize', 'Generate small data sets in the layouts of real data sets.'),
+    'test': ('test.command', 'Compute the metrics of exported files and of their checkpoint.'),
     'weights': ('weights', 'List released weights, or fetch them by name.'),
-    'zoo': ('zoo', 'List all models: counted and published figures.'),
+    'zoo': ('zoo', 'List all models with their size, cost and published scores.'),
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is run, so that `--help` starts at once."""
+    """Group that imports the module of a command when the command is run, so that `--help` is fast."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command without the known harmless warnings of the stack."""
+        """Run a command without the known harmless warnings of other libraries."""
         filter_warnings()
         return super().main(*args, **kwargs)
 

@@ -1,10 +1,11 @@
-"""Placeholders for two compiled extensions that may be missing, in the processes that start from this one too, and a
-function that Python 3.14 removed.
+"""Workarounds for two compiled extensions that may be missing, and for a function that Python 3.14 removed.
 
-mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext, which mmcv-lite lacks. No model of this
-package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcocotools._mask; its wheels are built for
-NumPy 1 and Python 3.11 at most. pycocotools has the same extension for every Python and NumPy.
-This module imports none of them, and no torch.
+mmseg.models, mmpose.models and mmdet import mmcv.ops, which requires the extension mmcv._ext. mmcv-lite lacks it, but
+no model of this package calls its operators. mmpose imports xtcocotools.mask, which requires the extension
+xtcocotools._mask. Its wheels are built only for NumPy 1 and Python up to 3.11, but pycocotools provides the same
+extension for all versions. The placeholders also apply to processes that this process starts.
+
+This module imports none of these libraries, nor torch.
 """
 
 import importlib.machinery
@@ -15,36 +16,37 @@ import sys
 import types
 from collections.abc import Callable
 from importlib import metadata
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
-from typing import Any
+from typing import Any, NoReturn
 
 MISSING_EXT = 'mmcv._ext'
 MASK_EXT = 'xtcocotools._mask'
 
 
 class _Placeholder(types.ModuleType):
-    """Stands for a compiled extension: a name in it is what `make(name)` returns on first use."""
+    """Placeholder for a compiled extension, whose attributes `make(name)` creates on first use."""
 
     def __init__(self, name: str, make: Callable[[str], Any]) -> None:
         super().__init__(name, f'Placeholder of hrformer_mm for {name}.')
-        # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
+        # Without a loader, pkgutil.find_loader returns None, from which mmengine infers that there are no compiled ops.
         self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
         self._make = make
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith('__'):  # Python asks for __file__, __path__ and others, which the extension lacks
+        if name.startswith('__'):  # Python looks up __file__, __path__ and others, which the extension lacks
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
         setattr(self, name, self._make(name))
         return getattr(self, name)
 
 
 def _missing_op(name: str) -> Callable:
-    """A function that raises when it is called."""
+    """Return a function that raises an error when it is called."""
 
-    def missing_op(*args, **kwargs):
+    def missing_op(*args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
-            f'mmcv op {name!r} was called, but it is a compiled op and this environment has mmcv-lite, which has '
-            'none. Remedy: use a model without this op, or install full mmcv in place of mmcv-lite '
+            f'mmcv op {name!r} was called, but is not available, because mmcv-lite has no compiled ops. Use a model '
+            'without this op, or install full mmcv instead of mmcv-lite '
             '(pip uninstall mmcv-lite, then pip install --no-build-isolation "mmcv==2.1.0").'
         )
 
@@ -53,9 +55,9 @@ def _missing_op(name: str) -> Callable:
 
 
 def stub_mmcv_ext() -> bool:
-    """Let ``mmcv.ops`` be imported with mmcv-lite; returns whether the placeholder is in use.
+    """Make ``mmcv.ops`` importable with mmcv-lite, and return whether the placeholder is in use.
 
-    It does nothing with full mmcv, or without mmcv, and calling it again changes nothing.
+    It does nothing with the full mmcv, without mmcv, or when it is called again.
     """
     if MISSING_EXT not in sys.modules and _is_installed('mmcv') and not _has_extension(MISSING_EXT):
         sys.modules[MISSING_EXT] = _Placeholder(MISSING_EXT, _missing_op)
@@ -63,10 +65,11 @@ def stub_mmcv_ext() -> bool:
 
 
 def stub_xtcocotools_mask() -> bool:
-    """Let ``xtcocotools.mask`` use pycocotools' extension; returns whether the placeholder is in use.
+    """Let ``xtcocotools.mask`` use the extension of pycocotools, and return whether the placeholder is in use.
 
-    Compiled for NumPy 1, xtcocotools' own does not import with NumPy 2; compiled for NumPy 2, four of its functions
-    raise. It does nothing without xtcocotools or pycocotools, and with NumPy 1 where xtcocotools has its own.
+    The extension of xtcocotools cannot be imported with NumPy 2 if it was compiled for NumPy 1, and four of its
+    functions raise errors if it was compiled for NumPy 2. This function does nothing without xtcocotools or
+    pycocotools, or if xtcocotools has its own extension with NumPy 1.
     """
     if MASK_EXT not in sys.modules and _is_installed('xtcocotools') and _is_installed('pycocotools'):
         has_numpy_1 = any(numpy.version < '2' for numpy in metadata.distributions(name='numpy'))
@@ -78,38 +81,33 @@ def stub_xtcocotools_mask() -> bool:
 
 
 def _is_installed(package: str) -> bool:
-    spec = importlib.util.find_spec(package)  # finds the package without importing it
+    spec = importlib.util.find_spec(package)  # does not import the package
     return spec is not None and spec.submodule_search_locations is not None
 
 
 def _has_extension(name: str) -> bool:
     package = importlib.util.find_spec(name.split('.')[0])
-    return importlib.machinery.PathFinder.find_spec(name, list(package.submodule_search_locations)) is not None
+    folders = None if package is None else package.submodule_search_locations
+    return folders is not None and importlib.machinery.PathFinder.find_spec(name, list(folders)) is not None
 
 
-def _new(cls: type) -> multiprocessing.process.BaseProcess:
+def _new(cls: type[BaseProcess]) -> BaseProcess:
     return cls.__new__(cls)
 
 
-def _reduce(process: multiprocessing.process.BaseProcess) -> tuple[Callable, tuple[type], dict]:
-    """A process as pickle stores it anyway, but made by a function of this module, which pickle imports first."""
+def _reduce(process: BaseProcess) -> tuple[Callable[..., BaseProcess], tuple[type[BaseProcess]], dict[str, Any]]:
+    """Pickle a process as usual, but construct it with a function of this module, which unpickling imports first."""
     return _new, (type(process),), process.__dict__
 
 
 def reach_new_processes() -> None:
-    """Let processes that do not fork, such as workers of a data loader, import this module before what they run."""
-    for cls in {
-        multiprocessing.Process,
-        *(
-            multiprocessing.get_context(method).Process
-            for method in multiprocessing.get_all_start_methods()
-            if method != 'fork'
-        ),
-    }:
-        ForkingPickler.register(cls, _reduce)
+    """Let spawned processes, for example workers of a data loader, import this module before their target."""
+    methods = [method for method in multiprocessing.get_all_start_methods() if method != 'fork']
+    for context in (multiprocessing, *map(multiprocessing.get_context, methods)):
+        ForkingPickler.register(context.Process, _reduce)  # type: ignore[attr-defined]
 
 
 if stub_mmcv_ext() | stub_xtcocotools_mask():
     reach_new_processes()
-if not hasattr(pkgutil, 'find_loader'):  # until Python 3.13; mmcv and mmengine ask it for mmcv's compiled ops
-    pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)
+if not hasattr(pkgutil, 'find_loader'):  # removed in Python 3.14; mmcv and mmengine call it to find compiled ops
+    pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The models of the package by name, and where their configs are: in a checkout or in an installed package."""
+"""Models by name, and the paths of their configs in a checkout or an installed package."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,23 +11,23 @@ INDEX = 'model-index.yml'
 
 
 def find_index(root: str | None = None) -> Path:
-    """The model index of a folder; by default of an installed package, or of the checkout around the package.
+    """Return the path of the model index in a folder, by default in the installed package or the checkout.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is no model index.
     """
     folders = [Path(root)] if root else [PACKAGE / '.mim', PACKAGE.parent]
     for folder in folders:
         if (folder / INDEX).is_file():
             return folder / INDEX
     raise FileNotFoundError(
-        f'there is no {INDEX} in {" or ".join(map(str, folders))}: install the package again, or '
-        'name a checkout with hrformer-mm zoo --root'
+        f'there is no {INDEX} in {" or ".join(map(str, folders))}: reinstall the package, or '
+        'set the path of a checkout with hrformer-mm zoo --root'
     )
 
 
 def read_models(root: str | None = None) -> list[dict[str, Any]]:
-    """The entries of all models in the metafiles that the index imports. `Path` is added, the path of the config."""
+    """Return the entries of all models in the metafiles of the index, each with the path of its config as `Path`."""
     index = find_index(root)
     models = []
     for name in yaml.safe_load(index.read_text(encoding='utf-8'))['Import']:
@@ -37,14 +37,14 @@ def read_models(root: str | None = None) -> list[dict[str, Any]]:
 
 
 def config_path(name: str) -> str:
-    """The path of a config file.
+    """Return the path of a config file.
 
     Args:
-        name (str): The path of a file, which is returned unchanged, or a model's name in any case: `NAME`, `NAME.py`
+        name (str): Path of a file, which is returned unchanged, or case-insensitive name of a model: `NAME`, `NAME.py`
             or the path in its metafile.
 
     Raises:
-        FileNotFoundError: If there is neither such a file nor such a model, with names that are close.
+        FileNotFoundError: If there is neither such a file nor such a model. The message suggests similar names.
     """
     if Path(name).is_file():
         return str(name)

@@ -1,7 +1,8 @@
-"""The scope `hrformer_mm`: what makes `type='hrformer_mm.HRFormer'` resolve from every OpenMMLab library.
+"""Registries of the scope `hrformer_mm`, by which `type='hrformer_mm.HRFormer'` resolves in every OpenMMLab library.
 
-mmengine imports `<scope>.registry` by itself when it meets an unknown scope, so configs need no `custom_imports` for
-it. Classes that are built on mmseg, mmpose or mmpretrain, which take seconds to import, are imported on use.
+mmengine imports `<scope>.registry` when it encounters an unknown scope, so that configs need no `custom_imports`.
+Classes that are built on mmseg, mmpose or mmpretrain are imported on first use, because these libraries take seconds to
+import.
 """
 
 from importlib import import_module
@@ -9,7 +10,7 @@ from importlib import import_module
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
-from .weights import schemes  # noqa: F401  (before a checkpoint is loaded)
+from .weights import schemes  # noqa: F401  (must be imported before a checkpoint is loaded)
 
 _ON_DEMAND = {
     'EncoderDecoder': ('hrformer_mm.models.encoder_decoder', 'mmseg', 'mmsegmentation'),
@@ -23,10 +24,10 @@ _ON_DEMAND = {
 
 class _LazyRegistry(Registry):
     def get(self, key: str) -> type | None:
-        """Find a class by its name, and import its module first if it is built on another library.
+        """Return a class by its name, importing its module first if it is built on another library.
 
         Raises:
-            ImportError: If that library is not installed.
+            ImportError: If the other library is not installed.
         """
         name = self.split_scope_key(key)[1]
         if name in _ON_DEMAND and name not in self._module_dict:

@@ -1,4 +1,4 @@
-"""The table of released weights: who published them, where, and which configs they fit. It imports no torch."""
+"""Table of released weights with their publishers, addresses and configs. This module does not import torch."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +12,7 @@ TABLE = Path(__file__).with_name('released.yml')
 
 @dataclass(frozen=True)
 class Released:
-    """Weights that someone has published, as a row of released.yml, which describes the fields."""
+    """Published weights: a row of released.yml, which describes the fields."""
 
     name: str
     publisher: str
@@ -26,22 +26,22 @@ class Released:
 
     @property
     def path(self) -> Path:
-        """The local file: that of the address, or what `hrformer-mm convert FILE hrformer_mm://NAME` writes."""
+        """Path of the local file: the downloaded file, or the output of `hrformer-mm convert FILE hrformer_mm://NAME`."""
         from .weights.download import cache_folder, cache_path  # imports torch
 
         return cache_path(self.address) if self.address else cache_folder() / 'hrformer_mm' / f'{self.name}.pth'
 
     @property
     def next_step(self) -> str:
-        """What to do to get weights that only a browser can fetch."""
+        """Instructions for weights that only a browser can download."""
         return f'open {self.link} in a browser, then: hrformer-mm convert FILE {SCHEME}{self.name}'
 
     def fetch(self) -> Path:
-        """The local file, downloaded first if it is not there.
+        """Return the path of the local file, downloading it if needed.
 
         Raises:
-            FileNotFoundError: If only a browser can fetch it, with what to do.
-            OSError, ValueError: As :func:`fetch`.
+            FileNotFoundError: If only a browser can download the file. The message contains :attr:`next_step`.
+            OSError, ValueError: See :func:`hrformer_mm.weights.fetch`.
         """
         from .weights.download import fetch
 
@@ -61,15 +61,15 @@ def _read(table: Path) -> dict[str, Released]:
 
 
 def released() -> dict[str, Released]:
-    """All released weights by name."""
+    """Return all released weights by name."""
     return _read(TABLE)
 
 
 def weights_of(config: str) -> Released | None:
-    """The weights of a whole model that fit a config, those of an address first; None if none are released.
+    """Return released weights of a whole model for a config, preferably with an address, or None.
 
     Args:
-        config (str): The name of a model in the zoo.
+        config (str): Name of a model in the zoo.
     """
     found = [row for row in released().values() if config in row.configs and not row.part]
     return min(found, key=lambda row: not row.address, default=None)

@@ -1,35 +1,38 @@
-"""What ``torch.load(..., weights_only=True)`` may read beyond tensors: the content of mmengine's own checkpoints.
+"""Permission for ``torch.load(..., weights_only=True)`` to read the content of mmengine's own checkpoints.
 
-torch 2.6 and later load so by default, which mmengine 0.10.7 does not expect. Importing this module allows it.
+torch 2.6 and later set `weights_only=True` by default, which mmengine 0.10.7 does not expect. Importing this module
+grants the permission.
 """
 
 import codecs
 import pickle
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 
-# mmengine's checkpoints read these from HistoryBuffer by getattr: the statistics that it registers for itself.
+# Methods of HistoryBuffer that mmengine's checkpoints look up with getattr: the statistics that it registers.
 HISTORY_STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 def _getattr_of_history_buffer(obj: Any, name: str) -> Callable:
-    """The one use of ``getattr`` that a checkpoint may make; everything else could reach arbitrary code."""
+    """Perform the only lookup that a checkpoint may make with ``getattr``. Others could reach arbitrary code."""
     if obj is not HistoryBuffer or type(name) is not str or name not in HISTORY_STATISTICS:
         raise pickle.UnpicklingError(
-            f'checkpoint asks for getattr({obj!r}, {name!r}); allowed is only HistoryBuffer with one of '
-            f'{", ".join(HISTORY_STATISTICS)}. mmengine does not write this: do not load a file you do not trust.'
+            f'the checkpoint requests getattr({obj!r}, {name!r}), but only HistoryBuffer with one of '
+            f'{", ".join(HISTORY_STATISTICS)} is allowed. mmengine does not write this: do not load a file that you '
+            'do not trust.'
         )
     return getattr(HistoryBuffer, name)
 
 
 def _checkpoint_globals() -> list[tuple[Any, str]]:
-    """The classes and functions in mmengine's checkpoints, each with its name in the file."""
+    """Return the classes and functions in mmengine's checkpoints, each with its name in the file."""
     # NumPy 2 renamed np.core; 1.26 also has an np._core, which is almost empty.
-    multiarray = (np.core if np.__version__.startswith('1.') else np._core).multiarray
+    multiarray = import_module('numpy.core' if np.__version__.startswith('1.') else 'numpy._core').multiarray
     allowed = [
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (_getattr_of_history_buffer, 'builtins.getattr'),
@@ -47,11 +50,11 @@ def _checkpoint_globals() -> list[tuple[Any, str]]:
 
 
 def _named(value: Any, name: str) -> Any:
-    """A callable that torch 2.4 and 2.5 find by this name: they ask the object itself for it."""
+    """Return a callable whose own attributes contain this name, which torch 2.4 and 2.5 use to identify it."""
     if f'{value.__module__}.{value.__qualname__}' == name:
         return value
 
-    def call(*args):
+    def call(*args: Any) -> Any:
         return value(*args)
 
     call.__module__, call.__name__ = name.rsplit('.', 1)
@@ -59,16 +62,16 @@ def _named(value: Any, name: str) -> Any:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load(..., weights_only=True)`` read mmengine's own checkpoints while it refuses other objects.
+    """Let ``torch.load(..., weights_only=True)`` read mmengine's own checkpoints, but no other objects.
 
-    torch 2.4 and 2.5 read so on request; earlier versions have no such list, and are left as they are.
+    Before version 2.4, torch has no list of allowed objects, and this function does nothing.
     """
     version = tuple(int(part) for part in torch.__version__.split('.')[:2])
     if version < (2, 4):
         return
-    allowed = _checkpoint_globals()
+    allowed: list[Any] = _checkpoint_globals()
     if version < (2, 6):
-        # Bytes are pickled as text and its encoding, which later versions allow by themselves.
+        # Bytes are pickled as text with its encoding; later versions allow this by default.
         allowed = [_named(*entry) for entry in [*allowed, (codecs.encode, '_codecs.encode')]]
     torch.serialization.add_safe_globals(allowed)
 

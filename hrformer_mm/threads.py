@@ -1,16 +1,16 @@
-"""Whether the threads of a process have processors of their own."""
+"""Detection of more threads than free processors."""
 
 import os
 import time
 from pathlib import Path
 
-CPU_MAX = Path('/sys/fs/cgroup/cpu.max')  # of a container: microseconds of CPU time in each period, or "max"
+CPU_MAX = Path('/sys/fs/cgroup/cpu.max')  # quota of a container: microseconds of CPU time per period, or "max"
 STAT = Path('/proc/stat')
-SAMPLE = 0.3  # seconds
+SAMPLE = 0.3  # seconds over which the load is measured
 
 
 def available_cpus() -> float:
-    """Processors that this process may use: those of its affinity, or the quota of its container if that is less."""
+    """Return the number of processors that this process may use, by its affinity and the quota of its container."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     try:
         quota, period = CPU_MAX.read_text().split()
@@ -20,7 +20,7 @@ def available_cpus() -> float:
 
 
 def busy_cpus() -> float:
-    """Processors of the machine that other work keeps busy, measured while this thread sleeps; 0 if unknown."""
+    """Return the number of processors that other processes use, measured while this thread sleeps; 0 if unknown."""
     try:
         first = _clock()
         time.sleep(SAMPLE)
@@ -31,20 +31,20 @@ def busy_cpus() -> float:
 
 
 def _clock() -> tuple[int, int]:
-    """Ticks of all processors since the machine started: those in which they worked, and all."""
+    """Return the busy ticks and all ticks of all processors since the machine started."""
     user, nice, system, idle, wait, *rest = map(int, STAT.read_text().splitlines()[0].split()[1:9])
     working = user + nice + system + sum(rest)
     return working, working + idle + wait
 
 
 def crowded(threads: int) -> str | None:
-    """A sentence with a remedy if so many threads, started now, would wait for processors; otherwise None."""
+    """Return a warning with the remedy if this number of threads exceeds the free processors, otherwise None."""
     cpus, busy = available_cpus(), busy_cpus()
     free = max(1, round(min(cpus, (os.cpu_count() or 1) - busy)))
     if threads <= free:
         return None
     return (
-        f'{threads} threads of PyTorch would share {cpus:g} processors, of which other work keeps {busy:.1f} busy: '
-        'computing on the CPU becomes several times slower when threads wait for each other. Set the environment '
+        f'{threads} threads of PyTorch would share {cpus:g} processors, of which other processes use {busy:.1f}: '
+        'computation on the CPU becomes several times slower when threads wait for each other. Set the environment '
         f'variable OMP_NUM_THREADS={free}'
     )

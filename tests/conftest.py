@@ -1,4 +1,4 @@
-"""Shared set-up and fixtures: few threads, fixed seeds, and a fresh interpreter on demand."""
+"""Fixtures of all tests: few threads, fixed seeds, and a clean interpreter."""
 
 import os
 import random
@@ -27,7 +27,7 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
-    """Restore mmengine's default scope, which a runner changes permanently."""
+    """Restore mmengine's default scope, which a runner sets permanently."""
     yield
     DefaultScope._instance_dict.clear()
 

@@ -1,4 +1,4 @@
-"""Placeholders for the compiled extensions that mmcv-lite and xtcocotools lack, and support of Python 3.14."""
+"""Placeholders for missing compiled extensions of mmcv-lite and xtcocotools, and for Python 3.14."""
 
 import importlib
 import importlib.machinery
@@ -50,10 +50,10 @@ def test_placeholder_is_a_module_with_ops_and_nothing_else():
     assert module.roi_align_forward.__name__ == 'roi_align_forward'
     with pytest.raises(RuntimeError, match='roi_align_forward.*mmcv-lite.*install full mmcv'):
         module.roi_align_forward(1, 2, key=3)
-    assert compat.stub_mmcv_ext() and sys.modules['mmcv._ext'] is module  # a second call changes nothing
+    assert compat.stub_mmcv_ext() and sys.modules['mmcv._ext'] is module  # idempotent
 
 
-def test_full_mmcv_is_left_alone(run_python, tmp_path):
+def test_full_mmcv_is_unchanged(run_python, tmp_path):
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / '__init__.py').write_text('raise AssertionError("compat must not import mmcv")')
     (tmp_path / 'mmcv' / f'_ext{importlib.machinery.EXTENSION_SUFFIXES[0]}').touch()
@@ -93,8 +93,8 @@ def test_mask_functions_of_xtcocotools():
 
 
 @needs_xtcocotools
-def test_a_segmentation_mask_is_evaluated(tmp_path, capsys):
-    """Its IoU with the ground truth, 9/26, is below all thresholds; its IoU with itself is above them."""
+def test_evaluation_of_a_segmentation_mask(tmp_path, capsys):
+    """The IoU of the masks, 9/26, is below all thresholds; that of equal masks is above them."""
     from xtcocotools import mask
     from xtcocotools.coco import COCO
     from xtcocotools.cocoeval import COCOeval
@@ -150,7 +150,7 @@ def test_without_xtcocotools_nothing_is_done(run_python):
 
 
 def test_find_loader_of_python_3_14(run_python):
-    """It is added only if the standard library lacks it."""
+    """It is added if the standard library lacks it, and unchanged otherwise."""
     out = run_python(
         'import pkgutil; own = getattr(pkgutil, "find_loader", None); import hrformer_mm\n'
         'if own is None: assert pkgutil.find_loader("nowhere") is None\n'
@@ -164,7 +164,7 @@ def test_find_loader_of_python_3_14(run_python):
 @needs_lite
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])
 def test_placeholders_reach_new_processes(tmp_path, method):
-    """A new process unpickles its target by importing its module, which needs the placeholder immediately."""
+    """A spawned process imports the module of its target, which here requires the placeholder."""
     (tmp_path / 'item.py').write_text('import sys\nassert "mmcv._ext" in sys.modules\nclass Item: pass\n')
     (tmp_path / 'main.py').write_text(
         'import multiprocessing, sys\n'
@@ -198,7 +198,7 @@ def test_placeholders_reach_new_processes(tmp_path, method):
         ('mmseg.models', 'EncoderDecoder'),
     ],
 )
-def test_workers_that_are_spawned_import_the_libraries(tmp_path, module, name):
+def test_spawned_workers_import_the_libraries(tmp_path, module, name):
     pytest.importorskip(module.split('.')[0])
     (tmp_path / 'main.py').write_text(f'''
 from torch.utils.data import DataLoader

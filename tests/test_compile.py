@@ -8,7 +8,7 @@ from hrformer_mm import HRFormer, to_deploy
 
 MICRO = dict(num_modules=(1, 1, 1, 1), channels=(18, 36, 64, 78), num_heads=(1, 2, 2, 2), num_blocks=1)
 SHIFTED = dict(arch=dict(MICRO, num_blocks=2), window_sizes=3, with_dwconv=False, shift_windows=True)
-TRACE = dict(backend='eager', fullgraph=True, dynamic=False)  # trace only, and fail on a graph break
+TRACE = dict(backend='eager', fullgraph=True, dynamic=False)  # fails at graph breaks
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def test_deployment_form_is_one_graph(options):
 
 
 @pytest.mark.slow
-def test_a_copy_computes_with_its_own_weights():
-    """For example, the moving average of the weights."""
+def test_copy_uses_its_own_weights():
+    """An example is the moving average of the weights."""
     model = HRFormer(arch=MICRO, compile=dict(backend='eager')).eval()
     other, x = copy.deepcopy(model), torch.randn(1, 3, 32, 32)
     with torch.no_grad():

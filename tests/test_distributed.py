@@ -1,4 +1,4 @@
-"""Training in two CPU processes with the train.py of each library, and the overlays in configs/overlays."""
+"""Training with two processes on the CPU by the libraries' own train.py, and the overlays of configs/overlays."""
 
 import json
 import os
@@ -137,7 +137,7 @@ def test_two_processes_train_as_one(data, tmp_path, package):
 @pytest.mark.slow
 @pytest.mark.integration
 def test_one_loss_curve(data, tmp_path):
-    """Two processes, accumulated gradients and activation checkpointing train like a single large batch."""
+    """Two processes, gradient accumulation and activation checkpointing have the loss curve of one large batch."""
     learning = 'param_scheduler = []\noptim_wrapper = dict(optimizer=dict(lr=1e-4))\n'
     checkpointing = learning + "model['backbone']['with_cp'] = True\n"
     plain, _ = train('mmseg', data, tmp_path / 'plain', 1, 20, images=4, extra=learning)

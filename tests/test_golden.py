@@ -1,4 +1,4 @@
-"""Outputs of the authors' code against converted checkpoint, config file and library model, and its deployment form.
+"""Outputs of the authors' code, reproduced by converted checkpoint, config and library model, and its deployment form.
 
 `golden/` holds what the authors' code computes from weights that `deterministic.py` fills in under its key names.
 """
@@ -28,7 +28,7 @@ def relative_error(out, expected):
 
 @pytest.fixture
 def converted_model(tmp_path):
-    """Build the model of a config and load a golden case into it, from the same files that a user has."""
+    """Build the model of a config and load a golden case from the same files that users have."""
 
     def build(case, config, deploy=False, **options):
         torch.save(golden.state_dict(case), tmp_path / 'theirs.pth')
@@ -103,7 +103,7 @@ def test_the_bound_detects_small_differences(converted_model):
 
 
 def test_pretrained_backbones_of_every_golden_file(tmp_path):
-    """`init_cfg` accepts the authors' files unchanged, and resizes their bias tables."""
+    """`init_cfg` accepts the authors' files unchanged, and resizes bias tables to other windows."""
     for case, arch in (('cls_tiny', 'tiny'), ('pose_small', 'small'), ('seg_small', 'small')):
         torch.save(dict(state_dict={f'module.{k}': v for k, v in golden.state_dict(case).items()}), tmp_path / 'a.pth')
         model = MODELS.build(

@@ -18,7 +18,7 @@ ARCH = dict(num_modules=(1, 1, 1, 1), channels=(16, 32, 48, 64), num_heads=(1, 2
 
 
 class Maps(nn.Module):
-    """A head, called with one argument per branch."""
+    """Head that is called with one argument per branch."""
 
     def __init__(self, head):
         super().__init__()
@@ -89,8 +89,8 @@ def test_finite(name, dtype, autocast, figure):
 
 
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
-def test_float16_attention_is_as_exact_as_its_inputs(implementation, figure):
-    """At the usual scale, with products in float32, the only error is the rounding of inputs and outputs."""
+def test_precision_of_float16_attention(implementation, figure):
+    """Products are computed in float32, so that only the rounding of inputs and outputs causes errors."""
     model = LocalWindowAttention(64, 2, (7, 7), implementation=implementation).half()
     x = torch.randn(2, 16, 12, 64).half()
     exact, weight = deepcopy(model).double(), torch.randn(2, 16, 12, 64).half()

@@ -1,4 +1,4 @@
-"""`import hrformer_mm` is light and replaces nothing, and imports within the package point one way."""
+"""Effects of `import hrformer_mm`, and the direction of imports within the package."""
 
 import ast
 import importlib
@@ -57,7 +57,7 @@ ALLOWED = {
 }
 
 
-def test_import_is_light_and_replaces_nothing(run_python):
+def test_import_is_fast_and_replaces_nothing(run_python):
     run_python("""
 import sys
 finders = list(sys.meta_path)
@@ -69,8 +69,8 @@ assert not heavy, heavy
 
 
 @pytest.mark.skipif(not all(map(importlib.util.find_spec, ('mmseg', 'mmpretrain'))), reason='needs mmseg, mmpretrain')
-def test_the_libraries_are_unchanged(run_python):
-    """Importing the whole package changes neither attributes of the libraries nor the import finders."""
+def test_other_libraries_are_unchanged(run_python):
+    """Compare functions of other libraries and the import finders before and after importing the whole package."""
     run_python("""
 import sys
 import mmengine.infer, mmengine.dataset, mmengine.runner, mmengine.hooks
@@ -123,7 +123,7 @@ BROKEN = 'import sys, torch; del torch.serialization.add_safe_globals; '
     ],
     ids=['package', 'registry', 'config'],
 )
-def test_a_repair_that_fails_raises(code, tmp_path):
+def test_failing_workaround_raises(code, tmp_path):
     (tmp_path / 'a.py').write_text("custom_imports = dict(imports=['hrformer_mm'], allow_failed_imports=False)")
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', BROKEN + code, str(tmp_path / 'a.py')],
@@ -164,7 +164,7 @@ def part(path: Path) -> str:
 
 
 def imports(path: Path):
-    """Return the parts of this package that a file imports at any level."""
+    """Return the parts of this package that a file imports."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.parent
@@ -190,7 +190,7 @@ def test_direction(path):
         assert target == own or target in ALLOWED[own], f'{path} imports {target}'
 
 
-def test_the_walk_sees_imports():
+def test_imports_are_found():
     assert {'ops'} <= set(imports(PACKAGE / 'layers' / 'attention.py'))
     assert {'layers', 'registry', 'weights'} <= set(imports(PACKAGE / 'models' / 'hrformer.py'))
     assert {'compat', 'safe_globals'} == set(imports(PACKAGE / '__init__.py'))

@@ -13,7 +13,7 @@ POSE, SEG, CLS = 'td-hm_hrformer-t_coco-256x192', 'ocr_hrformer-s_cityscapes', '
 
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory):
-    """Write a checkpoint of the model of a config."""
+    """Return a function that creates a checkpoint of a config's model."""
 
     def make(name: str) -> str:
         cfg = Config.fromfile(config_path(name))

@@ -1,4 +1,4 @@
-"""The filter drops known harmless messages, and nothing else."""
+"""The filter drops the known harmless messages and no others."""
 
 import logging
 import warnings

@@ -1,4 +1,4 @@
-"""Model names, and their configs."""
+"""Names of models and the paths of their configs."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_names(name, tmp_path, monkeypatch):
     assert config_path(name) == str(ROOT / f'configs/{NAME}.py')
 
 
-def test_a_file_comes_first(tmp_path, monkeypatch):
+def test_existing_file_takes_precedence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / f'{NAME}.py').touch()
     assert config_path(f'{NAME}.py') == f'{NAME}.py'
@@ -38,7 +38,7 @@ def test_unknown_names(name, hint):
 
 
 def test_installed_and_not(tmp_path, monkeypatch):
-    """The index of the package precedes one next to the package in site-packages."""
+    """The index in the package takes precedence over files next to the package in site-packages."""
     package = tmp_path / 'hrformer_mm'
     monkeypatch.setattr(model_index, 'PACKAGE', package)
     with pytest.raises(FileNotFoundError, match=f'there is no model-index.yml in {package}/.mim or {tmp_path}'):

@@ -1,4 +1,4 @@
-"""Weight decay and learning rate of each parameter match the recipe, for one config of each family."""
+"""Weight decay and learning rate of each parameter in one config of each family, compared with the recipe."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What works on plain PyTorch modules works on HRFormer: hooks, adapters, reparametrization, quantization, transforms.
+"""HRFormer supports hooks, adapters, reparametrization, quantization and function transforms of PyTorch modules.
 
 Each is compared with mmpose's HRFormer with the same weights.
 """
@@ -41,7 +41,7 @@ def extra():
 
 @pytest.fixture
 def models():
-    """This package's HRFormer and mmpose's with the same random weights, in evaluation mode."""
+    """Return our model and mmpose's with the same random weights in evaluation mode."""
     theirs = mmpose_models.backbones.HRFormer(extra())
     for name, value in theirs.state_dict().items():
         if name.endswith(('running_mean', 'bias', 'bias_table')):
@@ -82,7 +82,7 @@ def check_equal(ours, theirs, bound=1e-5):
     ],
 )
 @pytest.mark.parametrize('train', [True, False])
-def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
+def test_every_module_is_called_and_its_output_is_used(mode, train, image):
     arch = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=HEADS)
     model = HRFormer(arch=arch, window_sizes=3, drop_path_rate=0.2, **mode).train(train)
     captured = {}
@@ -109,8 +109,8 @@ def test_every_module_is_called_and_its_output_is_kept(mode, train, image):
     ]
 
 
-def test_a_replaced_child_computes(models, image):
-    """The output depends on each leaf module: replacing any of them changes it."""
+def test_replaced_child_is_used(models, image):
+    """Replacing any leaf module changes the output."""
 
     class Shifted(nn.Module):
         def __init__(self, inner):
@@ -260,7 +260,7 @@ def test_full_backward_hooks(models, image):
     'layer', ['stage4.0.branches.0.0.ffn.fc2', 'stage3.0.branches.1.0.ffn.norm3', 'layer1.0.conv3']
 )
 def test_grad_cam(models, image, layer):
-    """Compute the class activation map from outputs that hooks captured, after the backward pass."""
+    """Compute the class activation map from the outputs captured by hooks, after the backward pass."""
     maps = []
     for model in models:
         captured = []
@@ -316,7 +316,7 @@ def test_double_backward(models, image):
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning', 'ignore::DeprecationWarning')
 @pytest.mark.parametrize('grad', [True, False])
 def test_trace(models, image, grad):
-    """A traced module is exact, or raises if the size needs padding and the traced size does not."""
+    """A traced module is exact, or raises an error for a size whose padding differs from that of the traced size."""
     ours, theirs = models
     small = image[:, :, :37, :50]
     with torch.set_grad_enabled(grad):
@@ -333,7 +333,7 @@ def test_trace(models, image, grad):
                 check_equal(traced(x), ours(x))
 
 
-def test_trace_of_shifted_windows_is_refused(image):
+def test_trace_of_shifted_windows_raises(image):
     arch = dict(num_modules=(1, 1, 1, 1), channels=CHANNELS, num_heads=HEADS)
     with pytest.raises(NotImplementedError, match='torch.export'):
         torch.jit.trace(HRFormer(arch=arch, window_sizes=3, shift_windows=True), image)

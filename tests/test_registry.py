@@ -15,7 +15,7 @@ def test_types_resolve_from_every_library_without_custom_imports(run_python, hos
     )
     built, hosts = out.splitlines()[-2:]
     assert built == 'hrformer_mm.models.hrformer hrformer_mm.models.classification_neck'
-    assert host != 'mmengine' or hosts == '[]'  # only what the caller imported
+    assert host != 'mmengine' or hosts == '[]'  # only what the caller selected
 
 
 def test_heads_resolve_from_any_library(run_python):
@@ -29,7 +29,7 @@ def test_heads_resolve_from_any_library(run_python):
     assert out.splitlines()[-1] == 'OCRHead TopdownHeatmapHead'
 
 
-def test_a_missing_library_breaks_only_its_head(run_python):
+def test_missing_library_affects_only_its_head(run_python):
     out = run_python(
         'import sys\n'
         'for name in ("mmseg", "mmpose", "mmpretrain", "mmdet"): sys.modules[name] = None\n'
@@ -47,7 +47,7 @@ def test_a_missing_library_breaks_only_its_head(run_python):
     ]
 
 
-def test_names_do_not_leak_into_the_root_or_the_libraries(run_python):
+def test_names_are_not_registered_in_other_scopes(run_python):
     out = run_python(
         'import hrformer_mm.compat, mmpose.models\n'
         'from mmengine.registry import MODELS\n'

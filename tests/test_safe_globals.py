@@ -1,4 +1,4 @@
-"""mmengine's checkpoints load with torch >= 2.6, which only unpickles allowed globals."""
+"""mmengine's checkpoints with torch >= 2.6, which only reads allowed classes."""
 
 import os
 import pickle
@@ -74,19 +74,19 @@ def toy_runner(work_dir: Path, max_epochs: int, **kwargs) -> Runner:
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory) -> Path:
-    """Written by mmengine itself, after two epochs."""
+    """Return a checkpoint that mmengine wrote after two epochs."""
     work_dir = tmp_path_factory.mktemp('toy')
     toy_runner(work_dir, 2).train()
     return work_dir / 'epoch_2.pth'
 
 
 @needs_weights_only
-def test_without_the_repair_torch_refuses(run_python, checkpoint):
+def test_torch_rejects_checkpoints_without_the_workaround(run_python, checkpoint):
     out = run_python(
         'import sys, torch\ntry: torch.load(sys.argv[1])\nexcept Exception as error: print(type(error).__name__)',
         checkpoint,
     )
-    assert out.strip() == 'UnpicklingError'  # if this fails, the repair is no longer needed
+    assert out.strip() == 'UnpicklingError'  # if this fails, the workaround is no longer needed
 
 
 @needs_list
@@ -135,7 +135,7 @@ def test_empty_history_loads(tmp_path):
 
 
 class Call:
-    """Pickles as a call of a function with arguments, like a malicious file."""
+    """Object that is pickled as a function call, as in a malicious file."""
 
     def __init__(self, function: Callable, *args: Any) -> None:
         self.call = function, args
@@ -161,14 +161,14 @@ class Call:
         Call(eval, '1 + 1'),
     ],
 )
-def test_hostile_checkpoint_is_refused(hostile, tmp_path):
+def test_malicious_checkpoint_is_rejected(hostile, tmp_path):
     torch.save(dict(state_dict={}, hostile=hostile), tmp_path / 'hostile.pth')
     with pytest.raises(pickle.UnpicklingError, match='getattr|system|eval|reduce'):
         torch.load(tmp_path / 'hostile.pth', weights_only=True)
 
 
 @needs_weights_only
-def test_repair_is_idempotent():
+def test_workaround_is_idempotent():
     before = set(torch.serialization.get_safe_globals())
     safe_globals.allow_mmengine_checkpoints()
     assert set(torch.serialization.get_safe_globals()) == before

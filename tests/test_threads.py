@@ -1,4 +1,4 @@
-"""Advice about threads, on made-up processors."""
+"""Warnings about threads on simulated processors."""
 
 import pytest
 from mmengine.logging import MMLogger
@@ -10,7 +10,7 @@ from hrformer_mm.hooks.threads import warn_of_threads
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine with eight processors, of which other processes use `busy`, in a container with a quota."""
+    """Simulate eight processors, of which other processes use `busy`, in a container with a quota."""
 
     def make(busy, quota='max 100000'):
         ticks = iter([(0, 0, 0, 0, 0, 0, 0, 0), (busy, 0, 0, 8 - busy, 0, 0, 0, 0)])

@@ -1,4 +1,4 @@
-"""The deployment form: the same arithmetic in fewer and faster steps."""
+"""The deployment form of a model: the same arithmetic in fewer and faster operators."""
 
 from .convert import can_deploy, is_deployed, to_deploy
 

@@ -1,6 +1,7 @@
-"""The deployment form of a block and its parts."""
+"""Deployment form of a block and its parts."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,10 +26,10 @@ from .window_rows import gather_windows, scatter_windows, window_rows
 
 
 class DeployFFN(nn.Module):
-    """A :class:`DepthwiseFFN` with folded norms; each convolution and its GELU are one step.
+    """Deployment form of a :class:`DepthwiseFFN`: each convolution is fused with its GELU.
 
     Args:
-        ffn (DepthwiseFFN): Its batch norms are folded.
+        ffn (DepthwiseFFN): FFN with folded batch norms.
     """
 
     def __init__(self, ffn: DepthwiseFFN) -> None:
@@ -37,17 +38,21 @@ class DeployFFN(nn.Module):
         self.dw3x3 = nn.Identity() if ffn.dw3x3 is None else PackedConv(ffn.dw3x3, 'gelu')
 
     def forward(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W), or to those rows of it that are asked for."""
+        """Apply the FFN to a map (N, C, H, W) and return the given rows of the output. Default: all rows."""
         return self.fc2(self.dw3x3(self.fc1(x))[:, :, rows])
 
 
 class DeployAttention(nn.Module):
-    """A :class:`LocalWindowAttention` whose projections contain the scale and heads padded with zeros, and whose bias
-    is looked up. The map is padded after the projection, with its bias.
+    """Deployment form of a :class:`LocalWindowAttention`.
+
+    The projections contain the scale and pad each head with zeros, and the relative position bias is a buffer. The map
+    is projected before it is padded, with the bias of the projection.
 
     Args:
-        attention (LocalWindowAttention): Its weights are copied.
+        attention (LocalWindowAttention): Module whose weights are copied.
     """
+
+    bias: Tensor | None
 
     def __init__(self, attention: LocalWindowAttention) -> None:
         super().__init__()
@@ -59,7 +64,7 @@ class DeployAttention(nn.Module):
         self.implementation = inner.implementation
 
         def pad_heads(x: Tensor, dim: int, parts: int) -> Tensor:
-            """Pad every head of every part along a dimension of parts * heads * size."""
+            """Pad each head along a dimension of size parts * heads * size."""
             x = x.unflatten(dim, (parts * heads, size)).movedim(dim + 1, -1)
             return F.pad(x, (0, -size % HEAD_MULTIPLE)).movedim(-1, dim + 1).flatten(dim, dim + 1)
 
@@ -75,21 +80,22 @@ class DeployAttention(nn.Module):
         self.register_buffer('bias', None if table is None else table.detach().contiguous())
 
     def forward(self, x: Tensor, padding: Padding | None = None) -> Tensor:
-        """Attend within the windows of a map.
+        """Apply attention within the windows of a map.
 
         Args:
-            x (Tensor): (N, H, W, C).
-            padding (Padding, optional): The padding to whole windows of a tile of a map. Default: centred.
+            x (Tensor): Map, or a tile of a map, of shape (N, H, W, C).
+            padding (Padding, optional): Padding of a tile to a multiple of the window size. Default: that of
+                :func:`centred_padding`.
 
         Returns:
-            Tensor: (N, H, W, C).
+            Tensor: Map of shape (N, H, W, C).
         """
         size = x.shape[1:3]
         padding = centred_padding(size, self.window_size) if padding is None else padding
-        if x.device.type == 'cpu' and not (torch.is_grad_enabled() or _is_traced()):
-            return self._attend_by_rows(x, padding)
-        if torch.compiler.is_exporting():  # one operator for any size; padded positions are projected to the bias
-            qkv = _project(self.qkv, padding.pad(x))
+        if x.device.type == 'cpu' and self.qkv.bias is not None and not (torch.is_grad_enabled() or _is_traced()):
+            return self._attend_by_rows(x, padding, self.qkv.bias)
+        if self.qkv.bias is None or torch.compiler.is_exporting():  # a single operator pads maps of any size
+            qkv = _project(self.qkv, padding.pad(x))  # which projects the padding to the bias
         else:
             qkv = _pad(_project(self.qkv, x), padding, self.qkv.bias)
         shifted = self.is_shifted(size)
@@ -101,26 +107,29 @@ class DeployAttention(nn.Module):
         out = out.roll(self.shift, (1, 2)) if shifted else out
         return _project(self.proj, padding.crop(out))
 
-    def _attend_by_rows(self, x: Tensor, padding: Padding) -> Tensor:
-        size = x.shape[1:3]
-        shift = self.shift if self.is_shifted(size) else (0, 0)
-        rows = window_rows(tuple(size), self.window_size, padding, shift, self.num_heads)
-        windows = gather_windows(_project(self.qkv, x), self.qkv.bias, rows)
+    def _attend_by_rows(self, x: Tensor, padding: Padding, bias: Tensor) -> Tensor:
+        height, width = x.shape[1:3]
+        shift = self.shift if self.is_shifted((height, width)) else (0, 0)
+        rows = window_rows((height, width), self.window_size, padding, shift, self.num_heads)
+        windows = gather_windows(_project(self.qkv, x), bias, rows)
         q, k, v = windows.view(3, -1, self.num_heads, math.prod(self.window_size), windows.shape[3]).unbind(0)
-        out = self._attend(q, k, v, self.masked_bias(x, size, padding))
-        return _project(self.proj, scatter_windows(out.view(windows.shape[1:]), rows, size))
+        out = self._attend(q, k, v, self.masked_bias(x, (height, width), padding))
+        return _project(self.proj, scatter_windows(out.view(windows.shape[1:]), rows, (height, width)))
 
-    def is_shifted(self, size: tuple[int, int]) -> bool:
-        """Return whether the windows of a map of this size are shifted: they stay where one spans a side."""
+    def is_shifted(self, size: Sequence[int]) -> bool:
+        """Return whether windows are shifted for maps of this size, that is, if no window spans a whole side."""
         return any(self.shift) and all(own > window for own, window in zip(size, self.window_size))
 
-    def masked_bias(self, like: Tensor, size: tuple[int, int], padding: Padding) -> Tensor | None:
-        """Compute the bias of attention within the windows of N maps of one size, (1 or N * windows, heads, L, L).
+    def masked_bias(self, like: Tensor, size: Sequence[int], padding: Padding) -> Tensor | None:
+        """Compute the bias of the attention scores, including masks, for N maps of the same size.
 
         Args:
-            like (Tensor): (N, ...), which provides the dtype and device.
-            size (tuple[int, int]): Height and width of the map without its padding.
-            padding (Padding): Its padding to whole windows.
+            like (Tensor): Tensor (N, ...) that provides the dtype and device.
+            size (Sequence[int]): Height and width of the map before padding.
+            padding (Padding): Padding of the map to a multiple of the window size.
+
+        Returns:
+            Tensor: Bias of shape (1 or N * windows, heads, L, L), or None if there is neither a bias nor a mask.
         """
         if self.is_shifted(size):
             padded = size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right
@@ -134,17 +143,17 @@ class DeployAttention(nn.Module):
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         if q.device.type != 'cpu' or self.implementation == 'sdpa':
             return attention(q, k, v, bias, 1.0, self.implementation or 'sdpa')
-        # An exported graph holds PyTorch's operators only.
+        # An exported graph must contain only PyTorch's own operators.
         if torch.is_grad_enabled() or torch.compiler.is_exporting() or torch.jit.is_tracing():
             return attention(q, k, v, bias, 1.0, 'plain')
         return batched_attention(q, k, v, None if bias is None else bias.to(q.dtype))
 
 
 class DeployBlock(nn.Module):
-    """The deployment form of an :class:`HRFormerBlock`; on the CPU it processes large maps in tiles of rows.
+    """Deployment form of an :class:`HRFormerBlock`. On the CPU it processes large maps in row tiles.
 
     Args:
-        block (HRFormerBlock): Its batch norms are folded. An FFN with other norms is kept.
+        block (HRFormerBlock): Block with folded batch norms. An FFN with other norms remains unchanged.
     """
 
     def __init__(self, block: HRFormerBlock) -> None:
@@ -156,15 +165,15 @@ class DeployBlock(nn.Module):
         )
         self.ffn = DeployFFN(block.ffn) if folded else block.ffn
         self.hidden_channels = block.ffn.fc1.out_channels
-        # A position depends on its window and its neighbors only, and windows do not cross the borders of tiles.
+        # A position depends only on its window and its neighbors, and unshifted windows do not cross tile borders.
         self.supports_tiles = folded and not any(block.attn.shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W); fastest in channels-last memory."""
+        """Apply the block to a map (N, C, H, W), ideally in channels-last memory; the output has the same shape."""
         x = x.permute(0, 2, 3, 1)
         if self.supports_tiles and not torch.is_grad_enabled() and needs_row_tiles(x, self.hidden_channels):
             return self._run_in_row_tiles(x).permute(0, 3, 1, 2)
-        x = self.attn(self.norm1(x)).add_(x)  # in place: fresh memory takes longer than the sum
+        x = self.attn(self.norm1(x)).add_(x)  # in place, because allocating memory takes longer than the sum
         return self.ffn(self.norm2(x).permute(0, 3, 1, 2)).add_(x.permute(0, 3, 1, 2))
 
     def _run_in_row_tiles(self, x: Tensor) -> Tensor:
@@ -182,7 +191,7 @@ class DeployBlock(nn.Module):
             torch.add(part, self.attn(self.norm1(part), own), out=attended[images, rows])
         out = torch.empty_like(x)
         for images, rows in row_tiles(x, self.hidden_channels):
-            # The depth-wise convolution reads one row beyond the tile.
+            # The depth-wise convolution reads one row beyond the tile on each side.
             first, last = max(rows.start - 1, 0), min(rows.stop + 1, h)
             part = self.norm2(attended[images, first:last]).permute(0, 3, 1, 2)
             part = self.ffn(part, slice(rows.start - first, rows.stop - first)).permute(0, 2, 3, 1)
@@ -195,12 +204,12 @@ def _is_traced() -> bool:
 
 
 def _project(conv: PackedConv, x: Tensor) -> Tensor:
-    """Apply a 1x1 convolution to (N, H, W, C)."""
+    """Apply a 1x1 convolution to a map (N, H, W, C)."""
     return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
 def _pad(x: Tensor, padding: Padding, value: Tensor) -> Tensor:
-    """Pad (N, H, W, C) with the vector `value`, (C,)."""
+    """Pad a map (N, H, W, C) with the vector `value` of shape (C,)."""
     if not any(padding):
         return x
     n, h, w, c = x.shape

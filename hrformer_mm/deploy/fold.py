@@ -1,4 +1,4 @@
-"""Folding batch norms of evaluation mode into the convolutions before them."""
+"""Folding batch norms into the preceding convolutions."""
 
 from collections.abc import Iterator
 
@@ -12,25 +12,24 @@ from ..models import HRFormer
 
 
 def fold_batch_norms(model: nn.Module) -> None:
-    """Fold every batch norm that directly follows a convolution into it, and replace the norm by `nn.Identity`.
+    """Fold each batch norm that directly follows a convolution into it, and replace the norm by `nn.Identity`.
 
-    This covers `nn.Sequential`, mmcv's `ConvModule` and the parts of HRFormer. The order of the children of other
-    modules says nothing about the order of computation, so they are unchanged.
+    The pairs are those in `nn.Sequential`, in mmcv's `ConvModule` and in the parts of HRFormer. Other modules remain
+    unchanged, because the order of their children need not be the order of computation.
     """
     for module in list(model.modules()):
-        for conv, norm in list(_pairs(module)):
-            dtype = module._modules[conv].weight.dtype
-            # In float64, so that the products are rounded once.
-            fused = fuse_conv_bn_eval(module._modules[conv].double(), module._modules[norm].double())
-            module._modules[conv] = fused.to(dtype)
-            module._modules[norm] = nn.Identity()
+        for conv_name, conv, norm_name, norm in list(_pairs(module)):
+            dtype = conv.weight.dtype
+            # In float64, so that the products are rounded only once.
+            module._modules[conv_name] = fuse_conv_bn_eval(conv.double(), norm.double()).to(dtype)
+            module._modules[norm_name] = nn.Identity()
 
 
-def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
+def _pairs(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d, str, _BatchNorm]]:
     known = isinstance(module, (nn.Sequential, HRFormer, Bottleneck, DepthwiseFFN))
     if isinstance(module, ConvModule):
         known = module.order[:2] == ('conv', 'norm')
     children = list(module.named_children()) if known else []
-    for (name, child), (following, norm) in zip(children, children[1:]):
-        if isinstance(child, nn.Conv2d) and isinstance(norm, _BatchNorm) and norm.running_mean is not None:
-            yield name, following
+    for (conv_name, conv), (norm_name, norm) in zip(children, children[1:]):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+            yield conv_name, conv, norm_name, norm

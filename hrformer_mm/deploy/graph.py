@@ -1,4 +1,4 @@
-"""The graph form: the deployment form of a model for images of one size, in few operators that engines fuse."""
+"""The graph form: the deployment form for inputs of a fixed size, in few operators that inference engines fuse."""
 
 import copy
 import math
@@ -16,23 +16,25 @@ from .window_rows import WindowRows, window_rows
 
 
 def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain') -> nn.Module:
-    """Make a copy of a model whose blocks are for maps of one size. It shares the model's weights.
+    """Copy a model and replace its blocks by blocks for maps of a fixed size. The copy shares the model's weights.
 
-    Engines copy memory where a graph permutes dimensions. The graph form has one copy into windows and one out of them,
-    which crops as well, and pads one token, not the map.
+    Inference engines copy memory wherever a graph permutes dimensions. The graph form gathers positions into windows
+    once and out of windows once. The latter also crops, and a single additional token serves as padding.
 
     Args:
-        model (nn.Module): In the deployment form.
-        *inputs (Tensor | Sequence[Tensor]): Arguments of the model, which set the sizes of the maps.
-        implementation (str): Of attention, see :func:`hrformer_mm.ops.attention`. Default: 'plain'.
+        model (nn.Module): Model in the deployment form.
+        *inputs (Tensor | Sequence[Tensor]): Example arguments of the model, which determine the sizes of all maps.
+        implementation (str): Implementation of attention, see :func:`hrformer_mm.ops.attention`. Default: 'plain'.
     """
     model = copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
     sizes: dict[nn.Module, tuple[int, int]] = {}
 
-    def note_size(block: nn.Module, args: tuple[Tensor]) -> None:
-        sizes[block] = tuple(args[0].shape[2:])
+    def record_size(block: nn.Module, args: tuple[Tensor]) -> None:
+        sizes[block] = args[0].shape[2], args[0].shape[3]
 
-    hooks = [block.register_forward_pre_hook(note_size) for block in model.modules() if isinstance(block, DeployBlock)]
+    hooks = [
+        block.register_forward_pre_hook(record_size) for block in model.modules() if isinstance(block, DeployBlock)
+    ]
     with torch.no_grad():
         model(*inputs)
     for hook in hooks:
@@ -50,15 +52,18 @@ def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain')
 
 
 class GraphBlock(nn.Module):
-    """The graph form of a block.
+    """Graph form of a block.
 
     Args:
-        block (DeployBlock): Its parts are shared.
+        block (DeployBlock): Block whose modules are shared.
         size (tuple[int, int]): Height and width of the map.
-        padding (Padding): Of the map to whole windows.
-        rows (WindowRows): Of the map and its windows.
-        implementation (str): Of attention.
+        padding (Padding): Padding of the map to whole windows.
+        rows (WindowRows): Indices of the rows of the map and of its windows.
+        implementation (str): Implementation of attention.
     """
+
+    into: Tensor
+    out: Tensor
 
     def __init__(
         self, block: DeployBlock, size: tuple[int, int], padding: Padding, rows: WindowRows, implementation: str
@@ -67,7 +72,7 @@ class GraphBlock(nn.Module):
         self.norm1, self.attn, self.norm2, self.ffn = block.norm1, block.attn, block.norm2, block.ffn
         self.size, self.implementation = size, implementation
         self.padding, heads = padding, block.attn.num_heads
-        # The last row stands for padding: it is the projection of a token of zeros.
+        # Padding refers to the rows of the padding token, which follows the map.
         into = rows.into.clone()
         into[:, rows.padded] = (
             math.prod(size) * 3 * heads + torch.arange(3)[:, None] * heads + rows.padded_heads
@@ -76,17 +81,17 @@ class GraphBlock(nn.Module):
         self.register_buffer('out', rows.out, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W)."""
-        # Engines move no memory for a permutation that alone reads the output of a convolution.
+        """Apply the block to a map (N, C, H, W) of the fixed size; the output has the same shape."""
+        # Engines elide a permutation that is the only reader of a convolution's output, and copy memory for others.
         x = _tokens(x)
         x = x + _tokens(self._attend(self.norm1(x)))
         return self.ffn(_map(self.norm2(x), self.size)) + _map(x, self.size)
 
     def _attend(self, x: Tensor) -> Tensor:
-        """(N, H * W, C) to (N, C, H, W)."""
+        """Apply attention to tokens (N, H * W, C); the output is a map (N, C, H, W)."""
         attn, heads = self.attn, self.attn.num_heads
         if any(self.padding):
-            x = F.pad(x, (0, 0, 0, 1))  # one more token, whose projection is the bias
+            x = F.pad(x, (0, 0, 0, 1))  # the padding token, which is projected to the bias
         n, count = x.shape[:2]
         qkv = _tokens(attn.qkv(_map(x, (1, count)))).reshape(n, count * 3 * heads, -1)
         windows = qkv.index_select(1, self.into).view(n, 3, -1, heads, math.prod(attn.window_size), qkv.shape[2])
@@ -97,10 +102,10 @@ class GraphBlock(nn.Module):
 
 
 def _tokens(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, H * W, C)."""
+    """Convert a map (N, C, H, W) to tokens (N, H * W, C)."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _map(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, H * W, C) to (N, C, H, W)."""
+    """Convert tokens (N, H * W, C) to a map (N, C, H, W)."""
     return x.unflatten(1, size).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""The deployment form of the OCR head: most of its first convolutions runs before the upsampling."""
+"""Deployment form of the OCR head, which runs most of the first convolutions before the upsampling."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,18 @@ from .upsampled_conv import upsampled_conv
 
 
 class DeployOCRHead(OCRHead):
-    """An :class:`OCRHead` of version 'v2' that computes its two first convolutions as one, without concatenation.
+    """:class:`OCRHead` of version 'v2' that computes its first two convolutions as one, without concatenating maps.
 
     Args:
-        head (OCRHead): Its batch norms are folded; its other modules are shared.
+        head (OCRHead): Head with folded batch norms. Its other modules are shared.
     """
 
     def __init__(self, head: OCRHead) -> None:
         _adopt(self, head)
         pixels, auxiliary = self._modules.pop('pixels'), self._modules.pop('auxiliary')
-        self.entry = nn.Conv2d(pixels[0].in_channels, 2 * self.channels, 3, padding=1).requires_grad_(False)
-        self.entry.weight.data = torch.cat([pixels[0].weight, auxiliary[0].weight]).detach()
-        self.entry.bias.data = torch.cat([pixels[0].bias, auxiliary[0].bias]).detach()
+        self.entry = nn.Conv2d(pixels[0].in_channels, 2 * self.channels, 3, padding=1)
+        self.entry.weight = nn.Parameter(torch.cat([pixels[0].weight, auxiliary[0].weight]), requires_grad=False)
+        self.entry.bias = nn.Parameter(torch.cat([pixels[0].bias, auxiliary[0].bias]), requires_grad=False)
         self.pixels_rest, self.auxiliary_rest = pixels[1:], auxiliary[1:]
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -36,10 +36,10 @@ class DeployOCRHead(OCRHead):
 
 
 class OpenVINOOCRHead(OCRHead):
-    """An :class:`OCRHead` whose logits OpenVINO computes.
+    """:class:`OCRHead` whose logits OpenVINO computes.
 
     Args:
-        head (OCRHead): In the deployment form.
+        head (OCRHead): Head in the deployment form.
         dtype (str): See :class:`OpenVINOModule`.
     """
 
@@ -53,9 +53,9 @@ class OpenVINOOCRHead(OCRHead):
 
 
 def _adopt(own: OCRHead, head: OCRHead) -> None:
-    """Initialize a head with the attributes and modules of another one, which is discarded."""
+    """Initialize a head with the attributes and modules of another head, which must not be used afterwards."""
     nn.Module.__init__(own)
-    hooks = own._load_state_dict_pre_hooks  # those of the other head refer to it
+    hooks = own._load_state_dict_pre_hooks  # the hooks of the other head refer to that head
     own.__dict__.update(head.__dict__, _modules=dict(head._modules), _load_state_dict_pre_hooks=hooks)
 
 

@@ -1,4 +1,4 @@
-"""A convolution whose weight is laid out once for oneDNN, with the activation in the same step."""
+"""Convolution with a weight that is packed once for oneDNN and a fused activation."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_ACTIVATIONS = {'none': lambda x: x, 'gelu': F.gelu}  # oneDNN's ReLU would hide NaN
+_ACTIVATIONS = {'none': lambda x: x, 'gelu': F.gelu}  # no ReLU: oneDNN's maps NaN to 0
 
 
 class PackedConv(nn.Module):
-    """`activation(conv(x))` for inference.
+    """Convolution with a fused activation for inference.
 
-    On the CPU, in float32 and bfloat16, it is one call of oneDNN on a weight in oneDNN's own layout, to which a plain
-    call reorders it each time. Elsewhere, while a graph is traced, and where a gradient is needed, it is the
-    convolution and then the activation.
+    On the CPU, in float32 and bfloat16, it is a single call of oneDNN with a packed weight, whereas `nn.Conv2d` packs
+    its weight in each call. On other devices, while a graph is traced, and if the input requires a gradient, it falls
+    back to the convolution followed by the activation.
 
     Args:
-        conv (nn.Conv2d): The convolution; the weight and bias are copied.
+        conv (nn.Conv2d): Convolution whose weight and bias are copied.
         activation (str): 'none' or 'gelu' (exact). Default: 'none'.
     """
 
@@ -27,18 +27,18 @@ class PackedConv(nn.Module):
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().clone(), requires_grad=False)
         self.arguments = (conv.stride, conv.padding, conv.dilation, conv.groups)
         self.activation = activation
-        self._packed: Any = None  # the version and address of the weight that was packed, and the result
+        self._packed: Any = None  # (version and address of the weight, packed weight)
 
     @classmethod
     def from_weight(cls, weight: Tensor, bias: Tensor | None) -> 'PackedConv':
-        """Make a 1x1 convolution of the weight (O, C) and bias (O,) of a projection."""
+        """Build a 1x1 convolution from the weight (O, C) and bias (O,) of a linear projection."""
         conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None, device='meta')
         conv.weight = nn.Parameter(weight[:, :, None, None], requires_grad=False)
         conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
         return cls(conv)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, O, H', W'), in channels-last memory."""
+        """Convolve a map (N, C, H, W) to (N, O, H', W'), in channels-last memory on the fast path."""
         stride, padding, dilation, groups = self.arguments
         if not self._can_pack(x):
             x = F.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
@@ -49,7 +49,7 @@ class PackedConv(nn.Module):
         )
 
     def _pack(self, x: Tensor) -> Tensor:
-        current = (self.weight._version, self.weight.data_ptr())  # changes when weights are loaded or edited
+        current = (self.weight._version, self.weight.data_ptr())  # changes when the weight is loaded or modified
         if self._packed is None or self._packed[0] != current:
             stride, padding, dilation, groups = self.arguments
             self._packed = (
@@ -70,7 +70,7 @@ class PackedConv(nn.Module):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_packed': None}  # cannot be pickled or copied
+        return {**self.__dict__, '_packed': None}  # packed weights cannot be pickled or copied
 
     def extra_repr(self) -> str:
         return f'{tuple(self.weight.shape)}, activation={self.activation!r}'

@@ -1,4 +1,4 @@
-"""Replacing modules within a model."""
+"""Replacement of modules within a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def replace_modules(model: nn.Module, kind: type | tuple[type, ...], replacement: Callable[[Any], nn.Module]) -> None:
-    """Replace every module of a kind that is within a model."""
+    """Replace all submodules of a type by `replacement(submodule)`."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, kind):

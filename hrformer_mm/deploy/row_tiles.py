@@ -1,14 +1,14 @@
-"""Tiles of rows, in which a large map is processed so that what is computed in between stays in the CPU's caches."""
+"""Row tiles, in which a large map is processed so that intermediate results stay in the CPU's caches."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-# Bytes of a tile's widest map. The caches hold it, and the allocator reuses its memory, where it fetches fresh pages
-# from the operating system for every large map.
+# Size of a tile's widest intermediate map. It fits into the caches, and the allocator reuses its memory instead of
+# requesting new pages from the operating system, as it does for a larger map.
 TILE_BYTES = 4 * 2**20
-COMPILED_TILE_BYTES = 3 * TILE_BYTES  # the time to compile grows with the number of tiles
+COMPILED_TILE_BYTES = 3 * TILE_BYTES  # compilation time grows with the number of tiles
 
 
 def _tile_bytes() -> int:
@@ -16,16 +16,16 @@ def _tile_bytes() -> int:
 
 
 def row_tiles(x: Tensor, channels: int, rows: int = 1, offset: int = 0) -> Iterator[tuple[slice, slice]]:
-    """Divide a map into tiles of rows, or into whole images where these are small.
+    """Divide a map into row tiles, or into groups of whole images if these are small.
 
     Args:
-        x (Tensor): (N, H, W, C).
-        channels (int): Channels of the widest map that is computed from it.
-        rows (int): A tile starts at a multiple of this number of rows, minus `offset`. Default: 1.
-        offset (int): The number of the first `rows` rows that lie above the map. Default: 0.
+        x (Tensor): Map of shape (N, H, W, C).
+        channels (int): Number of channels of the widest intermediate map.
+        rows (int): Height of a row of windows: tiles start at row i * rows - offset. Default: 1.
+        offset (int): Number of padded rows above the map. Default: 0.
 
     Yields:
-        tuple[slice, slice]: Images and rows.
+        tuple[slice, slice]: Images and rows of a tile.
     """
     n, h, w, _ = x.shape
     row_bytes, limit = w * channels * x.element_size(), _tile_bytes()
@@ -41,8 +41,14 @@ def row_tiles(x: Tensor, channels: int, rows: int = 1, offset: int = 0) -> Itera
 
 
 def needs_row_tiles(x: Tensor, channels: int) -> bool:
-    """Return whether a map with this number of channels computed from `x`, (N, H, W, C), is too large for one tile: on
-    the CPU, and where no graph is traced for other machines."""
+    """Return whether a map is too large for a single tile.
+
+    Only maps on the CPU need tiles. A graph that is traced for export, possibly for another machine, has none.
+
+    Args:
+        x (Tensor): Map of shape (N, H, W, C).
+        channels (int): Number of channels of the widest intermediate map.
+    """
     tracing = torch.jit.is_tracing() or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
     return (
         x.device.type == 'cpu' and not tracing and x.numel() // x.shape[3] * channels * x.element_size() > _tile_bytes()

@@ -1,4 +1,4 @@
-"""A convolution over upsampled maps, most of it done before the upsampling."""
+"""Convolution over upsampled maps that runs most of its arithmetic before the upsampling."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,20 @@ from torch import Tensor
 
 
 def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, align_corners: bool) -> Tensor:
-    """A convolution with padding over the concatenation of maps, all brought to the first one's size.
+    """Convolve the concatenation of maps that are upsampled bilinearly to the size of the first map.
 
-    Upsampling and convolution are both linear, so a coarse map can be projected to every tap of the kernel at its own
-    resolution, and the taps be upsampled, shifted and summed by two products with the interpolation's matrices. That
-    is 7 times less work for the branch of stride 16 and 30 times less for that of stride 32, and no concatenation.
+    Upsampling and convolution are linear. Therefore a coarse map can be projected to all taps of the kernel at its own
+    resolution. Two products with interpolation matrices then upsample, shift and sum the taps. This needs 7 times less
+    arithmetic for the branch of stride 16, 30 times less for that of stride 32, and no concatenation.
 
     Args:
-        maps (Sequence[Tensor]): (N, C_i, H_i, W_i), the finest first.
-        weight (Tensor): (O, sum of C_i, K, K), K odd.
-        bias (Tensor, optional): (O,).
-        align_corners (bool): How maps are resized, bilinearly.
+        maps (Sequence[Tensor]): Maps of shape (N, C_i, H_i, W_i), finest first.
+        weight (Tensor): Weight of shape (O, sum of C_i, K, K), where K is odd.
+        bias (Tensor, optional): Bias of shape (O,).
+        align_corners (bool): See `torch.nn.functional.interpolate`.
 
     Returns:
-        Tensor: (N, O, H_0, W_0).
+        Tensor: Map of shape (N, O, H_0, W_0).
     """
     size, padding = maps[0].shape[2:], weight.shape[2] // 2
     weights = weight.split([x.shape[1] for x in maps], dim=1)
@@ -36,27 +36,27 @@ def upsampled_conv(maps: Sequence[Tensor], weight: Tensor, bias: Tensor | None, 
     return out
 
 
-def _is_worthwhile(x: Tensor, weight: Tensor, size: tuple[int, int]) -> bool:
-    if any(isinstance(side, torch.SymInt) for side in x.shape[2:]):  # a graph for any size cannot choose by it
+def _is_worthwhile(x: Tensor, weight: Tensor, size: torch.Size) -> bool:
+    if any(isinstance(side, torch.SymInt) for side in x.shape[2:]):  # a graph for all sizes cannot branch on the size
         return False
     (h, w), (height, width), (out, channels, k, _) = x.shape[2:], size, weight.shape
     after = height * width * k * k * channels * out
     before = (h * w * k * k * channels + height * k * h * w * k + height * width * w * k) * out
-    return 2 * before < after  # the products with the interpolation's matrices are bound by memory
+    return 2 * before < after  # the products with the interpolation matrices are memory-bound
 
 
-def _conv_before_upsampling(x: Tensor, weight: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+def _conv_before_upsampling(x: Tensor, weight: Tensor, size: torch.Size, align_corners: bool) -> Tensor:
     n, c, h, w = x.shape
     out, _, k, _ = weight.shape
     rows = _shifted_interpolation(h, size[0], k, align_corners, x)
     columns = _shifted_interpolation(w, size[1], k, align_corners, x)
-    # Columns of the coarse map and taps of the kernel are summed over together.
+    # A single product sums over the columns of the coarse map and the taps of the kernel.
     columns = columns.permute(1, 2, 0).reshape(1, size[1], w * k).expand(n * h, -1, -1)
     upsampled = []
     for ky in range(k):
-        # The K taps of a row of the kernel, (N, h, w, K * O).
+        # Taps of one row of the kernel, (N, h, w, K * O).
         taps = F.conv2d(x, weight[:, :, ky].permute(2, 0, 1).reshape(k * out, c, 1, 1)).permute(0, 2, 3, 1)
-        # The matrices' entries would not survive a lower precision.
+        # The entries of the interpolation matrices need full precision.
         with torch.autocast(x.device.type, enabled=False):
             taps = torch.bmm(columns, taps.to(columns.dtype).reshape(n * h, w * k, out))
         upsampled.append(taps.view(n, h, size[1] * out))
@@ -67,7 +67,7 @@ def _conv_before_upsampling(x: Tensor, weight: Tensor, size: tuple[int, int], al
 
 
 def _shifted_interpolation(old: int, new: int, k: int, align_corners: bool, like: Tensor) -> Tensor:
-    """For every tap of a kernel the matrix, (new, old), that upsamples and shifts; beyond the border there is 0."""
+    """Return the matrices (k, new, old) that upsample and shift for each tap of a kernel, with zeros as padding."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     one_hot = torch.eye(old, dtype=dtype, device=like.device)[:, None, :]
     matrix = F.interpolate(one_hot, size=new, mode='linear', align_corners=align_corners)[:, 0].t()

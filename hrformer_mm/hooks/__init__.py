@@ -1,5 +1,4 @@
-"""Hooks: :class:`Safeguard` guards a training, :class:`DeployHook` speeds up a test, and :class:`QuietHook` filters
-the log."""
+"""Hooks that protect a training, speed up a test and filter the log."""
 
 from .deploy import DeployHook
 from .quiet import QuietHook

@@ -1,4 +1,4 @@
-"""The data sets of a runner: checked before they are read, and reports of what they lack."""
+"""Checks of a runner's data sets before they are read, and a report of skipped samples."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,15 +13,15 @@ from ..checks.config import config_problems
 from ..checks.segmentation import count_labels, ignored_labels
 from .randomness import restart
 
-# Faults of a config that would end the training, or let it use other data than was meant.
+# Problems of a config that would end the training, or let it use unintended data.
 _FATAL = ('topk', 'number of classes', 'class folders')
 
 
 def check_loops(runner: Runner) -> None:
-    """Check the config and the data sets of all loops that are built, and let the pipelines check what they load.
+    """Check the config and the data sets of all loops that are built, and let the pipelines check each sample.
 
     Raises:
-        DataError: If one cannot be used.
+        DataError: If a data set cannot be used.
     """
     loops = dict(train=runner._train_loop, val=runner._val_loop, test=runner._test_loop)
     loops = {split: loop for split, loop in loops.items() if isinstance(loop, BaseLoop)}
@@ -38,11 +38,11 @@ def check_loops(runner: Runner) -> None:
                 raise DataError(str(problem), problem)
             _report(runner, [problem] if problem else [])
         if any(changed) and isinstance(loop, IterBasedTrainLoop) and loop.dataloader.num_workers > 0:
-            restart(loop)  # its workers started when it was built, with the pipelines without checks
+            restart(loop)  # the workers started with the loop, before the pipelines got their checks
 
 
 def _report(runner: Runner, problems: Iterable[Problem]) -> None:
-    """Raise the problems that a training must not start with, and log the others."""
+    """Raise the first fatal problem, and log the others."""
     for problem in problems:
         if problem.kind in _FATAL or (problem.kind, problem.path) == ('ignored option', 'data_root'):
             raise DataError(str(problem), problem)
@@ -50,26 +50,26 @@ def _report(runner: Runner, problems: Iterable[Problem]) -> None:
 
 
 def warn_of_classes(runner: Runner) -> None:
-    """Warn if a data set has more classes than the model: such a label would end in an obscure error."""
+    """Warn if a data set has more classes than the head, because their labels would cause an obscure error."""
     most = head_classes(runner.cfg.get('model') or {})
     for dataset in data_sets(runner.train_dataloader.dataset):
         classes = len(dataset.metainfo.get('classes') or ())
         if most and most < classes:
             runner.logger.warning(
                 f'{type(dataset).__name__} has {classes} classes, but the head has num_classes='
-                f'{most}: a label of {most} or more would end the training. Make them the same, or '
-                'check with hrformer-mm check-data CONFIG that there is none'
+                f'{most}: a label of {most} or more would end the training. Make both numbers equal, or run '
+                'hrformer-mm check-data CONFIG to check that no such label exists'
             )
 
 
 def report_skipped(runner: Runner) -> None:
-    """Log, at the end, how many samples of each data set this process skipped; nothing if there were none."""
+    """Log how many samples of each data set this process skipped, if any."""
     for dataset in data_sets(runner.train_dataloader.dataset):
         pipeline = dataset.pipeline
         if isinstance(pipeline, CheckedPipeline) and pipeline.skipped:
             runner.logger.warning(
-                f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left '
-                'out (ignore_empty of its pipeline); each is named above'
+                f'{pipeline.where}: {pipeline.skipped} of {len(dataset)} samples were bad and left out '
+                '(ignore_empty of its pipeline); each of them is logged above'
             )
 
 
@@ -91,5 +91,5 @@ def data_sets(dataset: Any, inside: bool = True) -> Iterator[BaseDataset]:
 
 
 def leaves(dataset: Any) -> list[BaseDataset]:
-    """The data sets that read files themselves, without those that hold others."""
+    """Return the data sets that read files themselves and do not combine others."""
     return [leaf for leaf in data_sets(dataset) if not getattr(leaf, 'datasets', None)]

@@ -1,4 +1,4 @@
-"""Testing runs the deployment form."""
+"""Hook that tests the deployment form of a model."""
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -13,11 +13,11 @@ from ..registry import HOOKS
 class DeployHook(Hook):
     """Replaces the model by its deployment form for a test, and restores it afterwards.
 
-    It does nothing for a model without HRFormer, and never in training, where validation tests the model itself.
+    It does nothing for a model without HRFormer. Validation during training uses the original model.
 
     Args:
-        enabled (bool): Replace the model. Default: True. To turn it off:
-            `--cfg-options default_hooks.deploy.enabled=False`.
+        enabled (bool): Replace the model. `--cfg-options default_hooks.deploy.enabled=False` disables it.
+            Default: True.
 
     Raises:
         TypeError: If `enabled` is not a bool.
@@ -32,7 +32,7 @@ class DeployHook(Hook):
         self._model: nn.Module | None = None
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Replace the model; within wrappers of distributed tests, the one they wrap."""
+        """Replace the model, or the wrapped model in a distributed test."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if self.enabled and can_deploy(model):
             self._model = model

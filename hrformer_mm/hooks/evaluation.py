@@ -1,4 +1,4 @@
-"""The evaluators and the head of a runner: they must be for the data sets of its loops."""
+"""Checks that the evaluators and the head of a runner match the data sets of its loops."""
 
 from itertools import chain
 
@@ -12,10 +12,10 @@ from .datasets import data_sets, leaves
 
 
 def check_evaluation(runner: Runner) -> None:
-    """Compare the loops that are built with the model's head, and their metrics' annotation files with their own.
+    """Check the data sets of all loops that are built against the head and the annotation files of the metrics.
 
     Raises:
-        DataError: If they disagree.
+        DataError: If they do not match.
     """
     model = runner.cfg.get('model') or {}
     for split, loop in (('train', runner._train_loop), ('val', runner._val_loop), ('test', runner._test_loop)):

@@ -1,4 +1,4 @@
-"""Losses and weights must be finite."""
+"""Checks that losses and weights are finite."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,17 +7,18 @@ from typing import Any, NoReturn
 import torch
 from mmengine.runner import Runner
 
-_SHOWN = 8
+_SHOWN = 8  # number of names in a message
 
 
 def check_loss(runner: Runner, data_batch: Any, outputs: Mapping[str, Any] | None) -> None:
-    """Stop where a loss is NaN or infinite.
+    """Check that all losses are finite.
 
-    The loss is judged before a gradient scaler sees it: that fp16 gradients overflow, and their step is skipped, is no
-    reason to stop.
+    Overflowing fp16 gradients are not an error, because the gradient scaler skips the step. Therefore this function
+    checks the losses before they are scaled.
 
     Raises:
-        FloatingPointError: With the iteration, the losses and the files of the batch.
+        FloatingPointError: If a loss is NaN or infinite. The message names the iteration, the losses and the files of
+            the batch.
     """
     losses = {
         name: float(value.detach())
@@ -31,17 +32,17 @@ def check_loss(runner: Runner, data_batch: Any, outputs: Mapping[str, Any] | Non
     _stop(
         runner,
         ', '.join(f'{name} is {value}' for name, value in terms.items())
-        + f'. The batch: {_files(data_batch)}. Checkpoints that were saved before are good. Look at these files '
-        'and their labels; where they are right, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
-        'train without mixed precision; then go on with --resume',
+        + f'. The batch: {_files(data_batch)}. Earlier checkpoints are not affected. Check these files and '
+        'their labels. If they are correct, lower the learning rate, clip gradients (optim_wrapper.clip_grad), or '
+        'train without mixed precision. Then continue with --resume',
     )
 
 
 def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
-    """Refuse to save weights that are not finite.
+    """Check that all weights of a checkpoint are finite before it is saved.
 
     Raises:
-        FloatingPointError: With the first of their names.
+        FloatingPointError: If a weight is NaN or infinite. The message names the first weights.
     """
     bad = [
         name
@@ -52,13 +53,13 @@ def check_weights(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
         _stop(
             runner,
             f'{len(bad)} weights hold NaN or infinity and are not saved: '
-            f'{"; ".join(bad[:_SHOWN])}{"; …" if len(bad) > _SHOWN else ""}. The loss was finite: a gradient was not. '
-            'Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then go on with --resume',
+            f'{"; ".join(bad[:_SHOWN])}{"; …" if len(bad) > _SHOWN else ""}. The loss was finite, but a gradient was '
+            'not. Lower the learning rate or clip gradients (optim_wrapper.clip_grad), then continue with --resume',
         )
 
 
 def _stop(runner: Runner, reason: str) -> NoReturn:
-    """Say why in the log too: what is raised is on the screen alone."""
+    """Log the reason and raise it; the exception alone would not appear in the log file."""
     message = f'iteration {runner.iter + 1}: {reason}'
     runner.logger.error(message)
     raise FloatingPointError(message)
@@ -67,6 +68,6 @@ def _stop(runner: Runner, reason: str) -> NoReturn:
 def _files(data_batch: Any) -> str:
     samples = data_batch.get('data_samples') if isinstance(data_batch, Mapping) else None
     if not isinstance(samples, Iterable):
-        return 'its files are not known'
+        return 'its files are unknown'
     paths = [str(getattr(sample, 'metainfo', {}).get('img_path', 'unknown')) for sample in samples]
-    return ', '.join(paths) if paths else 'its files are not known'
+    return ', '.join(paths) if paths else 'its files are unknown'

@@ -1,4 +1,4 @@
-"""What is loaded is whole, runs no code, and fits the model."""
+"""Loading of checkpoints, which must be undamaged, must run no code, and must fit the model."""
 
 import os
 import re
@@ -16,20 +16,20 @@ from .saving import POINTER
 
 
 def choose_checkpoint(runner: Runner, folder: Path) -> Any | None:
-    """Read what the runner is about to load, and set `--resume` on the newest good checkpoint of a folder.
+    """Read the checkpoint that the runner will load. `--resume` selects the newest valid checkpoint of a folder.
 
     Returns:
-        Any: The checkpoint; None where nothing is loaded, or what only the runner's own loader reads: DeepSpeed's
-            folders, and what is not local.
+        Any: Content of the checkpoint, or None if the runner loads nothing, a folder of DeepSpeed, or a file that is
+        not local.
 
     Raises:
-        FileNotFoundError, ValueError: If the checkpoint that was asked for cannot be used, or none of the folder's can.
+        FileNotFoundError, ValueError: If the requested checkpoint, or each checkpoint of the folder, is invalid.
     """
     if runner._has_loaded or (runner._load_from is None and not runner._resume):
         return None
     if runner._load_from is not None:
         source = runner._load_from = locate(os.path.expanduser(str(runner._load_from)))
-        return None if '://' in source or os.path.isdir(source) else _read(source, resume=runner._resume)
+        return None if '://' in source or os.path.isdir(source) else _read(Path(source), resume=runner._resume)
     candidates, rejected = _candidates(folder, Path(runner.work_dir)), []
     for path in candidates:
         try:
@@ -44,18 +44,20 @@ def choose_checkpoint(runner: Runner, folder: Path) -> Any | None:
         raise ValueError(
             f'none of the {len(rejected)} checkpoints in {folder} can be resumed. '
             + '. '.join(rejected)
-            + '. To start again, choose another work_dir or leave --resume out'
+            + '. To start a new training, choose another work_dir or leave --resume out'
         )
-    runner.logger.warning(f'{folder} holds no checkpoint: the training starts at its beginning')
+    runner.logger.warning(f'{folder} contains no checkpoint: the training starts from the beginning')
     runner._resume = False
     return None
 
 
 def prepare_start(runner: Runner, may_differ: tuple[str, ...]) -> None:
-    """Fetch what the backbones of a training start from, and log it; a checkpoint of the whole model replaces it.
+    """Download the pretrained weights of the backbones of a training, and log where the backbones start.
+
+    A checkpoint of the whole model replaces the pretrained weights.
 
     Raises:
-        OSError, ValueError: If it cannot be fetched.
+        OSError, ValueError: If the weights cannot be downloaded.
     """
     if not isinstance(runner._train_loop, BaseLoop):
         return
@@ -72,20 +74,27 @@ def prepare_start(runner: Runner, may_differ: tuple[str, ...]) -> None:
         elif not steps:
             runner.logger.info('The backbone starts from random weights: its init_cfg names no checkpoint.')
         else:
-            Pretrained(steps[-1]['checkpoint']).locate()  # it logs when it is loaded
+            Pretrained(steps[-1]['checkpoint']).locate()  # loading it writes to the log
 
 
 def drop_code(checkpoint: Mapping[str, Any]) -> None:
-    """Take out `meta['config']`: where it is there, mmengine runs its text as Python on resume."""
+    """Remove `meta['config']`, whose text mmengine would execute as Python when it resumes."""
     if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), dict):
         checkpoint['meta'].pop('config', None)
 
 
 def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]) -> None:
-    """Adapt a checkpoint's weights to the model and check them before they are loaded; a resumed one must fit as it is.
+    """Adapt the weights of a checkpoint to the model and check them before they are loaded.
+
+    The weights of a resumed checkpoint are not adapted.
+
+    Args:
+        runner (Runner): Runner that loads the checkpoint.
+        checkpoint (Any): Content of the checkpoint, whose 'state_dict' is replaced.
+        may_differ (tuple[str, ...]): See :class:`Safeguard`.
 
     Raises:
-        ValueError: If it holds no weights, something else among them, or weights that do not fit.
+        ValueError: If the checkpoint contains no weights, other objects, or weights that do not fit.
     """
     source = runner._load_from
     state = find_tensors(checkpoint, source)
@@ -99,8 +108,8 @@ def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]
         state = fit_weights(model, state, source, may_differ=may_differ)
     except ValueError as error:
         raise ValueError(
-            f'{error}. To load what fits and train the rest, name it: default_hooks.safeguard.may_differ='
-            "['decode_head.conv_seg']"
+            f'{error}. To load only the weights that fit and train the others, name the others, for example '
+            "default_hooks.safeguard.may_differ=['decode_head.conv_seg']"
         ) from None
     fitting = {name: state[name] for name, value in own.items() if name in state and state[name].shape == value.shape}
     if len(fitting) < len(own):
@@ -111,7 +120,7 @@ def prepare_weights(runner: Runner, checkpoint: Any, may_differ: tuple[str, ...]
     checkpoint['state_dict'] = fitting
 
 
-def _read(path: os.PathLike, resume: bool) -> Any:
+def _read(path: Path, resume: bool) -> Any:
     checkpoint = read_checkpoint(path)
     if resume:
         meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
@@ -123,19 +132,19 @@ def _read(path: os.PathLike, resume: bool) -> Any:
         missing += [name for name in ('message_hub', 'optimizer') if name not in (checkpoint or ())]
         if missing:
             raise ValueError(
-                f'{path} cannot be resumed: it lacks {", ".join(missing)}. Resume a checkpoint that a '
-                'training wrote; to start from its weights, use load_from without resume'
+                f'{path} cannot be resumed, because it lacks {", ".join(missing)}: resume a checkpoint that a training '
+                'wrote, or load only the weights with load_from and without --resume'
             )
     return checkpoint
 
 
 def _candidates(folder: Path, work_dir: Path) -> list[Path]:
-    """The folder's checkpoints, first the one that the pointer names, then the newest; never a path out of it."""
-    named = [path for path in folder.glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+\.pth', path.name)]
-    named.sort(key=lambda path: (path.stat().st_mtime_ns, int(re.search(r'\d+', path.name)[0])), reverse=True)
+    """Return the checkpoints within a folder: first the one that the pointer names, then the newest."""
+    named = [path for path in folder.glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+', path.stem)]
+    named.sort(key=lambda path: (path.stat().st_mtime_ns, int(path.stem.split('_')[1])), reverse=True)
     pointer = work_dir / POINTER
     if pointer.is_file():
-        # It holds a whole path, which may be that of the folder that this one was copied from.
+        # The pointer holds an absolute path. If the folder is a copy, this is a path in the original folder.
         name = os.path.basename(pointer.read_text(errors='replace').strip())
         first = folder / name
         if name.strip('.') and first.exists():

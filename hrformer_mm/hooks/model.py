@@ -1,4 +1,4 @@
-"""The model of a training, and whether its training can be what its config says."""
+"""Checks of the model before and during a training."""
 
 from functools import partial
 from typing import Any
@@ -13,11 +13,11 @@ from ..models.whole import check_model
 
 
 def check_training(runner: Runner) -> None:
-    """Check the model, and that learning rates decay where the config wants it.
+    """Check the model, and that layer-wise learning rate decay takes effect if the config sets it.
 
     Raises:
-        ValueError: If the parts of the model disagree, see :func:`check_model`, or if the constructor of the optimizer
-            does not know HRFormer's layers.
+        ValueError: If the parts of the model are inconsistent, see :func:`check_model`, or if the optimizer wrapper
+            constructor does not support the layers of HRFormer.
     """
     check_model(runner.model.module if is_model_wrapper(runner.model) else runner.model)
     wrapper = runner.cfg.get('optim_wrapper') or {}
@@ -25,15 +25,18 @@ def check_training(runner: Runner) -> None:
     scales = {group.get('lr_scale', 1) for group in getattr(runner.optim_wrapper, 'param_groups', [])}
     if rate != 1 and scales == {1} and any(isinstance(module, HRFormer) for module in runner.model.modules()):
         raise ValueError(
-            f'optim_wrapper.constructor is {wrapper.get("constructor")!r}, which does not know the layers '
-            f'of HRFormer: layer_decay_rate={rate} changes no learning rate. Set '
+            f'optim_wrapper.constructor is {wrapper.get("constructor")!r}, which does not know the layers of '
+            f'HRFormer, so that layer_decay_rate={rate} has no effect: set '
             "constructor='hrformer_mm.LayerDecayOptimWrapperConstructor'"
         )
 
 
 class UnusedParameters:
-    """Finds the parameters that get no gradient in the first iteration, before DistributedDataParallel fails at the
-    next one."""
+    """Finds parameters without a gradient in the first iteration, before DistributedDataParallel fails in the second.
+
+    Args:
+        runner (Runner): Runner of the training.
+    """
 
     def __init__(self, runner: Runner) -> None:
         self._waiting: set[str] = set()
@@ -49,10 +52,10 @@ class UnusedParameters:
         self._waiting.discard(name)
 
     def check(self) -> None:
-        """Check them after the first iteration.
+        """Check the parameters after the first iteration.
 
         Raises:
-            ValueError: If there are any, with the remedy.
+            ValueError: If a parameter got no gradient.
         """
         for handle in self._handles:
             handle.remove()
@@ -61,7 +64,6 @@ class UnusedParameters:
             names = sorted(self._waiting)
             raise ValueError(
                 f'{len(names)} parameters are not used for the loss, for example {", ".join(names[:3])}, '
-                'and distributed training would fail in the next iteration. Let out_indices of the '
-                "backbone name only the branches that the heads' in_index use, or set "
-                'find_unused_parameters=True in the config'
+                'so that distributed training would fail in the next iteration: restrict out_indices of the backbone '
+                "to the branches in the heads' in_index, or set find_unused_parameters=True in the config"
             )

@@ -1,4 +1,4 @@
-"""The hook that keeps the log of a run readable."""
+"""Hook that filters harmless messages from the log."""
 
 from mmengine.hooks import Hook
 
@@ -9,12 +9,12 @@ from ..registry import HOOKS
 
 @HOOKS.register_module()
 class QuietHook(Hook):
-    """Filters the known harmless messages of the stack that :mod:`hrformer_mm.messages` lists.
+    """Filters the known harmless messages of other libraries that :mod:`hrformer_mm.messages` lists.
 
-    It filters from its construction on, since a runner logs most of them before the first call of a hook.
+    The constructor sets up the filters, because a runner logs most of these messages before it calls a hook.
 
     Args:
-        enabled (bool): Whether it filters. Default: True.
+        enabled (bool): Filter messages. Default: True.
     """
 
     def __init__(self, enabled: bool = True) -> None:

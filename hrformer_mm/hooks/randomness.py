@@ -1,4 +1,4 @@
-"""The random states, saved and restored so that a resumed training equals one that was not interrupted."""
+"""Random states in checkpoints, by which a resumed training equals an uninterrupted one."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,13 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 KEY = 'random_state'
-_EPOCH_STEP = 1_000_003  # a prime: the seeds of epochs, processes and workers do not meet
+_EPOCH_STEP = 1_000_003  # a large prime, so that the seeds of epochs, processes and workers do not coincide
 
 
-def random_state() -> dict:
-    """The states of Python, NumPy and PyTorch, as plain data that torch.load reads with weights_only."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+def random_state() -> dict[str, Any]:
+    """Return the random states of Python, NumPy and PyTorch as plain data that torch.load reads with weights_only."""
+    state: Any = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = state
     return dict(
         python=random.getstate(),
         numpy=(kind, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
@@ -39,25 +40,26 @@ def set_random_state(state: Mapping[str, Any]) -> None:
 
 
 def restart(loop: IterBasedTrainLoop, trained: int = 0) -> None:
-    """Let a loop over iterations start reading again, with new workers: it starts them when it is built.
+    """Restart the workers of a loop over iterations, which start when the loop is built.
 
     Args:
-        loop (IterBasedTrainLoop): A loop that has not run.
-        trained (int): The number of samples to skip, which an InfiniteSampler can. Default: 0.
+        loop (IterBasedTrainLoop): Loop that has not run yet.
+        trained (int): Number of samples that an InfiniteSampler skips. Default: 0.
     """
     loader, iterator = loop.dataloader, type(loop.dataloader_iterator)
-    loop.dataloader_iterator = loader._iterator = None  # ends the old workers
+    loop.dataloader_iterator = loader._iterator = None  # terminates the old workers
     sampler = getattr(loader.batch_sampler, 'sampler', None)
-    if isinstance(sampler, InfiniteSampler):  # other samplers start again by themselves
+    if isinstance(sampler, InfiniteSampler):  # other samplers restart with each iterator
         indices = InfiniteSampler(sampler.dataset, sampler.shuffle, sampler.seed).indices
         sampler.indices = islice(indices, trained, None)
     loop.dataloader_iterator = iterator(loader)
 
 
 def _resumed(batches: Iterator, trained: int, state: Mapping[str, Any], skip: bool) -> Iterator:
-    """The batches of a resumed loop, which asks first for those that were trained on; after these the state is set.
+    """Yield the batches of a resumed loop, which first requests those of the previous iterations.
 
-    With `skip`, `batches` are only the new ones, and None stands for the others.
+    After the previous iterations the random state is restored. With `skip`, `batches` contains only the new batches,
+    and None is yielded for the previous ones.
     """
     for _ in range(trained):
         yield None if skip else next(batches)
@@ -66,7 +68,7 @@ def _resumed(batches: Iterator, trained: int, state: Mapping[str, Any], skip: bo
 
 
 class Randomness:
-    """The random states of a training's processes, which a checkpoint holds."""
+    """Saves the random states of all processes of a training in its checkpoints, and restores them."""
 
     def __init__(self) -> None:
         self._resumed: Mapping[str, Any] | None = None
@@ -74,17 +76,20 @@ class Randomness:
         self._gathered: list[dict] | None = None
 
     def prepare_resume(self, runner: Runner, checkpoint: Mapping[str, Any]) -> None:
-        """Build the data loader again with the seed in the checkpoint, which mmengine reads later than it builds it."""
+        """Read the random states of a checkpoint, and rebuild the data loader if the seed differs.
+
+        mmengine itself reads the seed of the checkpoint only after it has built the data loader.
+        """
         states = checkpoint.get(KEY)
         if states is not None and len(states) == get_world_size():
             self._resumed = states[get_rank()]
         else:
             runner.logger.warning(
-                f'The checkpoint holds the random states of {len(states or ())} processes, and this training has '
+                f'The checkpoint contains the random states of {len(states or ())} processes, and this training has '
                 f'{get_world_size()}: it continues with new random numbers and another order of the data'
             )
         seed = checkpoint['meta'].get('seed')
-        # All processes must decide alike: building a loader synchronises them.
+        # All processes must make the same decision, because building a loader synchronizes them.
         offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
         if seed is not None and seed != runner.seed - offset and runner.cfg.get('train_cfg'):
             runner._randomness_cfg.update(seed=seed)
@@ -92,7 +97,7 @@ class Randomness:
             runner._train_loop = runner.build_train_loop(runner.cfg.train_cfg)
 
     def resume_iterations(self, runner: Runner, replay: bool) -> None:
-        """For loops over iterations: restore the states once the loop has read, or skipped, what was trained on."""
+        """Restore the states after a loop over iterations has read or skipped the batches of previous iterations."""
         loop = runner.train_loop
         if self._resumed is None or not isinstance(loop, IterBasedTrainLoop):
             return
@@ -103,7 +108,7 @@ class Randomness:
         self._resumed = None
 
     def start_epoch(self, runner: Runner) -> None:
-        """For loops over epochs: restore the states, and seed the workers by the epoch."""
+        """Restore the states at the start of an epoch, and seed the workers by the epoch, in loops over epochs."""
         loader = runner.train_loop.dataloader
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             return
@@ -121,21 +126,21 @@ class Randomness:
             self._resumed = None
 
     def leave_training(self, runner: Runner) -> None:
-        """Keep the states when a validation begins."""
+        """Store the states when a validation begins."""
         self._outside = random_state()
 
     def enter_training(self) -> None:
-        """Restore them when it ends, so that a validation does not change the training."""
-        self._gathered = None  # gathered for a best checkpoint that was not written
+        """Restore the states when a validation ends, so that it does not affect the training."""
+        self._gathered = None  # discards states for a best checkpoint that was not written
         if self._outside is not None:
             set_random_state(self._outside)
             self._outside = None
 
     def gather(self) -> None:
-        """Collect the training's states from all processes, which all call this; the first one saves them."""
+        """Gather the states of all processes. All processes must call this method; the first one saves the states."""
         self._gathered = all_gather_object(self._outside or random_state())
 
     def save(self, checkpoint: dict) -> None:
-        """Add the gathered states to a checkpoint, or this process's own if none were gathered."""
+        """Add the gathered states to a checkpoint, or the states of this process if none were gathered."""
         checkpoint[KEY] = self._gathered or [self._outside or random_state()]
         self._gathered = None

@@ -1,4 +1,4 @@
-"""The hook that guards a training."""
+"""Hook that protects a training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,19 +19,20 @@ from .threads import warn_of_threads
 
 @HOOKS.register_module()
 class Safeguard(Hook):
-    """Protects a training from bad data, lost checkpoints and silent failures, as docs/reliability.md describes.
+    """Protects a training from invalid data, lost checkpoints and silent failures, see docs/reliability.md.
 
-    Data sets are checked before a run, and each sample when it is loaded. Checkpoints are written whole, with a
-    checksum, before old ones are deleted. `--resume` continues from the newest good one as if there had been no
+    Data sets are checked before a run, and each sample when it is loaded. Checkpoints are written atomically and with a
+    checksum before old ones are deleted. `--resume` continues from the newest valid checkpoint as if there had been no
     interruption. Loading a checkpoint runs no code, and its weights must fit the model. A loss that is NaN or infinite
     ends the training.
 
     Args:
         may_differ (Sequence[str]): Prefixes of the names of weights that may be missing, unknown or of another shape
-            when a checkpoint is loaded, though not when it is resumed; `['']` matches all. Default: ().
-        replay (bool): Let a resumed loop over iterations read all data again that was trained on, as mmengine does.
-            The weights are then equal, to the bit, to those of an uninterrupted training. Otherwise it continues at
-            once, in the same order of the data, with new random numbers in augmentations. Default: True.
+            when a checkpoint is loaded, but not when it is resumed. `['']` matches all weights. Default: ().
+        replay (bool): Let a resumed loop over iterations read the data of all previous iterations again, as mmengine
+            does. The resulting weights are then bitwise equal to those of an uninterrupted training. If False, the loop
+            continues immediately in the same order of the data, but with new random numbers in augmentations.
+            Default: True.
 
     Raises:
         TypeError: If may_differ is not a list of strings, or replay is not a bool.
@@ -42,7 +43,7 @@ class Safeguard(Hook):
     def __init__(self, may_differ: Sequence[str] = (), replay: bool = True) -> None:
         if isinstance(may_differ, str) or not all(isinstance(name, str) for name in may_differ):
             raise TypeError(
-                f"may_differ is {may_differ!r}, but must be a list of strings, such as ['decode_head.conv_seg']"
+                f"may_differ is {may_differ!r}, but must be a list of strings, for example ['decode_head.conv_seg']"
             )
         if not isinstance(replay, bool):
             raise TypeError(f'replay is {replay!r}, but must be True or False')
@@ -51,7 +52,7 @@ class Safeguard(Hook):
         self.randomness = Randomness()
 
     def before_run(self, runner: Runner) -> None:
-        """Guard the saving, choose and check what the runner starts from before it loads it, and check the data."""
+        """Protect the saving of checkpoints, choose and check the checkpoint to load, and check the data."""
         folder = protect_saving(runner, self.randomness.gather)
         checkpoint = choose_checkpoint(runner, folder)
         if checkpoint is not None and runner._resume:
@@ -61,7 +62,7 @@ class Safeguard(Hook):
         check_evaluation(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Adapt the weights to the model, check that they fit, and drop the text that mmengine would run."""
+        """Adapt the weights to the model, check that they fit, and remove the text that mmengine would execute."""
         drop_code(checkpoint)
         prepare_weights(runner, checkpoint, () if runner._resume else self.may_differ)
 
@@ -74,22 +75,22 @@ class Safeguard(Hook):
         self.randomness.resume_iterations(runner, self.replay)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Make the randomness of the data a function of the seed and the epoch."""
+        """Make the randomness of the data depend only on the seed and the epoch."""
         self.randomness.start_epoch(runner)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Stop at a loss that is not finite, and at parameters that a distributed training does not use."""
+        """Check that the losses are finite and, in a distributed training, that all parameters are used."""
         check_loss(runner, data_batch, outputs)
         self.unused.check()
 
     def after_train(self, runner: Runner) -> None:
-        """Log how many bad samples were skipped."""
+        """Log how many invalid samples were skipped."""
         report_skipped(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the random states of the training."""
+        """Store the random states of the training."""
         self.randomness.leave_training(runner)
 
     def after_val(self, runner: Runner) -> None:
@@ -97,6 +98,6 @@ class Safeguard(Hook):
         self.randomness.enter_training()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse weights that are not finite, and add the random states."""
+        """Check that the weights are finite, and add the random states."""
         check_weights(runner, checkpoint)
         self.randomness.save(checkpoint)

@@ -1,4 +1,4 @@
-"""Checkpoints are written whole, and the old ones are deleted when the new one is safe."""
+"""Atomic saving of checkpoints, which deletes old checkpoints only after the new one is written."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ _BACKEND = 'hrformer_mm_whole_files'
 
 
 class _WholeFiles(LocalBackend):
-    """mmengine's backend for local files, which writes checkpoints whole and with their checksum."""
+    """mmengine's backend for local files, which writes checkpoints atomically and with a checksum."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         write_whole(filepath, seal(obj))
 
 
 class _LateRemoval(_WholeFiles):
-    """Keeps the files that it is asked to remove until :meth:`remove_outdated`."""
+    """Defers the removal of files until :meth:`remove_outdated` is called."""
 
     def __init__(self) -> None:
         self._outdated: list[str] = []
@@ -32,10 +32,10 @@ class _LateRemoval(_WholeFiles):
     def remove(self, filepath: str | Path) -> None:
         self._outdated.append(str(filepath))
 
-    rmtree = remove  # DeepSpeed's checkpoints are folders
+    rmtree = remove  # checkpoints of DeepSpeed are folders
 
     def remove_outdated(self, keep: Collection[str]) -> None:
-        """Remove these files and folders, except those to keep, which were written again."""
+        """Remove the deferred files and folders, except those to keep, which have been written again."""
         for path in self._outdated:
             if path not in keep and os.path.isfile(path):
                 os.unlink(path)
@@ -48,9 +48,9 @@ register_backend(_BACKEND, _WholeFiles, force=True)
 
 
 class _SafeCheckpointHook(CheckpointHook):
-    """mmengine's hook in another order: it writes the new file, then the pointer to it, and then removes the old ones.
+    """mmengine's `CheckpointHook`, which writes the new file, then the pointer to it, and then removes old files.
 
-    All processes call `before_saving`; only the first one saves.
+    All processes call `before_saving`; only the first process saves.
     """
 
     before_saving: Callable[[], None]
@@ -58,14 +58,15 @@ class _SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _LateRemoval()
-        # The resumed checkpoint has the path of its best, which may be in the folder that this one was copied from.
-        if getattr(self, 'best_ckpt_path', None):
-            self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(self.best_ckpt_path))
+        # The resumed checkpoint holds the path of the best one. If the folder is a copy, it is in the original folder.
+        best = getattr(self, 'best_ckpt_path', None)
+        if best:
+            self.best_ckpt_path = os.path.join(self.out_dir, os.path.basename(best))
         for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
             self.best_ckpt_path_dict[key] = path and os.path.join(self.out_dir, os.path.basename(path))
         if is_main_process() and os.path.isdir(self.out_dir):
-            for left in Path(self.out_dir).glob(f'{TEMPORARY}*'):  # by a process that was killed
-                left.unlink()
+            for unfinished in Path(self.out_dir).glob(f'{TEMPORARY}*'):  # left behind by a killed process
+                unfinished.unlink()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self.before_saving()
@@ -87,9 +88,16 @@ class _SafeCheckpointHook(CheckpointHook):
 
 
 def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
-    """Make the runner's CheckpointHook a safe one, which calls `before_saving`; returns the folder that it writes to.
+    """Make the runner's `CheckpointHook` save atomically.
 
-    A hook of another class, or that does not write to a local folder, stays unchanged, with a warning.
+    A hook of another class, or one that does not write to a local folder, remains unchanged, with a warning.
+
+    Args:
+        runner (Runner): Runner of the training.
+        before_saving (callable): Function that all processes call before a checkpoint is saved.
+
+    Returns:
+        Path: Folder to which the hook writes.
     """
     folder = Path(runner.work_dir)
     for hook in runner.hooks:
@@ -98,12 +106,11 @@ def protect_saving(runner: Runner, before_saving: Callable[[], None]) -> Path:
         out_dir = str(hook.out_dir or runner.work_dir)
         if type(hook) not in (CheckpointHook, _SafeCheckpointHook) or '://' in out_dir or hook.file_client_args:
             runner.logger.warning(
-                f'{type(hook).__name__} writes to {out_dir} without protection: '
-                "hrformer_mm.Safeguard protects mmengine's CheckpointHook on local folders, without "
-                'file_client_args'
+                f'{type(hook).__name__} writes to {out_dir} without protection: hrformer_mm.Safeguard only protects '
+                "mmengine's CheckpointHook with a local folder and without file_client_args"
             )
             continue
-        # Changed in place, so that the hook keeps its priority and whatever refers to it.
+        # Changed in place, because other objects may refer to the hook.
         hook.__class__ = _SafeCheckpointHook
         hook.backend_args = dict(backend=_BACKEND)
         hook.before_saving = before_saving

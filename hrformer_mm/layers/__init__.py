@@ -1,4 +1,4 @@
-"""The building blocks: modules of one concept each."""
+"""Building blocks of the models."""
 
 from .attention import LocalWindowAttention, WindowAttention
 from .block import HRFormerBlock

@@ -24,13 +24,15 @@ class WindowAttention(nn.Module):
     """Multi-head self-attention within non-overlapping windows of a map.
 
     Args:
-        channels (int): Channels of the map.
-        num_heads (int): Number of heads; it divides the channels.
+        channels (int): Number of input and output channels, a multiple of `num_heads`.
+        num_heads (int): Number of attention heads.
         window_size (tuple[int, int]): Height and width of a window.
         with_rpe (bool): Add the relative position bias. Default: True.
         implementation (str, optional): 'sdpa' or 'plain', see :func:`hrformer_mm.ops.attention`. Default: 'plain' on
             the CPU, 'sdpa' elsewhere.
     """
+
+    relative_position_index: Tensor
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class WindowAttention(nn.Module):
         self.num_heads = num_heads
         self.window_size = window_size
         self.implementation = implementation
-        self.relative_position_bias_table = None
+        self.relative_position_bias_table: nn.Parameter | None = None
         if with_rpe:
             rows = (2 * window_size[0] - 1) * (2 * window_size[1] - 1)
             self.relative_position_bias_table = nn.Parameter(torch.empty(rows, num_heads))
@@ -56,16 +58,17 @@ class WindowAttention(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None = None, restore: Callable[[Tensor], Tensor] = lambda x: x
     ) -> Tensor:
-        """Attend within the windows of a map.
+        """Apply attention within the windows of a map.
 
         Args:
-            x (Tensor): (N, H, W, C); the window divides H and W.
-            mask (Tensor, optional): bool, (windows of an image, 1, 1 or L, L) with L positions in a window; True for
-                keys that are ignored.
-            restore (callable): Applied to the map before the last projection, which then skips the padding.
+            x (Tensor): Map of shape (N, H, W, C). H and W must be multiples of the window size.
+            mask (Tensor, optional): Boolean mask of shape (windows per image, 1, 1 or L, L), where L is the number of
+                positions of a window. True ignores a key.
+            restore (callable): Function that is applied to the map before the output projection, for example to crop
+                the padding, which then need not be projected. Default: identity.
 
         Returns:
-            Tensor: (N, H, W, C), of the height and width that `restore` returns.
+            Tensor: Map of shape (N, H', W', C) with the height and width that `restore` returns.
         """
         size, head_size = x.shape[1:3], x.shape[3] // self.num_heads
         implementation = self.implementation or ('plain' if x.device.type == 'cpu' else 'sdpa')
@@ -79,7 +82,7 @@ class WindowAttention(nn.Module):
         return self.proj(restore(merge_windows(out[..., :head_size], self.window_size, size)).contiguous())
 
     def relative_position_bias(self) -> Tensor | None:
-        """Look up the bias of every pair of query and key, (1, heads, L, L), or None without such a bias."""
+        """Return the bias of all pairs of queries and keys, (1, heads, L, L), or None if `with_rpe` is False."""
         if self.relative_position_bias_table is None:
             return None
         return F.embedding(self.relative_position_index, self.relative_position_bias_table).permute(2, 0, 1)[None]
@@ -89,17 +92,17 @@ class WindowAttention(nn.Module):
 
 
 class LocalWindowAttention(nn.Module):
-    """Window attention over a map of any size: the map is padded with zeros around its centre to whole windows.
+    """Window attention over a map of any size.
 
-    As in the authors' code, padded positions take part in the softmax; their keys and values are the biases of the
-    projection.
+    The map is padded with zeros on all sides to a multiple of the window size. As in the authors' code, padded
+    positions take part in the softmax; their keys and values are the biases of the projection.
 
     Args:
-        channels, num_heads, window_size, with_rpe, implementation: As in :class:`WindowAttention`.
-        with_pad_mask (bool): Ignore padded positions in the softmax. No released weights were trained so.
+        channels, num_heads, window_size, with_rpe, implementation: See :class:`WindowAttention`.
+        with_pad_mask (bool): Ignore padded positions in the softmax. No released weights were trained with it.
             Default: False.
-        shifted (bool): Shift the windows by half their size, as in every other block of Swin. Incompatible with
-            `with_pad_mask`, since a window at the border may then hold nothing but padding. Default: False.
+        shifted (bool): Shift the windows by half their size, as every other block of Swin does. Incompatible with
+            `with_pad_mask`, because a window at the border may then contain only padding. Default: False.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class LocalWindowAttention(nn.Module):
         self.attn = WindowAttention(channels, num_heads, window_size, with_rpe, implementation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, H, W, C) to (N, H, W, C)."""
+        """Apply attention to a map (N, H, W, C); the output has the same shape."""
         size = x.shape[1:3]
         padding = centred_padding(size, self.window_size)
         x = padding.pad(x)
@@ -127,10 +130,10 @@ class LocalWindowAttention(nn.Module):
             return self.attn(x, padding_mask(size, self.window_size, padding, x.device), padding.crop)
         if any(self.shift) and torch.jit.is_tracing():
             raise NotImplementedError(
-                'torch.jit.trace is not supported with shift_windows=True: it would record the '
-                'masks of one size for all sizes; use torch.export'
+                'torch.jit.trace is not supported with shift_windows=True, because it would record the '
+                'masks of one input size: use torch.export'
             )
-        # As in Swin, windows stay where they are if one spans the height or width of the map.
+        # As in Swin, windows are not shifted if one window spans the height or width of the map.
         if any(self.shift) and all(own > window for own, window in zip(size, self.window_size)):
             mask = shift_mask(x.shape[1:3], self.window_size, self.shift, x.device)
             x = x.roll((-self.shift[0], -self.shift[1]), (1, 2))

@@ -1,4 +1,4 @@
-"""The HRFormer block (section 3.1, figure 1)."""
+"""HRFormer block (section 3.1, figure 1)."""
 
 from typing import Any
 
@@ -10,18 +10,20 @@ from .ffn import DepthwiseFFN
 
 
 class HRFormerBlock(nn.Module):
-    """x + attention(LN(x)), then x + FFN(LN(x)).
+    """Transformer block with local-window attention and a depth-wise FFN.
+
+    It computes ``x = x + attention(LN(x))`` and then ``x + FFN(LN(x))``. The LayerNorms have an eps of 1e-6.
 
     Args:
-        channels (int): Channels of the map.
+        channels (int): Number of input and output channels.
         num_heads (int): Number of attention heads.
         window_size (tuple[int, int]): Height and width of an attention window.
-        mlp_ratio (float): Hidden channels of the FFN as a multiple of `channels`.
-        drop_path (float): Probability that a sample skips a residual branch in training.
-        norm_cfg (dict): The norms of the FFN. Those before attention and FFN are LayerNorms with eps 1e-6.
+        mlp_ratio (float): Ratio of the hidden channels of the FFN to `channels`.
+        drop_path (float): Probability of dropping a residual branch of a sample in training.
+        norm_cfg (dict): Config of the norms of the FFN.
         with_dwconv (bool): Include the depth-wise convolution of the FFN. Default: True.
-        with_rpe, with_pad_mask, shifted, attention: As in :class:`LocalWindowAttention`, which calls the last
-            `implementation`.
+        with_rpe, with_pad_mask, shifted: See :class:`LocalWindowAttention`.
+        attention (str, optional): `implementation` of :class:`LocalWindowAttention`. Default: None.
     """
 
     def __init__(
@@ -46,7 +48,10 @@ class HRFormerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W); fastest in channels-last memory, where both permutations are views."""
+        """Apply the block to a map (N, C, H, W); the output has the same shape.
+
+        The block is fastest in channels-last memory, where both permutations are views.
+        """
         x = x.permute(0, 2, 3, 1)
         x = x + self.drop_path(self.attn(self.norm1(x)))
         y = self.ffn(self.norm2(x).permute(0, 3, 1, 2))

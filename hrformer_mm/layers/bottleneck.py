@@ -1,4 +1,4 @@
-"""ResNet's bottleneck, dense for stage 1 and depth-wise for the classification neck."""
+"""ResNet's bottleneck: dense in stage 1, depth-wise in the classification neck."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from .norm import norm_layer
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolutions around a residual connection.
+    """Residual block of a 1x1, a 3x3 and a 1x1 convolution.
 
     Args:
-        in_channels (int): Channels of the input.
-        channels (int): Channels of the 3x3 convolution; the output has four times as many.
-        norm_cfg (dict): The norm after each convolution.
-        depthwise (bool): Whether the 3x3 convolution is depth-wise.
+        in_channels (int): Number of input channels.
+        channels (int): Number of channels of the 3x3 convolution. The output has four times as many.
+        norm_cfg (dict): Config of the norm after each convolution.
+        depthwise (bool): Make the 3x3 convolution depth-wise. Default: False.
     """
 
     expansion = 4
@@ -30,12 +30,12 @@ class Bottleneck(nn.Module):
         self.bn2 = norm_layer(norm_cfg, channels)
         self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
         self.bn3 = norm_layer(norm_cfg, out_channels)
-        self.downsample = None
+        self.downsample: nn.Sequential | None = None
         if in_channels != out_channels:
             self.downsample = nn.Sequential(*conv_norm(in_channels, out_channels, norm_cfg))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, 4 * channels, H, W)."""
+        """Apply the block to a map (N, in_channels, H, W) and return (N, 4 * channels, H, W)."""
         identity = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))

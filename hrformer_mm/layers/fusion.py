@@ -1,8 +1,9 @@
-"""Exchange between branches of different resolution (HRNet, arXiv 1908.07919, section 3.2)."""
+"""Multi-resolution fusion of the branches (HRNet, arXiv 1908.07919, section 3.2)."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,18 +13,19 @@ UPSAMPLES = ('nearest', 'bilinear')
 
 
 class BranchFusion(nn.ModuleList):
-    """Every output branch is the ReLU of the sum of all input branches, resampled to its resolution and channels.
+    """Sum all branches, resampled to the resolution and channels of each output branch, and apply ReLU.
 
-    Downsampling by 2 is a 3x3 depth-wise convolution of stride 2 and a 1x1 convolution, repeated as needed. Upsampling
-    is a 1x1 convolution and then an interpolation by a power of two; where the sizes were rounded up and the result is
-    too large, a second, bilinear interpolation follows.
+    Downsampling by 2 is a 3x3 depth-wise convolution of stride 2 and a 1x1 convolution, which repeat as needed.
+    Upsampling is a 1x1 convolution and an interpolation by a power of two. If the result is too large, because sizes
+    were rounded up, a second, bilinear interpolation follows.
 
     Args:
-        channels (Sequence[int]): Channels of the branches, the finest first.
-        out_branches (Sequence[int]): The branches to compute.
-        norm_cfg (dict): The norm after each convolution.
-        upsample (str): 'nearest', as in the authors' classification and segmentation code, with a second interpolation
-            that aligns corners; or 'bilinear', as in their pose code and mmpose, with neither aligning corners.
+        channels (Sequence[int]): Channels of the branches, finest first.
+        out_branches (Sequence[int]): Indices of the branches to compute.
+        norm_cfg (dict): Config of the norm after each convolution.
+        upsample (str): Mode of the first interpolation. 'nearest' is that of the authors' classification and
+            segmentation code; the second interpolation then aligns corners. 'bilinear' is that of the authors' pose
+            code and of mmpose; then neither interpolation aligns corners.
     """
 
     def __init__(
@@ -33,11 +35,11 @@ class BranchFusion(nn.ModuleList):
         self.out_branches = tuple(out_branches)
         self.upsample = upsample
         for i in range(len(channels)):
-            # A branch that is not computed keeps its index and holds nothing, so that the key names do not change.
+            # A branch that is not computed is None, so that the other branches keep their indices and key names.
             self.append(
-                nn.ModuleList(self._path(channels, j, i, norm_cfg) for j in range(len(channels)))
+                nn.ModuleList(self._path(channels, j, i, norm_cfg) for j in range(len(channels)))  # type: ignore[misc]
                 if i in self.out_branches
-                else None
+                else None  # type: ignore[arg-type]
             )
 
     @staticmethod
@@ -59,20 +61,20 @@ class BranchFusion(nn.ModuleList):
         return nn.Sequential(*steps)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """All branches (N, C_i, H_i, W_i) to those of `out_branches`, of the same shapes."""
+        """Fuse all branches (N, C_i, H_i, W_i) and return those of `out_branches`, each in its own shape."""
         return [self._fuse(maps, i) for i in self.out_branches]
 
     def _fuse(self, maps: Sequence[Tensor], i: int) -> Tensor:
-        total = None
+        resampled = []
         for j, x in enumerate(maps):
             if j != i:
-                x = self[i][j](x)
+                x = self[i][j](x)  # type: ignore[index]
             if j > i:
                 x = self._resize(x, 2 ** (j - i), maps[i].shape[2:])
-            total = x if total is None else total + x
-        return F.relu(total)
+            resampled.append(x)
+        return F.relu(sum(resampled[1:], resampled[0]))
 
-    def _resize(self, x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
+    def _resize(self, x: Tensor, factor: int, size: torch.Size) -> Tensor:
         nearest = self.upsample == 'nearest'
         x = F.interpolate(x, scale_factor=factor, mode=self.upsample, align_corners=None if nearest else False)
         if x.shape[2:] != size:

@@ -1,4 +1,4 @@
-"""The backbone, the neck and the loss; heads live in modules of their own, imported when one is asked for."""
+"""The backbone, the neck and the loss. The registry imports the heads on first use, since they need other libraries."""
 
 from .classification_neck import ClassificationNeck
 from .cross_entropy_loss import CrossEntropyLoss

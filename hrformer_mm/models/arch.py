@@ -1,4 +1,4 @@
-"""What the variants of HRFormer consist of, as data (paper, table 1; authors' configs)."""
+"""Structure of the variants of HRFormer as data (paper, table 1; authors' configs)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..arguments import (
 )
 from ..layers.fusion import UPSAMPLES
 
-# A variant: modules in stages 1 to 4, channels and heads of the four branches, and the authors' rate of drop path.
+# Modules of stages 1 to 4, channels and heads of the four branches, and the authors' drop path rate.
 ARCHS: dict[str, dict[str, Any]] = {
     'tiny': dict(num_modules=(1, 1, 3, 2), channels=(18, 36, 72, 144), num_heads=(1, 2, 4, 8), drop_path_rate=0.0),
     'small': dict(num_modules=(1, 1, 4, 2), channels=(32, 64, 128, 256), num_heads=(1, 2, 4, 8), drop_path_rate=0.1),
@@ -30,7 +30,7 @@ WindowSizes = int | Sequence[int | Sequence[int]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Stage 2, 3 or 4: the same module `num_modules` times; the tuples have one entry per branch."""
+    """Stage 2, 3 or 4, which repeats the same module `num_modules` times. The tuples have one entry per branch."""
 
     num_modules: int
     num_blocks: tuple[int, ...]
@@ -42,25 +42,27 @@ class Stage:
 
 @dataclass(frozen=True)
 class Arch:
-    """A whole backbone: `bottlenecks` of `bottleneck_channels` in stage 1, then stages 2, 3 and 4."""
+    """Backbone with `bottlenecks` of `bottleneck_channels` in stage 1, followed by stages 2, 3 and 4."""
 
     bottlenecks: int
     bottleneck_channels: int
-    stages: tuple[Stage, Stage, Stage]
+    stages: tuple[Stage, ...]
     drop_path_rate: float
 
 
 def from_arch(arch: str | Mapping[str, Any], window_sizes: WindowSizes) -> Arch:
-    """Read a variant's name or a dict of the form of :data:`ARCHS`.
+    """Build the structure of a variant from its name or a dict.
 
     Args:
         arch (str | dict): 'tiny', 'small', 'base', or a dict with `num_modules` (four numbers), `channels` and
-            `num_heads` (one per branch) and, if need be, `num_blocks` (2), `mlp_ratio` (4), `drop_path_rate` (0).
-        window_sizes (int | Sequence): One window for all branches, or four, one per branch; each a number or a
+            `num_heads` (one number per branch), and optionally `num_blocks` (2), `mlp_ratio` (4) and
+            `drop_path_rate` (0).
+        window_sizes (int | Sequence): One window size for all branches, or four, one per branch. Each is a number or a
             (height, width) pair.
 
     Raises:
-        TypeError, ValueError: With the key, its value and what is allowed.
+        TypeError: If a value has the wrong type.
+        ValueError: If a value is out of range, or a key is missing or unknown.
     """
     if isinstance(arch, str):
         if arch not in ARCHS:
@@ -89,14 +91,15 @@ def from_arch(arch: str | Mapping[str, Any], window_sizes: WindowSizes) -> Arch:
 
 
 def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
-    """Read the `extra` of an mmpose config.
+    """Build the structure of a variant from the dict `extra` of an mmpose config.
 
     Returns:
-        tuple: The variant, and the backbone's arguments `fuse_upsample`, `out_indices`, `with_rpe` and
-        `with_pad_mask` as the config means them.
+        tuple: Structure, and the arguments `fuse_upsample`, `out_indices`, `with_rpe` and `with_pad_mask` of the
+        backbone that are equivalent to the config.
 
     Raises:
-        TypeError, ValueError: With the key, its value and what is allowed.
+        TypeError: If a value has the wrong type.
+        ValueError: If a value is out of range, or a key is missing or unknown.
     """
     if not isinstance(extra, Mapping):
         raise TypeError(f'extra must be a dict, but is {extra!r}')
@@ -113,8 +116,8 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
             raise TypeError(f'{key} must be a dict, but is {stage!r}')
         branches = int(name[-1])
         attention = ('num_heads', 'mlp_ratios', 'window_sizes')
-        # Stage 1 has no attention; mmpose's configs state some all the same, one key of it misspelt. Into the others
-        # mmpose itself writes `drop_path_rates`, which follow from `drop_path_rate`.
+        # Stage 1 has no attention, but mmpose's configs list its arguments, one of them misspelt. mmpose's backbone
+        # writes `drop_path_rates`, which follow from `drop_path_rate`, into the other stages.
         first = name == 'stage1'
         check_keys(
             key,
@@ -124,7 +127,7 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
         )
         _check_equal(f'{key}.num_branches', stage['num_branches'], branches)
         _check_equal(f'{key}.block', stage['block'], 'BOTTLENECK' if first else 'HRFORMERBLOCK')
-        if branches < 4:  # all branches are needed by the next stage
+        if branches < 4:  # the next stage needs all branches
             _check_equal(f'{key}.multiscale_output', stage.get('multiscale_output', True), True)
     _check_equal('extra.stage1.num_modules', extra['stage1']['num_modules'], 1)
 
@@ -163,11 +166,13 @@ def from_extra(extra: Mapping[str, Any]) -> tuple[Arch, dict[str, Any]]:
 def _upsample(upsample: Any) -> str:
     key = 'extra.upsample'
     if not isinstance(upsample, Mapping):
-        raise TypeError(f"{key} must be a dict, as dict(mode='bilinear', align_corners=False), but is {upsample!r}")
+        raise TypeError(
+            f"{key} must be a dict, for example dict(mode='bilinear', align_corners=False), but is {upsample!r}"
+        )
     check_keys(key, upsample, required=('mode',), optional=('align_corners',))
     check_choice(f'{key}.mode', upsample['mode'], UPSAMPLES)
     check_choice(f'{key}.align_corners', upsample.get('align_corners'), (False, None))
-    return upsample['mode']
+    return str(upsample['mode'])
 
 
 def _stage(
@@ -185,12 +190,14 @@ def _stage(
     for branch, (c, ratio) in enumerate(zip(channels, ratios)):
         if int(c * ratio) < 1:
             raise ValueError(
-                f'{key}: the mlp_ratio of branch {branch} is {ratio}, but must be at least 1 / {c}, or '
-                'the FFN has no channels between its convolutions'
+                f'{key}: the mlp_ratio of branch {branch} is {ratio}, but must be at least 1 / {c}: otherwise the FFN '
+                'has no hidden channels'
             )
     if len(set(blocks)) > 1:
-        # Streams of a module share their rates of drop path, block by block.
-        raise ValueError(f'{key}.num_blocks is {blocks}, but all branches of a stage must have as many blocks')
+        # The branches of a module share the drop path rates of their blocks.
+        raise ValueError(
+            f'{key}.num_blocks is {blocks}, but all branches of a stage must have the same number of blocks'
+        )
     return Stage(modules, blocks, channels, heads, windows, ratios)
 
 
@@ -203,7 +210,10 @@ def _windows(name: str, value: Any, branches: int) -> tuple[tuple[int, int], ...
 
 
 def _window(name: str, value: Any) -> tuple[int, int]:
-    return (check_int(name, value),) * 2 if isinstance(value, Integral) else check_ints(name, value, 2)
+    if isinstance(value, Integral):
+        return (check_int(name, value),) * 2
+    height, width = check_ints(name, value, 2)
+    return height, width
 
 
 def _check_equal(name: str, value: Any, expected: Any) -> None:

@@ -1,4 +1,4 @@
-"""The authors' classification head up to its pooling (authors' code, `cls/models/hrt.py`)."""
+"""Classification head of the authors up to its pooling (authors' code, `cls/models/hrt.py`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,20 +15,22 @@ from .inputs import check_batch_norm, check_maps
 
 @MODELS.register_module()
 class ClassificationNeck(BaseModule):
-    """Join the four branches top-down, with depth-wise convolutions.
+    """Neck that merges the four branches from fine to coarse with depth-wise convolutions.
 
-    For mmpretrain's `ImageClassifier`, before its `GlobalAveragePooling`. mmpretrain's own `HRFuseScales` has dense
-    convolutions instead, and holds other weights.
+    It precedes `GlobalAveragePooling` in mmpretrain's `ImageClassifier`. mmpretrain's own `HRFuseScales` has dense
+    convolutions, so its weights differ.
 
     Args:
-        in_channels (Sequence[int]): Channels of the four branches, the finest first.
-        channels (Sequence[int]): Widths of the four bottlenecks, a quarter of their outputs.
-        out_channels (int): Channels of the result.
-        norm_cfg (dict): The norm after each convolution.
-        init_cfg (dict, optional): mmengine's initialization; by default PyTorch's own.
+        in_channels (Sequence[int]): Channels of the four branches, finest first.
+        channels (Sequence[int]): Channels of the 3x3 convolutions of the four bottlenecks, a quarter of their output
+            channels. Default: (32, 64, 128, 256).
+        out_channels (int): Number of output channels. Default: 2048.
+        norm_cfg (dict): Config of the norm after each convolution. Default: dict(type='BN').
+        init_cfg (dict, optional): Initialization config of mmengine. Default: PyTorch's initialization.
 
     Raises:
-        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class ClassificationNeck(BaseModule):
         channels: Sequence[int] = (32, 64, 128, 256),
         out_channels: int = 2048,
         norm_cfg: dict[str, Any] = dict(type='BN'),
-        init_cfg: dict | None = None,
+        init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         channels, in_channels = check_ints('channels', channels), check_ints('in_channels', in_channels)
@@ -61,24 +63,25 @@ class ClassificationNeck(BaseModule):
         accept_layouts(self, 'neck.0.')
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
-        """Branches (N, C_i, H_i, W_i) to a map (N, out_channels, H_3, W_3), as a tuple of one.
+        """Merge branches (N, C_i, H_i, W_i) into one map (N, out_channels, H_3, W_3) and return it in a tuple.
 
         Raises:
-            TypeError, ValueError: If they are of another number, form, size or dtype, or in training one value per
-                channel, with the remedy.
+            TypeError: If the branches are not a tuple of tensors or have the wrong dtype.
+            ValueError: If the number or the shapes of the branches are wrong, or if batch norms get one value per
+                channel in training.
         """
         if isinstance(maps, (list, tuple)) and len(maps) != len(self.increase):
             raise ValueError(
-                f'the neck joins {len(self.increase)} branches, but got {len(maps)}: the backbone needs '
-                f'out_indices={tuple(range(len(self.increase)))}'
+                f'the neck joins {len(self.increase)} branches, but got {len(maps)}: set '
+                f'out_indices={tuple(range(len(self.increase)))} in the backbone'
             )
         check_maps(maps, range(len(maps)), self.in_channels, self)
         for i, (fine, coarse) in enumerate(zip(maps, maps[1:])):
             halved = tuple((side - 1) // 2 + 1 for side in fine.shape[2:])
-            if tuple(coarse.shape[2:]) != halved:  # a sum of one position and many would go unnoticed
+            if tuple(coarse.shape[2:]) != halved:  # the sum would broadcast a map of one position silently
                 raise ValueError(
                     f'branch {i + 1} has the shape {tuple(coarse.shape)}, but its size must be {halved}, '
-                    f'half of that of branch {i}: the neck takes the branches of an HRFormer'
+                    f'half of that of branch {i}: the neck requires the branches of an HRFormer'
                 )
         n, _, height, width = maps[-1].shape
         check_batch_norm(f'branch {len(maps) - 1}', n * height * width, self)

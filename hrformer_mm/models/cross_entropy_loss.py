@@ -1,4 +1,4 @@
-"""The authors' segmentation loss: class weights, ignored pixels and hard examples together."""
+"""Segmentation loss of the authors, which combines class weights, ignored pixels and hard example mining."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,24 @@ from ..registry import MODELS
 
 @MODELS.register_module()
 class CrossEntropyLoss(nn.Module):
-    """Cross entropy averaged over the pixels that count, for mmseg's heads.
+    """Cross entropy averaged over the selected pixels, for mmseg's heads.
 
-    mmseg 1.2.2's own looks up the class weight of ignored pixels, label 255, and dies; and with a pixel sampler it
-    divides by all pixels, where the authors (`seg/lib/loss`) take the mean of the hard ones.
+    mmseg 1.2.2's own loss fails at ignored pixels if `class_weight` is set, because it looks up the weight of label
+    255. With a pixel sampler it divides by the number of all pixels, whereas the authors' code (`seg/lib/loss`)
+    averages over the hard pixels.
 
     Args:
-        class_weight (Sequence[float], optional): Weight of every class.
-        loss_weight (float): Factor of the result. Default: 1.
-        loss_name (str): Its name in mmseg's log, with 'loss' in it: mmengine leaves others out of what is trained on.
-            Default: 'loss_ce'.
+        class_weight (Sequence[float], optional): Weight of each class. Default: None.
+        loss_weight (float): Factor that multiplies the loss. Default: 1.0.
+        loss_name (str): Name of the loss in the log. It must contain 'loss', because mmengine ignores other names in
+            the sum of the losses. Default: 'loss_ce'.
 
     Raises:
-        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
     """
+
+    class_weight: Tensor | None
 
     def __init__(
         self, class_weight: Sequence[float] | None = None, loss_weight: float = 1.0, loss_name: str = 'loss_ce'
@@ -38,12 +42,12 @@ class CrossEntropyLoss(nn.Module):
                 for i, w in enumerate(check_sequence('class_weight', class_weight))
             ]
             if not any(values):
-                raise ValueError(f'class_weight is {class_weight!r}, but one entry at least must be above 0')
+                raise ValueError(f'class_weight is {class_weight!r}, but at least one entry must be above 0')
             weight = torch.tensor(values)
         if not isinstance(loss_name, str) or 'loss' not in loss_name:
             raise ValueError(
-                f"loss_name is {loss_name!r}, but must be text with 'loss' in it, as 'loss_ce': mmengine "
-                'trains on nothing else'
+                f"loss_name is {loss_name!r}, but must be a string that contains 'loss', for example 'loss_ce': "
+                'mmengine ignores other names'
             )
         self.register_buffer('class_weight', weight, persistent=False)
         self.loss_weight = check_non_negative('loss_weight', loss_weight)
@@ -60,20 +64,21 @@ class CrossEntropyLoss(nn.Module):
         """Compute the loss.
 
         Args:
-            logits (Tensor): (N, classes, H, W).
-            labels (Tensor): (N, H, W), int64.
-            weight (Tensor, optional): (N, H, W), 1 for the pixels that a sampler chose and 0 for the others.
-            ignore_index (int): The label of pixels that do not count.
-            reduction_override (str, optional): 'none' returns the loss of every pixel, (N, H, W), by which mmseg's
-                `OHEMPixelSampler` without `thresh` chooses pixels. Default: None.
+            logits (Tensor): Logits of shape (N, classes, H, W).
+            labels (Tensor): int64 labels of shape (N, H, W).
+            weight (Tensor, optional): Selection of a pixel sampler of shape (N, H, W): 1 for selected pixels, 0 for
+                others. Default: None.
+            ignore_index (int): Label of ignored pixels. Default: 255.
+            reduction_override (str, optional): 'none' returns the loss of each pixel, (N, H, W), from which mmseg's
+                `OHEMPixelSampler` without `thresh` selects pixels. Default: None.
 
         Returns:
-            Tensor: A scalar. Without `weight` the mean of PyTorch, over the sum of the class weights; with it the
-            mean over the chosen pixels. 0, with gradients of 0, if no pixel counts.
+            Tensor: Scalar loss. Without `weight`, it is PyTorch's mean, weighted by class. With `weight`, it is the
+            mean over the selected pixels. It is 0, with gradients of 0, if no pixel is selected.
 
         Raises:
-            ValueError: If there is one class, if `class_weight` has not one entry per class, or for another
-                `reduction_override`.
+            ValueError: If there is only one class, if the length of `class_weight` is not the number of classes, or if
+                `reduction_override` is invalid.
         """
         check_choice('reduction_override', reduction_override, (None, 'none'))
         check_channels('logits', self, logits.shape[1])
@@ -93,15 +98,15 @@ class CrossEntropyLoss(nn.Module):
 
 
 def check_channels(name: str, loss: nn.Module, channels: int) -> None:
-    """Check that a loss does not compute cross entropy over one channel, which is always 0.
+    """Check that a loss does not compute cross entropy over a single channel, which is always 0.
 
     Args:
-        name (str): What the error names.
-        loss (nn.Module): A loss of mmseg or mmpretrain, or several in a list.
-        channels (int): Channels of the logits.
+        name (str): Name of the loss for the error message.
+        loss (nn.Module): Loss of mmseg or mmpretrain, or an `nn.ModuleList` of losses.
+        channels (int): Number of channels of the logits.
 
     Raises:
-        ValueError: If it does, with the remedy.
+        ValueError: If cross entropy is computed over a single channel.
     """
     softmax = [
         part
@@ -113,6 +118,6 @@ def check_channels(name: str, loss: nn.Module, channels: int) -> None:
     if channels == 1 and softmax:
         raise ValueError(
             f'{name}: {type(softmax[0]).__name__} over 1 class is always 0, and nothing is trained. Set '
-            'num_classes=2, for background and object; or, in segmentation, num_classes=2, '
+            'num_classes=2 for background and object. For segmentation with one output channel, set num_classes=2, '
             'out_channels=1, a threshold, and use_sigmoid=True in each CrossEntropyLoss of mmseg'
         )

@@ -1,4 +1,4 @@
-"""mmseg's segmentor, with its door for weights."""
+"""mmseg's segmentor, extended to load the authors' checkpoints."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from .whole import check_model
 
 @MODELS.register_module()
 class EncoderDecoder(MMSegEncoderDecoder):
-    """mmseg's `EncoderDecoder`, whose `load_state_dict` also accepts the authors' segmentation files.
+    """mmseg's `EncoderDecoder`, whose `load_state_dict` also accepts the authors' segmentation checkpoints.
 
-    The names of their heads have no prefix, so only a hook of the whole model sees them. mmseg's own class needs what
-    `hrformer-mm convert` writes.
+    The authors' names of weights of the head have no prefix, so that only a hook of the whole model can rename them.
+    mmseg's own class requires a checkpoint that `hrformer-mm convert` wrote.
 
     Raises:
-        ValueError: If the parts disagree, see :func:`check_model`.
+        ValueError: If the parts of the model are inconsistent, see :func:`check_model`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,5 +26,5 @@ class EncoderDecoder(MMSegEncoderDecoder):
         check_model(self)
 
     def get_layer_depth(self, param_name: str) -> tuple[int, int]:
-        """The depth of a parameter, for mmpretrain's layer-wise learning rates: see the backbone's method."""
+        """Return the depth of a parameter for layer-wise learning rate decay, see :meth:`HRFormer.get_layer_depth`."""
         return self.backbone.get_layer_depth(param_name, 'backbone.')

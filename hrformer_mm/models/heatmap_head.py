@@ -1,4 +1,4 @@
-"""The top-down heatmap head (HRFormer, section 4.1) on mmpose's losses, codecs and decoding."""
+"""Top-down heatmap head (HRFormer, section 4.1) built on mmpose's losses, codecs and decoding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,21 +16,24 @@ from .inputs import check_maps
 
 @MODELS.register_module()
 class TopdownHeatmapHead(HeatmapHead):
-    """One 1x1 convolution over one branch.
+    """1x1 convolution over one branch.
 
-    Unlike mmpose's `HeatmapHead`, it has no deconvolutions and takes the finest branch, not the last, of what the
-    backbone gives, so that it needs no neck between them.
+    Unlike mmpose's `HeatmapHead`, it has no deconvolutions, and it selects the finest map of the backbone instead of
+    the last one, so that it needs no neck.
 
     Args:
-        in_channels (int): Channels of the branch.
-        out_channels (int): Keypoints.
-        in_index (int): Which of the backbone's maps to take. Default: 0, the finest.
-        loss (dict): One of mmpose's losses.
-        decoder (dict, optional): One of mmpose's codecs, to turn heatmaps into coordinates.
-        init_cfg (dict, optional): By default mmpose's: normal with a deviation of 0.001.
+        in_channels (int): Number of channels of the branch.
+        out_channels (int): Number of keypoints.
+        in_index (int): Index of the backbone's map to use. Default: 0, the finest map.
+        loss (dict): Config of one of mmpose's losses. Default: dict(type='KeypointMSELoss', use_target_weight=True).
+        decoder (dict, optional): Config of one of mmpose's codecs, which decodes heatmaps to coordinates.
+            Default: None.
+        init_cfg (dict, optional): Initialization config of mmengine. Default: that of mmpose, a normal distribution
+            with a standard deviation of 0.001.
 
     Raises:
-        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(
@@ -39,8 +42,8 @@ class TopdownHeatmapHead(HeatmapHead):
         out_channels: int,
         in_index: int = 0,
         loss: dict[str, Any] = dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder: dict | None = None,
-        init_cfg: dict | None = None,
+        decoder: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
     ) -> None:
         for name, value in (('in_channels', in_channels), ('out_channels', out_channels)):
             check_int(name, value)
@@ -55,10 +58,11 @@ class TopdownHeatmapHead(HeatmapHead):
         accept_layouts(self, 'head.')
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps of the backbone to heatmaps (N, out_channels, H / 4, W / 4) for branch 0.
+        """Compute heatmaps (N, out_channels, h, w) from the backbone's maps (N, C_i, H_i, W_i), of the size of one.
 
         Raises:
-            TypeError, ValueError: If they are of another number, form or dtype, with the remedy.
+            TypeError: If the maps are not a tuple of tensors or have the wrong dtype.
+            ValueError: If the number or the shapes of the maps are wrong.
         """
         check_maps(feats, (self.in_index,), (self.in_channels,), self)
         return self.final_layer(feats[self.in_index])

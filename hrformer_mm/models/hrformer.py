@@ -1,4 +1,4 @@
-"""The HRFormer backbone (NeurIPS 2021, arXiv 2110.09408)."""
+"""HRFormer backbone (NeurIPS 2021, arXiv 2110.09408)."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -11,117 +11,70 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..arguments import check_bool, check_choice, check_config, check_int, check_ints, check_probability
-from ..layers import (
-    CHECKPOINTING,
-    UPSAMPLES,
-    Bottleneck,
-    BranchFusion,
-    CheckpointedSequential,
-    HRFormerBlock,
-    conv_norm,
-    norm_layer,
-)
+from ..layers import CHECKPOINTING, UPSAMPLES, Bottleneck, CheckpointedSequential, norm_layer
 from ..ops.attention import IMPLEMENTATIONS
 from ..registry import MODELS
 from ..weights import accept_layouts, accept_whole_files, check_pretrained
-from .arch import Arch, Stage, WindowSizes, from_arch, from_extra
+from .arch import Arch, WindowSizes, from_arch, from_extra
 from .inputs import check_batch_norm, check_image
 from .layer_depth import layer_depth
+from .modules import HRModule, transition
 
 STEM_CHANNELS = 64
 
 
-class HRModule(nn.Module):
-    """One module of stages 2 to 4: blocks on every branch, then exchange between the branches.
-
-    Args:
-        stage (Stage): The structure of the module.
-        out_branches (Sequence[int]): The branches that the exchange computes.
-        drop_paths (Sequence[float]): The drop path rate of every block; the branches share them.
-        norm_cfg, fuse_upsample, shift_windows, with_cp: As in :class:`HRFormer`.
-        block_options: Further arguments of :class:`HRFormerBlock`.
-    """
-
-    def __init__(
-        self,
-        stage: Stage,
-        out_branches: Sequence[int],
-        drop_paths: Sequence[float],
-        norm_cfg: Mapping[str, Any],
-        fuse_upsample: str,
-        shift_windows: bool,
-        with_cp: bool | str,
-        **block_options: Any,
-    ) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(
-            CheckpointedSequential(
-                *(
-                    HRFormerBlock(*branch, drop_path, norm_cfg, shifted=shift_windows and i % 2 == 1, **block_options)
-                    for i, drop_path in enumerate(drop_paths)
-                ),
-                with_cp=with_cp,
-            )
-            for branch in zip(stage.channels, stage.num_heads, stage.window_sizes, stage.mlp_ratios)
-        )
-        self.fuse_layers = BranchFusion(stage.channels, out_branches, norm_cfg, fuse_upsample)
-
-    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """All branches (N, C_i, H_i, W_i), to those that are computed."""
-        return self.fuse_layers([branch(x) for branch, x in zip(self.branches, maps)])
-
-
 @MODELS.register_module()
 class HRFormer(BaseModule):
-    """High-Resolution Transformer: up to four branches at strides 4, 8, 16 and 32, in parallel.
+    """High-Resolution Transformer with up to four parallel branches at strides 4, 8, 16 and 32.
 
     Args:
-        arch (str | dict, optional): 'tiny', 'small' or 'base', or a dict of the same form: `num_modules` (four
-            numbers), `channels` and `num_heads` (one per branch), and optionally `num_blocks`, `mlp_ratio` and
+        arch (str | dict, optional): Variant: 'tiny', 'small', 'base', or a dict with `num_modules` (four numbers),
+            `channels` and `num_heads` (one number per branch), and optionally `num_blocks`, `mlp_ratio` and
             `drop_path_rate`. Default: 'base'.
-        window_sizes (int | Sequence, optional): One attention window for all branches, or four, one per branch; each
-            a number or a (height, width) pair. Default: 7.
-        drop_path_rate (float, optional): Drop path rate of the deepest block; the others increase to it linearly.
-            Default: that of `arch`.
-        out_indices (Sequence[int], optional): The branches to return, 0 (stride 4) to 3 (stride 32). The last module
-            computes no others. Default: all four.
-        in_channels (int): Channels of the image. Default: 3.
-        fuse_upsample (str, optional): Upsampling of a coarse branch to a finer one: 'nearest', which the weights for
-            classification and segmentation need, or 'bilinear', which those for pose and mmpose's need.
+        window_sizes (int | Sequence, optional): Size of the attention windows: one for all branches, or four, one per
+            branch. Each is a number or a (height, width) pair. Default: 7.
+        drop_path_rate (float, optional): Drop path rate of the deepest block. The rate increases linearly from 0.
+            Default: the rate of `arch`.
+        out_indices (Sequence[int], optional): Branches to return, from 0 (stride 4) to 3 (stride 32). The last module
+            does not compute the others. Default: (0, 1, 2, 3).
+        in_channels (int): Number of image channels. Default: 3.
+        fuse_upsample (str, optional): Upsampling in the fusion of branches. Weights for classification and
+            segmentation require 'nearest'; weights for pose estimation and mmpose's weights require 'bilinear'.
             Default: 'nearest'.
         with_rpe (bool, optional): Add a relative position bias to attention. Default: True.
-        with_pad_mask (bool, optional): Ignore the positions that pad a map to whole windows in attention. No released
-            weights were trained so. Default: False.
+        with_pad_mask (bool, optional): Ignore padded positions in attention. No released weights were trained with it.
+            Default: False.
         with_dwconv (bool): Include the 3x3 depth-wise convolution of the FFN, which exchanges information across
             windows (paper, table 7). Default: True.
-        shift_windows (bool): Shift the windows of every other block by half their size, as Swin does (paper, table 9,
-            in place of the depth-wise convolution). Default: False.
+        shift_windows (bool): Shift the windows of every other block by half their size, as Swin does. In the paper,
+            this replaces the depth-wise convolution (table 9). Default: False.
         attention (str, optional): Implementation of attention: 'sdpa', PyTorch's ``scaled_dot_product_attention``, or
-            'plain', the formula, which supports higher derivatives. Default: 'plain' on the CPU, 'sdpa' elsewhere.
-        with_cp (bool | str): Activation checkpointing. True: recompute each block in the backward pass. 'cheap':
-            recompute norms, activations and attention, and save the outputs of convolutions and projections.
+            'plain', the formula, which supports higher-order derivatives. Default: 'plain' on the CPU, 'sdpa'
+            elsewhere.
+        with_cp (bool | str): Activation checkpointing. True recomputes each block in the backward pass. 'cheap'
+            recomputes norms, activations and attention, and saves the outputs of convolutions and projections.
             Default: False.
-        norm_cfg (dict): The norm of all convolutions. Default: dict(type='BN').
+        norm_cfg (dict): Config of the norm after each convolution. Default: dict(type='BN').
         norm_eval (bool): Keep batch norms in evaluation mode in training. Default: False.
-        frozen_stages (int): 0 freezes the stem, n stages 1 to n as well; -1 nothing. Default: -1.
-        extra (dict, optional): The structure in the form of mmpose's configs, in place of `arch` and `window_sizes`.
-            Arguments that are given override its `drop_path_rate`, `with_rpe`, `with_pad_mask`, `upsample` and
-            `stage4.multiscale_output`; without them it means what it means in mmpose: bilinear upsampling, and
-            branch 0 alone.
-        compile (bool | dict): Compile the backbone with ``torch.compile`` at the first step and for every new size
-            (minutes each time), or its arguments. mmengine's own switch compiles `train_step` with all its logging,
-            and nothing in tests. Default: False; of the arguments: dynamic=False.
-        init_cfg (dict, optional): mmengine's initialization. `dict(type='Pretrained', checkpoint=SOURCE)` loads any
-            layout that `hrformer-mm convert` knows from a file, a URL or a name that `hrformer-mm weights` lists.
-            Default: PyTorch's own, as in the authors' ImageNet training.
-        pretrained (str, optional): A file or URL; the older form of `init_cfg=dict(type='Pretrained', checkpoint=…)`,
-            which `EncoderDecoder(pretrained=…)` of mmseg passes to its backbone.
+        frozen_stages (int): Number of stages to freeze. 0 freezes only the stem, -1 nothing. Default: -1.
+        extra (dict, optional): Structure in the form of mmpose's configs, instead of `arch` and `window_sizes`. The
+            defaults are then those of mmpose: bilinear upsampling and only branch 0. Other arguments override
+            `drop_path_rate`, `with_rpe`, `with_pad_mask`, `upsample` and `stage4.multiscale_output` of `extra`.
+        compile (bool | dict): Compile the backbone with ``torch.compile`` at the first call for each input size, which
+            takes minutes. A dict holds the arguments of ``torch.compile``; True means dict(dynamic=False). mmengine's
+            own option `compile` compiles `train_step` including its logging, and nothing in tests. Default: False.
+        init_cfg (dict | list, optional): Initialization config of mmengine. `dict(type='Pretrained',
+            checkpoint=SOURCE)` loads weights of any supported layout from a file, a URL or a name that
+            `hrformer-mm weights` lists. Default: PyTorch's initialization, as in the authors' ImageNet training.
+        pretrained (str, optional): File or URL of pretrained weights, the older form of `init_cfg`. mmseg's
+            `EncoderDecoder(pretrained=…)` passes it to its backbone.
 
     Raises:
-        TypeError, ValueError: If an argument is invalid; the message names it, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range or incompatible with another one.
     """
 
-    _checkpoint_filter = staticmethod(accept_whole_files)  # a hook that mmpretrain's ImageClassifier registers
+    _checkpoint_filter = staticmethod(accept_whole_files)  # mmpretrain's ImageClassifier registers it as a hook
 
     def __init__(
         self,
@@ -137,12 +90,12 @@ class HRFormer(BaseModule):
         shift_windows: bool = False,
         attention: str | None = None,
         with_cp: bool | str = False,
-        norm_cfg: Mapping[str, Any] = dict(type='BN'),
+        norm_cfg: dict[str, Any] = dict(type='BN'),
         norm_eval: bool = False,
         frozen_stages: int = -1,
         extra: Mapping[str, Any] | None = None,
         compile: bool | Mapping[str, Any] = False,
-        init_cfg: dict | list | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
         pretrained: str | None = None,
     ) -> None:
         if pretrained is not None:
@@ -156,9 +109,9 @@ class HRFormer(BaseModule):
             variant = from_arch('base' if arch is None else arch, 7 if window_sizes is None else window_sizes)
             defaults = dict(fuse_upsample='nearest', out_indices=(0, 1, 2, 3), with_rpe=True, with_pad_mask=False)
         else:
-            for name, value in (('arch', arch), ('window_sizes', window_sizes)):
-                if value is not None:
-                    raise ValueError(f'{name} is {value!r}, but extra is given too: leave out one of them')
+            for name, duplicate in (('arch', arch), ('window_sizes', window_sizes)):
+                if duplicate is not None:
+                    raise ValueError(f'{name} is {duplicate!r}, but extra is given too: leave out one of them')
             variant, defaults = from_extra(extra)
         defaults['drop_path_rate'] = variant.drop_path_rate
         given = dict(
@@ -180,13 +133,13 @@ class HRFormer(BaseModule):
             check_bool(name, value)
         if shift_windows and options['with_pad_mask']:
             raise ValueError(
-                'shift_windows is True, but is incompatible with with_pad_mask=True: a window at the '
-                'border would hold nothing but padding, with nothing to attend to; leave out one of them'
+                'shift_windows is True, but is incompatible with with_pad_mask=True, because a window at the border '
+                'may contain only padding: leave out one of them'
             )
         if shift_windows and any(stage.num_blocks[0] < 2 for stage in variant.stages):
             raise ValueError(
-                'shift_windows is True, but a branch has 1 block in a module, and only the second is '
-                'shifted: set num_blocks=2 or more'
+                'shift_windows is True, but shifts only every second block, and num_blocks is 1: '
+                'set num_blocks=2 or more'
             )
         check_choice('with_cp', with_cp, CHECKPOINTING)
         check_choice('attention', attention, (None, *IMPLEMENTATIONS))
@@ -194,8 +147,8 @@ class HRFormer(BaseModule):
             raise TypeError(f'compile must be True, False or a dict of arguments of torch.compile, but is {compile!r}')
         if compile is not False and with_cp:
             raise ValueError(
-                f'with_cp is {with_cp!r}, but is incompatible with compile, which chooses by itself what '
-                'the backward pass recomputes: leave out one of them'
+                f'with_cp is {with_cp!r}, but is incompatible with compile, because the compiler itself decides what '
+                'to recompute in the backward pass: leave out one of them'
             )
         check_choice('fuse_upsample', settings['fuse_upsample'], UPSAMPLES)
         check_choice('frozen_stages', frozen_stages, range(-1, 5))
@@ -226,7 +179,7 @@ class HRFormer(BaseModule):
             self.compile(**arguments)
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(
-                f'compile is {dict(arguments)!r}, but must be arguments of torch.compile, as '
+                f'compile is {dict(arguments)!r}, but must hold arguments of torch.compile, for example '
                 f"dict(mode='max-autotune', dynamic=False): {error}"
             ) from error
 
@@ -245,7 +198,7 @@ class HRFormer(BaseModule):
         rates = iter([drop_path_rate * i / max(depth - 1, 1) for i in range(depth)])
         previous: tuple[int, ...] = (channels,)
         for number, stage in enumerate(variant.stages, start=2):
-            self.add_module(f'transition{number - 1}', self._transition(previous, stage.channels, norm_cfg))
+            self.add_module(f'transition{number - 1}', transition(previous, stage.channels, norm_cfg))
             modules = []
             for i in range(stage.num_modules):
                 last = number == 4 and i == stage.num_modules - 1
@@ -261,42 +214,31 @@ class HRFormer(BaseModule):
             self.add_module(f'stage{number}', nn.Sequential(*modules))
             previous = stage.channels
 
-    @staticmethod
-    def _transition(old: Sequence[int], new: Sequence[int], norm_cfg: dict[str, Any]) -> nn.ModuleList:
-        """Adapt the channels of the old branches (None: they fit), and derive the new one from the coarsest."""
-        steps: list[nn.Module | None] = [
-            None if a == b else nn.Sequential(*conv_norm(a, b, norm_cfg, kernel_size=3, relu=True))
-            for a, b in zip(old, new)
-        ]
-        steps.append(
-            nn.Sequential(nn.Sequential(*conv_norm(old[-1], new[-1], norm_cfg, kernel_size=3, stride=2, relu=True)))
-        )
-        return nn.ModuleList(steps)
-
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Compute the feature maps.
+        """Compute the feature maps of images.
 
         Args:
-            x (Tensor): (N, in_channels, H, W), of the weights' dtype, any H and W from 1 up; N may be 0.
+            x (Tensor): Images of shape (N, in_channels, H, W) in the dtype of the weights. H and W may be any positive
+                numbers; N may be 0.
 
         Returns:
-            tuple[Tensor]: For each branch i of `out_indices`, (N, channels[i], ceil(H / 2**(i + 2)),
-            ceil(W / 2**(i + 2))), in channels-last memory.
+            tuple[Tensor]: For each branch i of `out_indices`, a map of shape (N, channels[i], ceil(H / 2**(i + 2)),
+            ceil(W / 2**(i + 2))) in channels-last memory.
 
         Raises:
-            TypeError, ValueError: If `x` is of another form or dtype, or, in training, so small that batch norms get
-                one value per channel, with the remedy.
+            TypeError: If `x` is not a tensor or has the wrong dtype.
+            ValueError: If `x` has the wrong shape or, in training, if batch norms get one value per channel.
         """
         check_image(x, self.in_channels, self)
         n, _, height, width = x.shape
         check_batch_norm('the coarsest branch', n * ((height + 31) // 32) * ((width + 31) // 32), self)
-        x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels-last, in a way that vmap supports
+        x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # vmap does not support memory_format
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
         maps = [self.layer1(x)]
         for number in (2, 3, 4):
             transition = self.get_submodule(f'transition{number - 1}')
-            # Every new branch starts from the coarsest of the old ones.
+            # The new branch starts from the coarsest old branch.
             maps = [
                 step(maps[min(i, len(maps) - 1)]) if step is not None else maps[i] for i, step in enumerate(transition)
             ]
@@ -304,7 +246,7 @@ class HRFormer(BaseModule):
         return tuple(maps)
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
-        """The depth of a parameter and the number of depths, see :func:`layer_depth`."""
+        """Return the depth of a parameter and the number of depths, see :func:`layer_depth`."""
         return layer_depth(self, param_name, prefix)
 
     def _freeze(self) -> None:
@@ -322,7 +264,7 @@ class HRFormer(BaseModule):
             part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'HRFormer':
-        """Set the mode; frozen stages, and with `norm_eval` all batch norms, stay in evaluation."""
+        """Set the training mode. Frozen stages and, with `norm_eval`, all batch norms remain in evaluation mode."""
         super().train(mode)
         self._freeze()
         if self.norm_eval:
@@ -335,7 +277,9 @@ class HRFormer(BaseModule):
 def _check_indices(indices: Any) -> tuple[int, ...]:
     branches = check_ints('out_indices', indices, lowest=0)
     if list(branches) != sorted(set(branches)) or branches[-1] > 3:
-        raise ValueError(f'out_indices is {branches!r}, but must name branches 0 to 3 in rising order, each once')
+        raise ValueError(
+            f'out_indices is {branches!r}, but must list branches from 0 to 3 in ascending order, each once'
+        )
     return branches
 
 

@@ -1,4 +1,4 @@
-"""Object-contextual representations (arXiv 1909.11065) in the two forms that the HRFormer authors trained."""
+"""Object-contextual representations (OCR, arXiv 1909.11065) in the two versions that the HRFormer authors trained."""
 
 import math
 import warnings
@@ -26,12 +26,12 @@ _LOSS_AUXILIARY: dict[str, Any] = dict(type='CrossEntropyLoss', loss_weight=0.4)
 
 
 class ObjectAttention(nn.Module):
-    """Attention of every pixel to the object regions (section 3.2).
+    """Attention of each pixel to the object regions (section 3.2).
 
     Args:
-        channels (int): Channels of pixels and regions.
-        key_channels (int): Channels of the comparison.
-        norm_cfg (dict): The norm after each convolution.
+        channels (int): Number of channels of pixels and regions.
+        key_channels (int): Number of channels of queries, keys and values.
+        norm_cfg (dict): Config of the norm after each convolution.
     """
 
     def __init__(self, channels: int, key_channels: int, norm_cfg: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ class ObjectAttention(nn.Module):
         self.project = nn.Sequential(*conv(key_channels, channels))
 
     def forward(self, pixels: Tensor, regions: Tensor) -> Tensor:
-        """Pixels (N, C, H, W) and regions (N, C, K, 1) to context (N, C, H, W)."""
+        """Compute the object context (N, C, H, W) of pixels (N, C, H, W) from regions (N, C, K, 1)."""
         query = self.query(pixels).flatten(2).transpose(1, 2)[:, None]
         key = self.key(regions).flatten(2).transpose(1, 2)[:, None]
         value = self.value(regions).flatten(2).transpose(1, 2)[:, None]
@@ -57,30 +57,33 @@ class ObjectAttention(nn.Module):
 
 @MODELS.register_module()
 class OCRHead(BaseDecodeHead):
-    """OCR over all branches with its auxiliary head, for mmseg's `EncoderDecoder`.
+    """OCR head with its auxiliary head, for mmseg's `EncoderDecoder`.
 
-    Both heads start with a convolution over the concatenation of all branches at the size of the finest one. In
-    training, `loss_decode` (and `sampler`) train the main logits, and `loss_auxiliary` the auxiliary ones, which define
-    the soft object regions.
+    Both heads start with a convolution over the concatenation of all branches at the size of the finest branch. In
+    training, `loss_decode` and `sampler` apply to the main logits. `loss_auxiliary` applies to the auxiliary logits,
+    which define the soft object regions.
 
     Args:
-        in_channels (Sequence[int]): Channels of the branches, the finest first.
-        num_classes (int): Classes.
-        version (str): 'v2': both heads start with a dense 3x3 convolution; 'v3': with a 7x7 one in
-            gcd(sum(in_channels), channels) groups.
-        channels (int): Channels of pixels and regions. Default: 512.
-        key_channels (int): Channels of the comparison of both. Default: 256.
-        in_index (Sequence[int], optional): The maps of the backbone to use, the finest first. Default: the first
-            `len(in_channels)`.
-        loss_auxiliary (dict): mmseg's loss of the auxiliary logits. Default: cross entropy, weight 0.4; of a
-            sigmoid where `out_channels` is 1.
-        dropout_ratio (float): Dropout of whole channels before the classifier. Default: 0.05.
-        align_corners (bool): How maps and logits are resized. Default: True, as the authors' weights want it.
-        **kwargs: mmseg's `BaseDecodeHead`: norm_cfg, loss_decode, sampler, ignore_index, … Its binary form is
-            num_classes=2, out_channels=1, a threshold, and losses of a sigmoid.
+        in_channels (Sequence[int]): Channels of the branches, finest first.
+        num_classes (int): Number of classes.
+        version (str): First convolution of both heads. 'v2': dense 3x3. 'v3': 7x7 with
+            gcd(sum(in_channels), channels) groups. Default: 'v2'.
+        channels (int): Number of channels of pixels and regions. Default: 512.
+        key_channels (int): Number of channels of queries, keys and values. Default: 256.
+        in_index (Sequence[int], optional): Indices of the backbone's maps to use, finest first. Default: the first
+            `len(in_channels)` maps.
+        norm_cfg (dict): Config of the norm after each convolution. Default: dict(type='BN').
+        loss_auxiliary (dict): Config of mmseg's loss of the auxiliary logits. Default: cross entropy with a weight of
+            0.4, with `use_sigmoid` if `out_channels` is 1.
+        dropout_ratio (float): Probability of dropping a channel before the classifier. Default: 0.05.
+        align_corners (bool): Align corners when maps and logits are resized, as the authors' weights require.
+            Default: True.
+        **kwargs: Arguments of mmseg's `BaseDecodeHead`: loss_decode, sampler, ignore_index, … Binary segmentation
+            requires num_classes=2, out_channels=1, a threshold, and losses with use_sigmoid=True.
 
     Raises:
-        TypeError, ValueError: If an argument cannot be used, naming it, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class OCRHead(BaseDecodeHead):
         if len(in_index) != len(in_channels):
             raise ValueError(f'in_index is {in_index}, but must have as many entries as in_channels, {in_channels}')
         if list(in_index) != sorted(set(in_index)):
-            raise ValueError(f'in_index is {in_index}, but must name branches in rising order, each once')
+            raise ValueError(f'in_index is {in_index}, but must list branches in ascending order, each once')
         for name, value in (('num_classes', num_classes), ('channels', channels), ('key_channels', key_channels)):
             check_int(name, value)
         check_probability('dropout_ratio', dropout_ratio)
@@ -113,9 +116,9 @@ class OCRHead(BaseDecodeHead):
         if loss_auxiliary is _LOSS_AUXILIARY:
             loss_auxiliary = dict(_LOSS_AUXILIARY, use_sigmoid=kwargs.get('out_channels') == 1)
         _check_loss('loss_auxiliary', loss_auxiliary, logits)
-        _check_host(logits, **kwargs)
+        _check_base_arguments(logits, **kwargs)
         with warnings.catch_warnings():
-            filter_warnings()  # mmseg's head calls its own deprecated build_loss
+            filter_warnings()  # mmseg's head calls a deprecated function of mmseg
             super().__init__(
                 list(in_channels),
                 channels,
@@ -144,10 +147,11 @@ class OCRHead(BaseDecodeHead):
         accept_layouts(self, 'decode_head.')
 
     def forward_both(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Compute main and auxiliary logits, each (N, classes, H_0, W_0), from branches (N, C_i, H_i, W_i).
+        """Compute main and auxiliary logits, both (N, classes, H_0, W_0), from branches (N, C_i, H_i, W_i).
 
         Raises:
-            TypeError, ValueError: If the number, form or dtype of the maps is wrong; the message states the remedy.
+            TypeError: If the maps are not a tuple of tensors or have the wrong dtype.
+            ValueError: If the number or the shapes of the maps are wrong.
         """
         check_maps(inputs, self.in_index, self.in_channels, self)
         maps = self._transform_inputs(inputs)
@@ -160,17 +164,17 @@ class OCRHead(BaseDecodeHead):
         return self.attend(self.pixels(x), self.auxiliary(x))
 
     def attend(self, pixels: Tensor, auxiliary: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather the object regions, and classify every pixel in their context.
+        """Compute the object regions and classify each pixel in their context.
 
         Args:
-            pixels (Tensor): Pixel representations (N, C, H, W).
-            auxiliary (Tensor): Auxiliary logits (N, classes, H, W).
+            pixels (Tensor): Pixel representations of shape (N, C, H, W).
+            auxiliary (Tensor): Auxiliary logits of shape (N, classes, H, W).
 
         Returns:
-            tuple[Tensor, Tensor]: The main logits (N, classes, H, W), and the auxiliary ones.
+            tuple[Tensor, Tensor]: Main logits of shape (N, classes, H, W), and the unchanged auxiliary logits.
 
         Raises:
-            ValueError: In training, if batch norms get one value per channel, with the remedy.
+            ValueError: If batch norms get one value per channel in training.
         """
         check_batch_norm('the representation of 1 region of 1 image', auxiliary.shape[0] * auxiliary.shape[1], self)
         weights = torch.softmax(auxiliary.flatten(2), dim=2)
@@ -179,11 +183,11 @@ class OCRHead(BaseDecodeHead):
         return self.cls_seg(x), auxiliary
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Branches (N, C_i, H_i, W_i) to logits (N, classes, H_0, W_0)."""
+        """Compute the main logits (N, classes, H_0, W_0) from branches (N, C_i, H_i, W_i)."""
         return self.forward_both(inputs)[0]
 
-    def loss(self, inputs: Sequence[Tensor], batch_data_samples: list, train_cfg: Any) -> dict[str, Tensor]:
-        """mmseg's losses of the main logits, and the auxiliary one under `loss_auxiliary`."""
+    def loss(self, inputs: Sequence[Tensor], batch_data_samples: list[Any], train_cfg: Any) -> dict[str, Tensor]:
+        """Compute mmseg's losses of the main logits, and `loss_auxiliary` of the auxiliary logits."""
         logits, auxiliary = self.forward_both(inputs)
         losses = self.loss_by_feat(logits, batch_data_samples)
         labels = self._stack_batch_gt(batch_data_samples).squeeze(1)
@@ -192,7 +196,7 @@ class OCRHead(BaseDecodeHead):
         return losses
 
 
-def _check_host(
+def _check_base_arguments(
     classes: int,
     loss_decode: Any = dict(type='CrossEntropyLoss'),
     sampler: Any = None,
@@ -200,7 +204,7 @@ def _check_host(
     threshold: Any = None,
     **_: Any,
 ) -> None:
-    """Check what mmseg's `BaseDecodeHead` would accept silently, or reject without a reason."""
+    """Check the arguments that mmseg's `BaseDecodeHead` does not validate, or rejects without an explanation."""
     several = isinstance(loss_decode, (list, tuple))
     for i, loss in enumerate(loss_decode if several else [loss_decode]):
         _check_loss(f'loss_decode[{i}]' if several else 'loss_decode', loss, classes)
@@ -215,9 +219,8 @@ def _check_host(
                 check_probability('sampler.thresh', sampler['thresh'])
                 if classes == 1:
                     raise ValueError(
-                        f'sampler.thresh is {sampler["thresh"]}, but OHEMPixelSampler compares it with a '
-                        'softmax, which needs more than one channel: leave thresh out, to choose '
-                        'min_kept pixels by their loss'
+                        f'sampler.thresh is {sampler["thresh"]}, but OHEMPixelSampler compares it with a softmax, '
+                        'which needs more than one channel: leave thresh out to select min_kept pixels by their loss'
                     )
             check_int('sampler.min_kept', sampler.get('min_kept', 100000), lowest=2)
 
@@ -225,7 +228,7 @@ def _check_host(
 def _check_loss(name: str, loss: Any, classes: int) -> None:
     check_config(name, loss, MMSEG_MODELS, "dict(type='CrossEntropyLoss')")
     weight = loss.get('class_weight')
-    if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also takes the name of a file
+    if isinstance(weight, (list, tuple)) and len(weight) != classes:  # mmseg also accepts the path of a file
         raise ValueError(
             f'{name}.class_weight is {weight!r}, but must have one entry per class, {classes}, not {len(weight)}'
         )

@@ -1,4 +1,4 @@
-"""Swin whose FFNs have HRFormer's depth-wise convolution (HRFormer, table 8); built on mmpretrain."""
+"""Swin with HRFormer's depth-wise convolution in its FFNs (HRFormer, table 8), built on mmpretrain."""
 
 from functools import partial
 from typing import Any
@@ -12,11 +12,11 @@ from ..registry import MODELS
 
 
 class DepthwiseSwinBlock(nn.Module):
-    """A block of Swin with another FFN: 1x1, 3x3 depth-wise and 1x1 convolution, each with a norm and GELU.
+    """Swin block whose FFN is a :class:`DepthwiseFFN`.
 
     Args:
-        block (SwinBlock): Provides the norms, the attention, the sizes and the drop path rate.
-        norm_cfg (dict): The norms of the FFN.
+        block (SwinBlock): Block that provides the norms, the attention, the sizes and the drop path rate.
+        norm_cfg (dict): Config of the norms of the FFN.
     """
 
     def __init__(self, block: SwinBlock, norm_cfg: dict[str, Any]) -> None:
@@ -27,7 +27,7 @@ class DepthwiseSwinBlock(nn.Module):
         self.drop_path = block.ffn.dropout_layer
 
     def forward(self, x: Tensor, hw_shape: tuple[int, int]) -> Tensor:
-        """Tokens (N, H * W, C) to (N, H * W, C); `hw_shape` is (H, W)."""
+        """Apply the block to tokens (N, H * W, C), where `hw_shape` is (H, W); the output has the same shape."""
         return run_checkpointed(partial(self._forward, hw_shape=hw_shape), x, self.with_cp, self)
 
     def _forward(self, x: Tensor, hw_shape: tuple[int, int]) -> Tensor:
@@ -38,13 +38,14 @@ class DepthwiseSwinBlock(nn.Module):
 
 @MODELS.register_module()
 class DepthwiseSwinTransformer(SwinTransformer):
-    """mmpretrain's Swin with a 3x3 depth-wise convolution in every FFN.
+    """mmpretrain's `SwinTransformer` with a 3x3 depth-wise convolution in each FFN.
 
-    Without the shift of windows (IntraWin in table 8): `stage_cfgs=dict(block_cfgs=dict(shift=False))`.
+    `stage_cfgs=dict(block_cfgs=dict(shift=False))` disables shifted windows ("IntraWin" in table 8).
 
     Args:
-        ffn_norm_cfg (dict): The norms within the FFNs. Default: dict(type='BN').
-        Others as of mmpretrain's `SwinTransformer`; `ffn_cfgs` and what else shapes its FFN has no effect.
+        *args, **kwargs: Arguments of mmpretrain's `SwinTransformer`. Arguments of its FFN, for example `ffn_cfgs`, have
+            no effect.
+        ffn_norm_cfg (dict): Config of the norms of the FFNs. Default: dict(type='BN').
     """
 
     def __init__(self, *args: Any, ffn_norm_cfg: dict[str, Any] = dict(type='BN'), **kwargs: Any) -> None:

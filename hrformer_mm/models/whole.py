@@ -1,4 +1,4 @@
-"""Checks of whole models, whose parts may disagree."""
+"""Consistency checks of whole models."""
 
 from torch import nn
 
@@ -7,16 +7,16 @@ from .hrformer import HRFormer
 
 
 def check_model(model: nn.Module) -> None:
-    """Check the heads' numbers of classes, and the data preprocessor against the backbone's `in_channels`.
+    """Check that the losses suit the number of classes, and that the data preprocessor suits the backbone.
 
     Raises:
         ValueError: If cross entropy is computed over one class, which trains nothing, or if the preprocessor
-            normalizes or reorders another number of channels than the backbone takes.
+            normalizes or reorders a number of channels that differs from the backbone's `in_channels`.
     """
     for name, head in model.named_modules():
-        if hasattr(head, 'loss_decode'):  # of mmseg
+        if hasattr(head, 'loss_decode'):  # mmseg's heads
             check_channels(name, head.loss_decode, head.out_channels)
-        elif hasattr(head, 'loss_module') and hasattr(head, 'num_classes'):  # of mmpretrain
+        elif hasattr(head, 'loss_module') and hasattr(head, 'num_classes'):  # mmpretrain's heads
             check_channels(name, head.loss_module, head.num_classes)
     preprocessor = getattr(model, 'data_preprocessor', None)
     channels = next((part.in_channels for part in model.modules() if isinstance(part, HRFormer)), None)
@@ -29,9 +29,9 @@ def check_model(model: nn.Module) -> None:
                 f'data_preprocessor.{name} has {len(values)} entries, but the backbone has in_channels='
                 f'{channels}: give one entry per channel, or change backbone.in_channels'
             )
-    # mmengine's preprocessor takes channels 2, 1 and 0 of any image; mmseg's and mmpretrain's only of three channels.
+    # mmengine's preprocessor would silently select channels 2, 1 and 0 of an image with more channels.
     if getattr(preprocessor, '_channel_conversion', False) and channels != 3:
         raise ValueError(
-            'data_preprocessor.bgr_to_rgb or rgb_to_bgr is True, but reorders 3 channels, and the '
-            f'backbone has in_channels={channels}: set it to False'
+            'data_preprocessor.bgr_to_rgb or rgb_to_bgr is True, which requires 3 channels, but the backbone has '
+            f'in_channels={channels}: set it to False'
         )

@@ -1,4 +1,4 @@
-"""Functions on tensors, without modules or parameters."""
+"""Functions on tensors without modules or parameters."""
 
 from .attention import attention, mask_bias
 from .relative_position import relative_position_index, resize_bias_table, square_window

@@ -1,5 +1,6 @@
-"""Padding channels-last maps to whole windows, partitioning them into windows, and merging the windows again."""
+"""Padding channels-last maps to a multiple of the window size, window partition and window merge."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 
 class Padding(NamedTuple):
-    """The number of positions that are added to a map on each side."""
+    """Number of positions by which each side of a map is padded."""
 
     top: int
     bottom: int
@@ -16,25 +17,27 @@ class Padding(NamedTuple):
     right: int
 
     def pad(self, x: Tensor) -> Tensor:
-        """Pad (N, H, W, C) with zeros to (N, top + H + bottom, left + W + right, C)."""
-        if all(isinstance(side, int) and side == 0 for side in self):  # a traced or symbolic size may be another one
+        """Pad a map (N, H, W, C) with zeros to (N, top + H + bottom, left + W + right, C)."""
+        if all(isinstance(side, int) and side == 0 for side in self):  # a traced or symbolic size is not a constant
             return x
         return F.pad(x, (0, 0, self.left, self.right, self.top, self.bottom))
 
     def crop(self, x: Tensor) -> Tensor:
-        """Return a view of a padded map (N, H, W, C) without its padding."""
+        """Crop the padding from a padded map (N, H, W, C)."""
         height, width = x.shape[1] - self.top - self.bottom, x.shape[2] - self.left - self.right
-        if any(isinstance(side, torch.SymInt) for side in self):  # torch.export does not know the size of such a slice
+        if any(isinstance(side, torch.SymInt) for side in self):  # torch.export cannot infer the size of such a slice
             rows = torch.arange(height, device=x.device) + self.top
             return x.index_select(1, rows).index_select(2, torch.arange(width, device=x.device) + self.left)
         return x[:, self.top : self.top + height, self.left : self.left + width]
 
 
-def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padding:
-    """Compute the padding of a map to whole windows: around its centre, an odd remainder below and to the right.
+def centred_padding(size: Sequence[int], window_size: tuple[int, int]) -> Padding:
+    """Compute the padding of a map to a multiple of the window size.
+
+    The padding is split evenly between opposite sides. An odd position goes to the bottom and to the right.
 
     Args:
-        size (tuple[int, int]): Height and width of the map.
+        size (Sequence[int]): Height and width of the map.
         window_size (tuple[int, int]): Height and width of a window.
     """
     height, width = (-own % window for own, window in zip(size, window_size))
@@ -44,17 +47,18 @@ def centred_padding(size: tuple[int, int], window_size: tuple[int, int]) -> Padd
 def partition_windows(
     x: Tensor, window_size: tuple[int, int], parts: int = 1, heads: int = 1, head_multiple: int = 1
 ) -> Tensor:
-    """Partition a map into windows, and its channels into parts and heads, in a single copy.
+    """Partition a map into windows and its channels into parts and heads in a single copy.
 
     Args:
-        x (Tensor): (N, H, W, parts * heads * D); the window divides H and W.
+        x (Tensor): Map of shape (N, H, W, parts * heads * D). H and W must be multiples of the window size.
         window_size (tuple[int, int]): Height and width of a window.
-        parts, heads (int): The channels hold `parts` times `heads` vectors of D elements.
-        head_multiple (int): Pad every vector with zeros to a multiple of this number of elements. Default: 1.
+        parts (int): Number of parts, for example 3 for queries, keys and values. Default: 1.
+        heads (int): Number of heads per part. Default: 1.
+        head_multiple (int): Pad each head with zeros to a multiple of this number of channels. Default: 1.
 
     Returns:
-        Tensor: (parts, N * H / height * W / width, heads, height * width, padded D), contiguous. Windows, and the
-        positions of a window, are in reading order.
+        Tensor: Contiguous tensor of shape (parts, N * H / height * W / width, heads, height * width, padded D).
+        Windows and the positions within a window are in row-major order.
     """
     n, h, w, c = x.shape
     height, width = window_size
@@ -62,20 +66,20 @@ def partition_windows(
     x = x.view(n, rows, height, columns, width, parts, heads, size).permute(5, 0, 1, 3, 6, 2, 4, 7)
     if size % head_multiple:
         x = F.pad(x, (0, -size % head_multiple))
-    # A single column of windows can be reshaped without a copy, and would not be contiguous.
+    # reshape() returns a non-contiguous view if there is a single column of windows.
     return x.reshape(parts, n * rows * columns, heads, height * width, x.shape[-1]).contiguous()
 
 
-def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Merge windows to a map.
+def merge_windows(windows: Tensor, window_size: tuple[int, int], size: Sequence[int]) -> Tensor:
+    """Merge windows into a map.
 
     Args:
-        windows (Tensor): (N * H / height * W / width, heads, height * width, D).
+        windows (Tensor): Windows of shape (N * H / height * W / width, heads, height * width, D).
         window_size (tuple[int, int]): Height and width of a window.
-        size (tuple[int, int]): Height and width of the map; the window divides them.
+        size (Sequence[int]): Height and width of the map, multiples of the window size.
 
     Returns:
-        Tensor: (N, H, W, heads * D).
+        Tensor: Map of shape (N, H, W, heads * D).
     """
     (height, width), (h, w) = window_size, size
     count, heads, _, d = windows.shape
@@ -85,17 +89,17 @@ def merge_windows(windows: Tensor, window_size: tuple[int, int], size: tuple[int
     return x.reshape(n, h, w, heads * d)
 
 
-def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: Padding, device: torch.device) -> Tensor:
-    """Find the keys of all windows that are padding.
+def padding_mask(size: Sequence[int], window_size: tuple[int, int], padding: Padding, device: torch.device) -> Tensor:
+    """Mask the padded positions of all windows.
 
     Args:
-        size (tuple[int, int]): Height and width of the map without its padding.
+        size (Sequence[int]): Height and width of the map before padding.
         window_size (tuple[int, int]): Height and width of a window.
-        padding (Padding): The padding of the map to whole windows.
+        padding (Padding): Padding of the map to a multiple of the window size.
         device (torch.device): Device of the mask.
 
     Returns:
-        Tensor: bool, (windows of an image, 1, 1, height * width); True for padding.
+        Tensor: Boolean mask of shape (windows per image, 1, 1, height * width). True marks padding.
     """
     sides = []
     for own, window, before in zip(size, window_size, (padding.top, padding.left)):
@@ -107,19 +111,21 @@ def padding_mask(size: tuple[int, int], window_size: tuple[int, int], padding: P
 
 
 def shift_mask(
-    size: tuple[int, int], window_size: tuple[int, int], shift: tuple[int, int], device: torch.device
+    size: Sequence[int], window_size: tuple[int, int], shift: tuple[int, int], device: torch.device
 ) -> Tensor:
-    """Find the pairs of positions that a cyclic shift brings from opposite borders of a map into one window (Swin,
-    arXiv 2103.14030, section 3.2).
+    """Mask the pairs of positions that a cyclic shift moves from opposite borders of a map into the same window.
+
+    See Swin (arXiv 2103.14030, section 3.2).
 
     Args:
-        size (tuple[int, int]): Height and width of the map; the window divides them.
+        size (Sequence[int]): Height and width of the map, multiples of the window size.
         window_size (tuple[int, int]): Height and width of a window.
-        shift (tuple[int, int]): The number of rows and columns that moved from the start of the map to its end.
+        shift (tuple[int, int]): Number of rows and columns that the shift moves from the start of the map to its end.
         device (torch.device): Device of the mask.
 
     Returns:
-        Tensor: bool, (windows of an image, 1, L, L) with L = height * width; True for a pair that must not attend.
+        Tensor: Boolean mask of shape (windows per image, 1, L, L) with L = height * width. True marks a pair that must
+        not attend.
     """
     rows, columns = (torch.arange(own, device=device) >= own - moved for own, moved in zip(size, shift))
     regions = (rows[:, None] * 2 + columns)[None, :, :, None]

@@ -1,4 +1,4 @@
-"""SegFix within `mim test`: offsets written and scored, and labels refined before metrics see them."""
+"""SegFix within `mim test`: a metric that scores and writes offsets, and an evaluator that refines labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +15,20 @@ from .offsets import DIRECTIONS, predicted_offsets, refine_labels
 
 @METRICS.register_module()
 class OffsetMetric(BaseMetric):
-    """Scores what a SegFix model predicts, and writes it.
+    """Scores the predictions of a SegFix model, and writes them to files.
 
-    `boundary_IoU` is of the pixels near a boundary, `direction_accuracy` of those predicted to be and are, in per
-    cent.
+    `boundary_IoU` is the IoU of the pixels near a boundary. `direction_accuracy` is the accuracy of the direction at
+    correctly predicted pixels near a boundary. Both are in percent.
 
     Args:
-        output_dir (str, optional): Where the offsets are written, in the authors' layout, one file for each image.
-        format_only (bool): Whether files are written alone: a test set has no labels.
-        ignore_index (int): The label that is none. Default: 255.
+        output_dir (str, optional): Folder to which the offsets are written in the authors' format, one file per image.
+            Default: None.
+        format_only (bool): Only write files, for example for a test set without labels. Default: False.
+        ignore_index (int): Label of ignored pixels. Default: 255.
+        collect_device, prefix: See mmengine's `BaseMetric`.
 
     Raises:
-        ValueError: If nothing is to be written and nothing scored.
+        ValueError: If `format_only` is True without `output_dir`.
     """
 
     def __init__(
@@ -45,43 +47,43 @@ class OffsetMetric(BaseMetric):
             Path(output_dir).mkdir(parents=True, exist_ok=True)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Score and write a batch; `seg_logits` are (2 + 8, H, W)."""
+        """Score and write a batch of samples with `seg_logits` of shape (2 + 8, H, W)."""
         for sample in data_samples:
             logits = sample['seg_logits']['data']
             if self.output_dir:
                 name = Path(sample['img_path']).with_suffix('.mat').name
                 write_offsets(Path(self.output_dir, name), predicted_offsets(logits[None])[0].cpu().numpy())
             if self.format_only:
-                self.results.append(torch.zeros(4))
+                self.results.append(torch.zeros(3))
                 continue
             labels = sample['gt_sem_seg']['data'].squeeze(0).to(logits.device)
             known = labels != self.ignore_index
-            near, said = known & (labels >= len(DIRECTIONS)), known & (logits[1] > logits[0])
-            both = near & said
-            right = both & (logits[2:].argmax(0) == labels % len(DIRECTIONS))
-            self.results.append(torch.stack([x.sum() for x in (both, near | said, right, both)]).cpu())
+            near, predicted = known & (labels >= len(DIRECTIONS)), known & (logits[1] > logits[0])
+            both = near & predicted
+            correct = both & (logits[2:].argmax(0) == labels % len(DIRECTIONS))
+            self.results.append(torch.stack([x.sum() for x in (both, near | predicted, correct)]).cpu())
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Both scores, of all pixels together."""
+        """Compute both scores over the pixels of all images."""
         if self.format_only:
             return {}
-        both, either, right, among = torch.stack(results).double().sum(0).tolist()
-        return dict(boundary_IoU=100 * both / max(either, 1), direction_accuracy=100 * right / max(among, 1))
+        both, either, correct = torch.stack(results).double().sum(0).tolist()
+        return dict(boundary_IoU=100 * both / max(either, 1), direction_accuracy=100 * correct / max(both, 1))
 
 
 @EVALUATOR.register_module()
 class SegFixEvaluator(Evaluator):
-    """mmengine's evaluator, whose metrics see refined labels; the same for one scale, several scales and files.
+    """mmengine's `Evaluator`, which refines predicted labels with SegFix before the metrics process them.
 
     Args:
-        metrics (dict | list): As of mmengine's.
-        offsets (str): Folder of the offsets, each image's under the image's name: the authors' files, or what
-            :class:`OffsetMetric` wrote.
-        scale (int): Factor of the offsets. Default: 2, as the authors have it for Cityscapes.
+        metrics (dict | list): See mmengine's `Evaluator`.
+        offsets (str): Folder with one file of offsets per image, named like the image: the authors' files, or those
+            that :class:`OffsetMetric` wrote.
+        scale (int): Factor that multiplies the offsets. Default: 2, the authors' value for Cityscapes.
 
     Raises:
-        FileNotFoundError: While testing, if an image's offsets are not there.
-        ValueError: While testing, if they are none, or of another size.
+        FileNotFoundError: During the test, if the file of an image does not exist.
+        ValueError: During the test, if a file contains no offsets, or offsets of another image size.
     """
 
     def __init__(self, metrics: Any, offsets: str, scale: int = 2) -> None:
@@ -89,7 +91,7 @@ class SegFixEvaluator(Evaluator):
         self.offsets, self.scale = Path(offsets), scale
 
     def process(self, data_samples: Sequence[Any], data_batch: Any | None = None) -> None:
-        """Refine the labels of a batch, and hand them on."""
+        """Refine the labels of a batch and pass it to the metrics."""
         for sample in data_samples:
             path = self.offsets / Path(sample.img_path).with_suffix('.mat').name
             labels = sample.pred_sem_seg.data  # (1, H, W)

@@ -1,4 +1,4 @@
-"""SegFix's head for mmseg's `EncoderDecoder`."""
+"""Head of SegFix for mmseg's `EncoderDecoder`."""
 
 import warnings
 from typing import Any
@@ -17,20 +17,22 @@ from .offsets import DIRECTIONS
 
 @MODELS.register_module()
 class SegFixHead(BaseDecodeHead):
-    """Which pixels lie near a boundary, and which direction leads away from it (section 3.2).
+    """Predicts which pixels lie near a boundary, and which direction leads away from it (section 3.2).
 
-    Its logits are (N, 2 + 8, H, W), see :func:`~hrformer_mm.segfix.predicted_offsets`; it is trained on the label maps
-    of :class:`~hrformer_mm.segfix.transform.BoundaryTargets`. In both losses a class counts by the share of the other
-    classes; directions are learnt where the head itself says that a boundary is near.
+    The logits are (N, 2 + 8, H, W), see :func:`~hrformer_mm.segfix.predicted_offsets`. The targets are the label maps
+    of :class:`~hrformer_mm.segfix.transform.BoundaryTargets`. Both losses weight each class by the proportion of pixels
+    of the other classes. The loss of directions covers the pixels that the head itself predicts to be near a boundary.
 
     Args:
-        in_channels (Sequence[int]): Channels of all maps of the backbone, which are brought to the first one's size.
-        channels (int): Channels between. Default: 256.
-        align_corners (bool): How maps and logits are resized. Default: True.
-        **kwargs: mmseg's `BaseDecodeHead`: in_index, norm_cfg, ignore_index, …
+        in_channels (Sequence[int]): Channels of all maps of the backbone, which are resized to the size of the first.
+        channels (int): Number of hidden channels. Default: 256.
+        norm_cfg (dict): Config of the norm after each convolution. Default: dict(type='BN').
+        align_corners (bool): Align corners when maps and logits are resized. Default: True.
+        **kwargs: Arguments of mmseg's `BaseDecodeHead`: in_index, ignore_index, …
 
     Raises:
-        TypeError, ValueError: If an argument cannot be used, with its name, its value and what is allowed.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class SegFixHead(BaseDecodeHead):
         check_int('channels', channels)
         check_bool('align_corners', align_corners)
         with warnings.catch_warnings():
-            filter_warnings()  # mmseg's head calls its own deprecated build_loss
+            filter_warnings()  # mmseg's head calls a deprecated function of mmseg
             super().__init__(
                 in_channels,
                 channels,
@@ -56,7 +58,7 @@ class SegFixHead(BaseDecodeHead):
                 dropout_ratio=0,
                 **kwargs,
             )
-        del self.conv_seg  # each part has a classifier of its own
+        del self.conv_seg  # boundary and direction have their own classifiers
 
         def classifier(classes: int) -> nn.Module:
             return nn.Sequential(
@@ -67,22 +69,22 @@ class SegFixHead(BaseDecodeHead):
         self.direction = classifier(len(DIRECTIONS))
 
     def init_weights(self) -> None:
-        """PyTorch's own initialisation; mmseg's wants a classifier of its name."""
+        """Keep PyTorch's initialization. mmseg's own requires `conv_seg`."""
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
-        """Maps (N, C_i, H_i, W_i) to logits (N, 2 + 8, H_0, W_0)."""
+        """Compute logits (N, 2 + 8, H_0, W_0) from maps (N, C_i, H_i, W_i)."""
         x = self._transform_inputs(inputs)
         return torch.cat([self.boundary(x), self.direction(x)], dim=1)
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
-        """The losses of logits (N, 2 + 8, h, w) on label maps (N, 1, H, W)."""
+        """Compute the losses of logits (N, 2 + 8, h, w) on label maps (N, 1, H, W)."""
         labels = self._stack_batch_gt(batch_data_samples).squeeze(1)
         logits = F.interpolate(seg_logits, labels.shape[1:], mode='bilinear', align_corners=self.align_corners)
         near, directions = logits[:, :2], logits[:, 2:]
         known = labels != self.ignore_index
         boundary = torch.where(known, labels // len(DIRECTIONS), self.ignore_index)
-        said = known & (near[:, 1] > near[:, 0]).detach()
-        direction = torch.where(said, labels % len(DIRECTIONS), self.ignore_index)
+        predicted = known & (near[:, 1] > near[:, 0]).detach()
+        direction = torch.where(predicted, labels % len(DIRECTIONS), self.ignore_index)
         correct = (near.argmax(1) == boundary)[known]
         return dict(
             loss_boundary=self._balanced(near, boundary),

@@ -1,36 +1,36 @@
-"""From labels to what is learnt, from what is predicted to offsets, and from these to better labels."""
+"""Targets of SegFix from labels, offsets from predictions, and refined labels from offsets."""
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
-# Rows and columns of a step, clockwise from the left. The order is that of the authors' weights.
+# Rows and columns of a step, clockwise from the left, in the order of the authors' weights.
 DIRECTIONS = ((0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1))
-WIDTH = 5  # whole pixels from a boundary that count as near it: the authors cut distances before they compare
-FEW = 100  # pixels of a class, below which it has no inside
+WIDTH = 5  # largest distance from a boundary, rounded down as by the authors, at which a pixel is near it
+FEW = 100  # number of pixels below which a class has no boundary
 
 
 def boundary_targets(labels: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    """What SegFix learns of a label map: of each pixel the direction away from the nearest boundary of its class.
+    """Compute the targets of SegFix: for each pixel, the direction away from the nearest boundary of its class.
 
-    The distance of each pixel to the nearest one of another class grows in that direction: it is the distance's
-    gradient, by a Sobel filter of 5x5 (section 3.2).
+    The direction is that of the gradient of the distance to the nearest pixel of another class, computed with a 5x5
+    Sobel filter (section 3.2).
 
     Args:
-        labels (np.ndarray): (H, W), integers.
-        ignore_index (int): The label that is none.
+        labels (np.ndarray): Integer labels of shape (H, W).
+        ignore_index (int): Label of ignored pixels. Default: 255.
 
     Returns:
-        np.ndarray: (H, W), uint8: a direction, and 8 more less than 6 pixels from the nearest pixel of another class;
-        `ignore_index` stays.
+        np.ndarray: uint8 targets of shape (H, W): the index of a direction, plus 8 if the nearest pixel of another
+        class is less than 6 pixels away. Ignored pixels keep `ignore_index`.
     """
     distance, gradient = np.zeros(labels.shape, np.float32), np.zeros((2, *labels.shape), np.float32)
     for label in np.unique(labels):
         inside = labels == label
         if label == ignore_index or inside.sum() < FEW:
             continue
-        if inside.all():  # there is no boundary, and scipy would measure from one of its own making
+        if inside.all():  # without a boundary, the result of scipy is undefined
             distance += np.inf
             break
         own = ndimage.distance_transform_edt(inside).astype(np.float32)
@@ -46,18 +46,18 @@ def boundary_targets(labels: np.ndarray, ignore_index: int = 255) -> np.ndarray:
 def _sobel(axis: int, size: int = 5) -> np.ndarray:
     steps = np.mgrid[:size, :size].astype(np.float32) - size // 2
     squares = (steps**2).sum(0)
-    squares[size // 2, size // 2] = 1  # nothing over nothing
+    squares[size // 2, size // 2] = 1  # avoids 0 / 0
     return steps[axis] / squares
 
 
 def predicted_offsets(logits: Tensor) -> Tensor:
-    """Steps in pixels, rows and columns, int8, 0 far from a boundary.
+    """Compute the offsets that logits of SegFix predict.
 
     Args:
-        logits (Tensor): (N, 2 + 8, H, W): of lying far from or near a boundary, and of the directions.
+        logits (Tensor): Logits of shape (N, 2 + 8, H, W): far from a boundary, near a boundary, and the directions.
 
     Returns:
-        Tensor: (N, 2, H, W).
+        Tensor: int8 offsets in rows and columns, in pixels, of shape (N, 2, H, W). They are 0 far from a boundary.
     """
     near = logits[:, 1] > logits[:, 0]
     steps = torch.tensor(DIRECTIONS, dtype=torch.int8, device=logits.device)[logits[:, 2:].argmax(1)]
@@ -65,15 +65,18 @@ def predicted_offsets(logits: Tensor) -> Tensor:
 
 
 def refine_labels(labels: Tensor, offsets: Tensor, scale: int = 2) -> Tensor:
-    """Each label replaced by the one that its offset leads to; beyond the image, by the nearest within.
+    """Replace each label by the label at its offset. Offsets beyond the image refer to the nearest pixel within it.
 
     Args:
-        labels (Tensor): (H, W).
-        offsets (Tensor): (2, H, W), integers: rows and columns.
-        scale (int): Factor of the offsets. The authors take 2 for Cityscapes.
+        labels (Tensor): Labels of shape (H, W).
+        offsets (Tensor): Integer offsets in rows and columns, of shape (2, H, W).
+        scale (int): Factor that multiplies the offsets. Default: 2, the authors' value for Cityscapes.
+
+    Returns:
+        Tensor: Labels of shape (H, W).
 
     Raises:
-        ValueError: If the sizes differ.
+        ValueError: If the sizes of labels and offsets differ.
     """
     if offsets.shape != (2, *labels.shape):
         raise ValueError(

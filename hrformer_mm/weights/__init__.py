@@ -1,4 +1,4 @@
-"""Released weights: reading files, and the one door by which every known layout enters a model."""
+"""Weights: downloading, reading and writing files, and loading every supported layout into a model."""
 
 from .check import check_fit, check_state
 from .door import (

@@ -1,10 +1,10 @@
-"""Whether weights fit a model."""
+"""Checks that weights fit a model."""
 
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-# Weights with one entry for each class or keypoint, and what in a config sets their number.
+# Weights with one entry per class or keypoint, and the config key that sets their number.
 _OUTPUTS = (
     ('decode_head.conv_seg.bias', 'model.decode_head.num_classes', 'classes'),
     ('head.final_layer.bias', 'model.head.out_channels', 'keypoints'),
@@ -13,10 +13,10 @@ _OUTPUTS = (
 
 
 def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int]]) -> None:
-    """Compare names and shapes.
+    """Check names and shapes of weights.
 
     Raises:
-        ValueError: If keys are unknown, missing or of another shape, listing the first of each kind.
+        ValueError: If keys are unknown, missing or have the wrong shape. The message lists the first keys of each kind.
     """
     unknown = [name for name in state if name not in expected]
     missing = [name for name in expected if name not in state]
@@ -37,10 +37,16 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Sequence[int
 def check_fit(
     source: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor], may_differ: tuple[str, ...] = ()
 ) -> None:
-    """Compare the weights of a file with a model's own, except those whose names begin as `may_differ` says.
+    """Check that the weights of a file fit a model.
+
+    Args:
+        source (str): Name of the file for the error message.
+        state (Mapping[str, Tensor]): Weights of the file.
+        own (Mapping[str, Tensor]): Weights of the model.
+        may_differ (tuple[str, ...]): Prefixes of names that are not checked. Default: ().
 
     Raises:
-        ValueError: If they are of another number of classes, of another task, or do not fit otherwise.
+        ValueError: If the weights belong to another number of classes or another task, or do not fit otherwise.
     """
     found = {name: value for name, value in state.items() if not name.startswith(may_differ)}
     expected = {name: value.shape for name, value in own.items() if not name.startswith(may_differ)}
@@ -48,14 +54,14 @@ def check_fit(
         if name in found and name in expected and len(found[name]) != expected[name][0]:
             raise ValueError(
                 f'{source} has {len(found[name])} {things}, but the config has {expected[name][0]} '
-                f'({key}). Use the config that it was trained with'
+                f'({key}): use the config with which it was trained'
             )
     theirs, ours = ({name.split('.')[0] for name in names} for names in (found, expected))
     if theirs & ours == {'backbone'} != ours:
         parts, wanted = (', '.join(sorted(names - {'backbone'})) for names in (theirs, ours))
         raise ValueError(
             f'{source} is of another task: it has {parts or "a backbone alone"}, but the model has '
-            f'{wanted}. Use the config that it was trained with'
+            f'{wanted}: use the config with which it was trained'
         )
     try:
         check_state(found, expected)
@@ -63,5 +69,5 @@ def check_fit(
         shared = sum(name in state and state[name].shape == value.shape for name, value in own.items())
         raise ValueError(
             f'{source} was not loaded, {shared} of the {len(own)} weights of the model fit: {error}. Use '
-            'the config that it was trained with'
+            'the config with which it was trained'
         ) from None

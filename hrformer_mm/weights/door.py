@@ -1,4 +1,4 @@
-"""One door for weights: `load_state_dict` of the backbone, the heads and whole models takes every known layout."""
+"""Hooks by which `load_state_dict` of the backbone, the heads and whole models accepts every supported layout."""
 
 import os
 import re
@@ -21,23 +21,26 @@ _LAST_FUSION = re.compile(r'((?:.+\.)?stage4\.\d+\.fuse_layers)\.\d+')
 
 
 def accept_layouts(module: nn.Module, part: str) -> None:
-    """Let `load_state_dict` of a backbone, neck or head, alone or within a model, accept every known layout.
+    """Let `load_state_dict` of a backbone, neck or head, alone or within a model, accept every supported layout.
 
-    `part` is what its keys begin with in a whole model, e.g. 'backbone.'.
+    Args:
+        module (nn.Module): Backbone, neck or head.
+        part (str): Prefix of its keys in a whole model, for example 'backbone.'.
     """
     module._register_load_state_dict_pre_hook(partial(_adapt_part, part=part), with_module=True)
 
 
 def accept_whole_files(state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """A `load_state_dict` pre-hook of whole models, for the authors' heads: their names have no prefix."""
+    """Rename the authors' weights of heads, which have no prefix; a `load_state_dict` pre-hook of whole models."""
     _replace(state_dict, prefix, convert_names)
 
 
 def _adapt_part(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any, part: str) -> None:
-    # Within a model, the head is out of sight; of the authors' code, only that for poses upsamples bilinearly.
+    # The hook of a backbone within a model does not see the head. Of the authors' code, only that for pose estimation
+    # upsamples bilinearly.
     bias_unused = bool(prefix) and getattr(module, 'fuse_upsample', None) == 'bilinear'
     _replace(state_dict, prefix, lambda state: adapt_state_dict(module, state, part, bias_unused))
-    # mmengine sets this attribute on all modules while the whole model runs its `init_weights`, which loads leniently.
+    # mmengine sets this attribute on all modules during `init_weights` of a whole model, which loads with strict=False.
     if hasattr(module, '_params_init_info'):
         state = {name: value for name, value in state_dict.items() if name.startswith(prefix)}
         if state or part == 'backbone.' or not prefix:
@@ -49,12 +52,14 @@ def _check_initial(module: nn.Module, state: Mapping[str, Tensor], prefix: str, 
         check_state(state, {prefix + name: value.shape for name, value in module.state_dict().items()})
     except ValueError as error:
         raise ValueError(
-            f"the checkpoint of an init_cfg of type 'Pretrained' does not fit {part[:-1]}: {error}. Give "
-            "a backbone's weights to the backbone's init_cfg; load those of a whole model by load_from"
+            f"the checkpoint of an init_cfg of type 'Pretrained' does not fit {part[:-1]}: {error}. Load a backbone's "
+            "weights with the backbone's init_cfg, and weights of a whole model with load_from"
         ) from None
 
 
-def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict], dict]) -> None:
+def _replace(
+    state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+) -> None:
     names = [name for name in state_dict if name.startswith(prefix)]
     adapted = adapt({name[len(prefix) :]: state_dict.pop(name) for name in names})
     state_dict.update((prefix + name, value) for name, value in adapted.items())
@@ -63,31 +68,33 @@ def _replace(state_dict: dict[str, Tensor], prefix: str, adapt: Callable[[dict],
 def adapt_state_dict(
     module: nn.Module, state: Mapping[str, Tensor], part: str = '', bias_unused: bool = False
 ) -> dict[str, Tensor]:
-    """Bring weights of any known layout into that of a model, and fit its windows and branches.
+    """Convert weights of any supported layout to the layout, window sizes and branches of a model.
 
-    The model's own layout and weights of other models pass unchanged. The result may lack weights, or hold others.
+    Weights in the model's own layout and weights of other models are returned unchanged. The result may have missing
+    or unknown keys.
 
     Args:
-        module (nn.Module): A whole model or a part of one.
+        module (nn.Module): Whole model, or a part of one.
         state (Mapping[str, Tensor]): Weights of the module or of a whole file.
-        part (str): As in :func:`accept_layouts`. Default: '', a whole model.
-        bias_unused (bool): As in :func:`convert_names`.
+        part (str): See :func:`accept_layouts`. Default: '', for a whole model.
+        bias_unused (bool): See :func:`convert_names`. Default: False.
 
     Raises:
-        ValueError: If a projection lacks a part, or a table that must be resized is not of a square window.
+        ValueError: If a projection is incomplete, or if a bias table that must be resized does not belong to a square
+            window.
     """
     if not any('.attn.attn.' in name for name in state):
         return dict(state)
     own = {name for name, _ in module.named_children()}
     if part:
-        # Unknown names belong to other parts in a file of a whole model, and are surplus otherwise.
+        # In a file of a whole model, unknown names belong to other parts; otherwise they are unexpected keys.
         whole = any(name.startswith(part) for name in state)
         state = {
             name if name.split('.')[0] not in own and (whole or rename(name)) else part + name: value
             for name, value in state.items()
         }
     adapted = convert_names(state, () if part else own - {'backbone'}, bias_unused)
-    _leave_out(adapted, [name for name in adapted if not name.startswith(part)], f'weights beside {part}*')
+    _drop(adapted, [name for name in adapted if not name.startswith(part)], f'weights other than {part}*')
     adapted = {name[len(part) :]: value for name, value in adapted.items()}
     _fit_branches(module, adapted)
     _fit_windows(module, adapted)
@@ -97,7 +104,7 @@ def adapt_state_dict(
 def _fit_branches(module: nn.Module, state: dict[str, Tensor]) -> None:
     modules = {name for name, _ in module.named_modules()}
     found = {name: match for name in state if (match := _LAST_FUSION.match(name))}
-    _leave_out(
+    _drop(
         state,
         [name for name, match in found.items() if match[1] in modules and match[0] not in modules],
         'weights of branches that out_indices leaves out',
@@ -121,12 +128,12 @@ def _fit_windows(module: nn.Module, state: dict[str, Tensor]) -> None:
             state[table] = resize_bias_table(state[table], (side, side), window)
             sizes = f'{side}x{side} to {window[0]}x{window[1]}'
             resized[sizes] = resized.get(sizes, 0) + 1
-    _leave_out(state, unused, 'tables and indices of relative position bias, since with_rpe is False')
+    _drop(state, unused, 'tables and indices of relative position bias, since with_rpe is False')
     for sizes, count in resized.items():
         print_log(f'Resized {count} tables of relative position bias from windows of {sizes}.', logger='current')
 
 
-def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> None:
+def _drop(state: dict[str, Tensor], names: Sequence[str], what: str) -> None:
     for name in names:
         del state[name]
     if names:
@@ -136,10 +143,10 @@ def _leave_out(state: dict[str, Tensor], names: Sequence[str], what: str) -> Non
 def fit_weights(
     module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '', may_differ: tuple[str, ...] = ()
 ) -> dict[str, Tensor]:
-    """:func:`adapt_state_dict`, and :func:`check_fit` of the result.
+    """Convert weights with :func:`adapt_state_dict` and validate the result with :func:`check_fit`.
 
     Raises:
-        ValueError: If the weights are not those of the module; the error names `source`.
+        ValueError: If the weights do not fit the module. The message names `source`.
     """
     try:
         adapted = adapt_state_dict(module, state, part)
@@ -150,22 +157,23 @@ def fit_weights(
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str, part: str = '') -> None:
-    """Load weights of any known layout that pass :func:`fit_weights`."""
+    """Load weights of any supported layout after :func:`fit_weights`."""
     module.load_state_dict(fit_weights(module, state, source, part))
 
 
 class Pretrained(PretrainedInit):
-    """mmengine's initializer of a backbone from a checkpoint, which may have any known layout and must fit.
+    """mmengine's `PretrainedInit` for a backbone, extended to all supported layouts. The weights must fit.
 
     Args:
-        checkpoint (str): A file, a URL, or a name of released weights.
+        checkpoint (str): File, URL or name of released weights.
     """
 
     def locate(self) -> str:
-        """The local file, downloaded if needed.
+        """Return the path of the local file, downloading it if needed.
 
         Raises:
-            OSError, ValueError: If there is none, with the option that trains without it.
+            OSError, ValueError: If there is no such file, or the download fails. The message names the option that
+                trains from random weights.
         """
         try:
             path = locate(self.checkpoint)
@@ -175,7 +183,7 @@ class Pretrained(PretrainedInit):
         except (OSError, ValueError) as error:
             raise type(error)(
                 f'the backbone cannot start from {self.checkpoint}: {error}. To start from random '
-                'weights: --cfg-options model.backbone.init_cfg=None'
+                'weights, set --cfg-options model.backbone.init_cfg=None'
             ) from error
 
     def __call__(self, module: nn.Module) -> None:
@@ -184,13 +192,15 @@ class Pretrained(PretrainedInit):
             prefix = self.prefix.removesuffix('.') + '.'
             state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
             if not state:
-                raise ValueError(f'init_cfg.prefix is {self.prefix!r}, but no weight of {self.checkpoint} starts so')
+                raise ValueError(
+                    f'init_cfg.prefix is {self.prefix!r}, but no weight of {self.checkpoint} has this prefix'
+                )
         load_weights(module, state, self.checkpoint, 'backbone.')
         print_log(f'The backbone starts from {self.checkpoint}.', logger='current')
 
 
-def check_pretrained(init_cfg: Mapping | Sequence[Mapping] | None) -> list[Mapping]:
-    """Replace mmengine's `Pretrained` by :class:`Pretrained`, after all other steps, as mmengine orders them."""
+def check_pretrained(init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """Replace mmengine's `Pretrained` in a config by :class:`Pretrained`, and move it to the end, as mmengine does."""
     steps = [init_cfg] if isinstance(init_cfg, Mapping) else list(init_cfg or ())
     kinds = [WEIGHT_INITIALIZERS.get(step['type']) if isinstance(step['type'], str) else step['type'] for step in steps]
     return [step for step, kind in zip(steps, kinds) if kind is not PretrainedInit] + [

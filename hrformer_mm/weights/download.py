@@ -1,4 +1,4 @@
-"""Files from the web: whole and with the right checksum, or not used."""
+"""Downloads of files, which are only used if they are complete and have the right checksum."""
 
 import hashlib
 import os
@@ -17,49 +17,50 @@ from rich.progress import wrap_file
 
 from .files import TEMPORARY, DamagedFile, find_damage, sha256
 
-_TIMEOUT = 60  # seconds without a byte
+_TIMEOUT = 60  # seconds without receiving a byte
 
 
 def is_web_address(source: str) -> bool:
-    """Whether :func:`fetch` is what reads a source."""
+    """Return whether a source is a URL that :func:`fetch` can download."""
     return source.startswith(('http://', 'https://'))
 
 
 def cache_folder() -> Path:
-    """Where torch.hub, and with it mmengine, keeps downloaded checkpoints."""
+    """Return the folder in which torch.hub and mmengine cache downloaded checkpoints."""
     return Path(torch.hub.get_dir(), 'checkpoints')
 
 
 def cache_path(url: str) -> Path:
-    """The file that :func:`fetch` downloads to: torch.hub's own, if the name has a checksum."""
+    """Return the path to which :func:`fetch` downloads a URL: that of torch.hub if the file name has a checksum."""
     address, _ = urldefrag(url)
     name = os.path.basename(urlparse(address).path)
     if _checksum_of_name(address):
         return cache_folder() / name
-    folder = hashlib.sha256(address.encode()).hexdigest()[:8]  # other addresses may have files of the same name
+    folder = hashlib.sha256(address.encode()).hexdigest()[:8]  # other URLs may end in the same file name
     return cache_folder() / 'hrformer_mm' / folder / name
 
 
 def fetch(url: str) -> Path:
-    """Download a file into torch.hub's folder, or find it there, undamaged, from before.
+    """Download a file into torch.hub's cache, unless the cache already contains it undamaged.
 
-    Its SHA-256 must begin as the URL says after `#sha256=` (8 to 64 hexadecimal digits), or else in the file's name, as
-    OpenMMLab and torchvision write it: `name-1a2b3c4d_20220226.pth`, `name-1a2b3c4d.pth`. Eight decimal digits without
-    a date after them are not taken for a checksum, since they may be a date or a step.
+    The SHA-256 of the file must start with the 8 to 64 hexadecimal digits that follow `#sha256=` in the URL. Without
+    them, the checksum is taken from the file name, in the form of OpenMMLab and torchvision:
+    `name-1a2b3c4d_20220226.pth` or `name-1a2b3c4d.pth`. Eight decimal digits that no date follows are not treated as a
+    checksum, because they may be a date or a number of iterations.
 
     Raises:
-        ValueError: If the URL names another checksum, or the file is damaged. It is not kept.
-        OSError: If it cannot be downloaded, with the path to bring it to.
+        ValueError: If the checksum differs or the file is damaged. The file is deleted.
+        OSError: If the download fails. The message names the path at which the file can be saved by other means.
     """
     address, fragment = urldefrag(url)
     expected = _expected(address, fragment)
     path = cache_path(url)
     temporary = path.with_name(TEMPORARY + path.name)
     try:
-        with suppress(FileNotFoundError, DamagedFile):  # without a lock, which a cache that is read-only cannot have
+        with suppress(FileNotFoundError, DamagedFile):  # before the lock, since the cache may be read-only
             return _check(path, expected)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f'{path}.lock'):  # the processes of a training ask for it all at once
+        with FileLock(f'{path}.lock'):  # all processes of a distributed training fetch it at the same time
             with suppress(FileNotFoundError, DamagedFile):
                 return _check(path, expected)
             try:
@@ -72,8 +73,8 @@ def fetch(url: str) -> Path:
         raise ValueError(f'{address} was not used: {error}') from None
     except (OSError, HTTPException) as error:
         raise OSError(
-            f'{address} was not fetched ({error}). Check the address, the network and the space, or download '
-            f'it by other means and save it as {path}'
+            f'{address} was not fetched ({error}). Check the address, the network and the disk space, or download '
+            f'the file by other means and save it as {path}'
         ) from error
     return path
 
@@ -81,7 +82,7 @@ def fetch(url: str) -> Path:
 def _expected(address: str, fragment: str) -> str | None:
     if fragment:
         if not re.fullmatch(r'sha256=[0-9a-f]{8,64}', fragment):
-            raise ValueError(f'{address}#{fragment}: what follows # must be sha256= and 8 to 64 hexadecimal digits')
+            raise ValueError(f'{address}#{fragment}: the text after # must be sha256= and 8 to 64 hexadecimal digits')
         return fragment.removeprefix('sha256=')
     return _checksum_of_name(address)
 
@@ -101,7 +102,7 @@ def _download(address: str, path: Path) -> None:
         ):
             shutil.copyfileobj(body, file, 1 << 20)
     if length is not None and path.stat().st_size != int(length):
-        raise DamagedFile(f'{path.stat().st_size:,} of {int(length):,} bytes came. Download it again')
+        raise DamagedFile(f'only {path.stat().st_size:,} of {int(length):,} bytes were received. Download it again')
 
 
 def _check(path: Path, expected: str | None) -> Path:
@@ -112,7 +113,7 @@ def _check(path: Path, expected: str | None) -> Path:
         digest = sha256(path)
         if not digest.startswith(expected):
             raise DamagedFile(
-                f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and ask '
-                'where the file comes from if that does not help'
+                f'its SHA-256 is {digest}, but should begin with {expected}. Download it again, and contact the '
+                'publisher if that does not help'
             )
     return path

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that show when a byte of them has changed."""
+"""Atomic writing of files, and checksums that detect damaged files."""
 
 import contextlib
 import hashlib
@@ -7,22 +7,22 @@ import re
 import zipfile
 from pathlib import Path
 
-_END = b'PK\x05\x06'  # of a zip archive: 22 bytes, the last two the length of a comment
+_END = b'PK\x05\x06'  # start of the last 22 bytes of a zip archive, which end with the length of a comment
 _MARK = b'sha256:'
 _COMMENT = len(_MARK) + 64
 UNSEALED = b'0' * 64
-TEMPORARY = '.unfinished-'  # what the names of files start with while they are written
+TEMPORARY = '.unfinished-'  # prefix of the names of files that are being written
 
 
 class DamagedFile(ValueError):
-    """A file that is not what was written."""
+    """Raised for a file whose content differs from what was written."""
 
 
-def write_whole(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file so that, at any kill or loss of power, its name holds the old content or the new one.
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file atomically: if the process or the machine stops, the file has its old or its new content.
 
     Raises:
-        OSError: If it cannot be written, with the remedy; what was under the name is untouched.
+        OSError: If the file cannot be written. An existing file remains unchanged.
     """
     path = Path(path)
     temporary = path.with_name(f'{TEMPORARY}{os.getpid()}-{path.name}')
@@ -41,32 +41,33 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
             raise OSError(
                 error.errno,
                 f'{path} ({len(content):,} bytes) was not written: {error.strerror}. No file '
-                'was changed. Free space, or choose another folder',
+                'was changed. Free space on the disk, or choose another folder',
             ) from error
         raise
 
 
 def seal(content: bytes) -> bytes:
-    """Add the SHA-256 of what torch.save wrote as the comment of its zip archive: torch.load still reads it."""
+    """Append the SHA-256 of a file of torch.save as the comment of its zip archive, which torch.load ignores."""
     body = content[:-2] + _COMMENT.to_bytes(2, 'little')
     return body + _MARK + hashlib.sha256(body).hexdigest().encode()
 
 
-def verify(path: str | os.PathLike) -> None:
-    """Check the checksums of a checkpoint: its SHA-256 where this package wrote it, otherwise each record's CRC-32.
+def verify(path: str | os.PathLike[str]) -> None:
+    """Verify the checksums of a checkpoint.
 
-    Files of PyTorch before 1.6 and safetensors files of others hold no checksums; they pass.
+    Checkpoints that this package wrote have a SHA-256. Other PyTorch files have a CRC-32 per record. Files written by
+    PyTorch before 1.6 and safetensors files written by other packages have no checksums and pass.
 
     Raises:
-        DamagedFile: If the file is empty, changed, cut short, or would grow when it is read.
+        DamagedFile: If the file is empty, modified, truncated or compressed.
     """
     problem = find_damage(path)
     if problem:
         raise DamagedFile(f'{path} is damaged: {problem}. Use another checkpoint, or copy or download this one again')
 
 
-def find_damage(path: str | os.PathLike) -> str | None:
-    """What is wrong with a file, as :func:`verify` finds it; None if nothing is."""
+def find_damage(path: str | os.PathLike[str]) -> str | None:
+    """Return a description of the damage that :func:`verify` reports, or None for an undamaged file."""
     size = os.path.getsize(path)
     with open(path, 'rb') as file:
         start = file.read(9)
@@ -75,48 +76,48 @@ def find_damage(path: str | os.PathLike) -> str | None:
     if size == 0:
         return 'it is empty'
     if start.lstrip().lower().startswith((b'<!doc', b'<html')):
-        return 'it is a web page, as a proxy or a login page sends in place of a file'
+        return 'it is a web page, for example the login page of a proxy, and not a checkpoint'
     if is_safetensors(start):
         return _find_safetensors_damage(path, size)
     sealed = comment.startswith(_MARK)
     if sealed:
         digest, written = sha256(path, size - _COMMENT), comment[len(_MARK) :].decode('ascii', 'replace')
         if digest != written:
-            return f'its SHA-256 is {digest[:16]}…, not the {written[:16]}… that was written'
+            return f'its SHA-256 is {digest[:16]}…, but {written[:16]}… was written'
     if comment[-22:-18] == _END and comment[-2:] != b'\0\0':
         return 'it ends before its checksum'
     if not zipfile.is_zipfile(path):
-        return f'its end is missing or changed ({size:,} bytes)' if start.startswith(b'PK\x03\x04') else None
+        return f'its end is missing or modified ({size:,} bytes)' if start.startswith(b'PK\x03\x04') else None
     try:
         with zipfile.ZipFile(path) as archive:
             for record in archive.infolist():
-                if record.compress_type != zipfile.ZIP_STORED:  # PyTorch never does: it could fill the memory
+                if record.compress_type != zipfile.ZIP_STORED:  # PyTorch never compresses; it could exhaust the memory
                     return (
-                        f'{record.filename} in it is compressed, and would grow from {record.compress_size:,} to '
-                        f'{record.file_size:,} bytes'
+                        f'its record {record.filename} is compressed, and would expand from {record.compress_size:,} '
+                        f'to {record.file_size:,} bytes'
                     )
             if sealed:
                 return None
             if archive.comment:
                 return 'its checksum cannot be read'
-            record = archive.testzip()
-            return record and f'the checksum of {record} in it is wrong'
+            damaged = archive.testzip()
+            return damaged and f'the checksum of its record {damaged} is wrong'
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, OSError) as error:
         return str(error)
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Whether a file that starts with these nine bytes is a safetensors file: a length, and then JSON."""
+    """Return whether the first nine bytes of a file are those of a safetensors file: a length, then JSON."""
     return start[8:9] == b'{'
 
 
 def seal_safetensors(content: bytes) -> bytes:
-    """Enter the SHA-256 of a safetensors file, with zeros in its place, where its metadata has :data:`UNSEALED`."""
+    """Replace :data:`UNSEALED` in the metadata of a safetensors file by the SHA-256 of the file."""
     return content.replace(UNSEALED, hashlib.sha256(content).hexdigest().encode(), 1)
 
 
-def _find_safetensors_damage(path: str | os.PathLike, size: int) -> str | None:
-    """Compare the checksum, if there is one; the library compares the sizes."""
+def _find_safetensors_damage(path: str | os.PathLike[str], size: int) -> str | None:
+    """Verify the checksum, if there is one. The safetensors library itself verifies the sizes."""
     with open(path, 'rb') as file:
         length = file.read(8)
         header = file.read(min(int.from_bytes(length, 'little'), size))
@@ -128,12 +129,12 @@ def _find_safetensors_damage(path: str | os.PathLike, size: int) -> str | None:
             digest.update(part)
     written = found[1].decode('ascii', 'replace')
     if digest.hexdigest() != written:
-        return f'its SHA-256 is {digest.hexdigest()[:16]}…, not the {written[:16]}… that was written'
+        return f'its SHA-256 is {digest.hexdigest()[:16]}…, but {written[:16]}… was written'
     return None
 
 
-def sha256(path: str | os.PathLike, length: int | None = None) -> str:
-    """The SHA-256 of a file, or of its first `length` bytes, as 64 hexadecimal digits."""
+def sha256(path: str | os.PathLike[str], length: int | None = None) -> str:
+    """Return the SHA-256 of a file, or of its first `length` bytes, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     left = os.path.getsize(path) if length is None else length
     with open(path, 'rb') as file:
@@ -144,7 +145,7 @@ def sha256(path: str | os.PathLike, length: int | None = None) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power, where the file system can."""
+    """Make a rename durable against a power loss, if the file system supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""The layouts of released weights, and their names in this package.
+"""Layouts of released weights, and the corresponding names in this package.
 
-The backbone has mmpose's names. The authors store queries, keys and values apart, call the FFN `mlp`, and do not set
-their heads apart from each other.
+The backbone has the names of mmpose. The authors store separate projections of queries, keys and values, call the FFN
+`mlp`, and use no prefixes for their heads.
 """
 
 import re
@@ -14,7 +14,7 @@ from torch import Tensor
 TABLE = '.relative_position_bias_table'
 INDEX = '.relative_position_index'
 
-_OCR = {  # the authors' modules, and those of decode_head
+_OCR = {  # from the authors' modules to those of decode_head
     'conv3x3': 'pixels',
     'aux_head': 'auxiliary',
     'ocr_distri_head.object_context_block.f_pixel': 'attention.query',
@@ -23,8 +23,8 @@ _OCR = {  # the authors' modules, and those of decode_head
     'ocr_distri_head.object_context_block.f_up': 'attention.project',
     'ocr_distri_head.conv_bn_dropout': 'fuse',
 }
-_OCR_LAYERS = {'0': '0', '1.0': '1', '2': '3', '3.0': '4'}  # the authors join a norm and its ReLU in one module
-# (their name, our name): the first pattern that matches the beginning of a key is taken.
+_OCR_LAYERS = {'0': '0', '1.0': '1', '2': '3', '3.0': '4'}  # the authors wrap a norm and its ReLU in one module
+# (their name, our name): the first pattern that matches the start of a key applies.
 _NAMES = [
     (re.compile(theirs), ours)
     for theirs, ours in (
@@ -47,7 +47,7 @@ _NAMES = [
 
 
 def rename(name: str) -> str | None:
-    """The name in a whole model of this package, or None if no layout has such a key."""
+    """Return the name of a weight in a whole model of this package, or None if no layout has such a key."""
     name = name.removeprefix('module.')
     for theirs, ours in _NAMES:
         if match := theirs.match(name):
@@ -59,18 +59,18 @@ def rename(name: str) -> str | None:
 def convert_names(
     state: Mapping[str, Tensor], keep: Collection[str] = (), bias_unused: bool = False
 ) -> dict[str, Tensor]:
-    """Rename the weights of any known layout to the names of a whole model of this package.
+    """Rename the weights of any supported layout to the names of a whole model of this package.
 
-    What has these names already passes unchanged, as do unknown names and weights of other models. The authors' pose
-    code trained tables of relative position bias that it did not use: they become zero.
+    Weights that already have these names, unknown names and weights of other models remain unchanged. The authors' pose
+    code stores tables of relative position bias that it does not use; they are set to zero.
 
     Args:
-        state (Mapping[str, Tensor]): The weights.
-        keep (Collection[str]): First parts of names that are not renamed. Default: none.
-        bias_unused (bool): The weights are the authors' for poses, even without their head. Default: False.
+        state (Mapping[str, Tensor]): Weights by name.
+        keep (Collection[str]): First components of names that are not renamed. Default: ().
+        bias_unused (bool): Treat the weights as those of the authors' pose code even without its head. Default: False.
 
     Raises:
-        ValueError: If a projection lacks one of its three parts.
+        ValueError: If a projection of queries, keys and values is incomplete.
     """
     if not any('.attn.attn.' in name for name in state):
         return dict(state)

@@ -1,4 +1,4 @@
-"""Released weights by name: the local file of any source."""
+"""Released weights by name, and the local file of any source of weights."""
 
 import os
 from difflib import get_close_matches
@@ -8,12 +8,13 @@ from .download import fetch, is_web_address
 
 
 def find_released(source: str) -> Released | None:
-    """The released weights that a source names, `hrformer_mm://NAME` or a bare NAME; None for any other source.
+    """Return the released weights named by `hrformer_mm://NAME` or NAME, or None for any other source.
 
-    NAME is that of a row, or of a config that its weights fit. A file of a bare name precedes.
+    NAME is the name of released weights, or of a config for which they were trained. An existing file takes precedence
+    over NAME without a scheme.
 
     Raises:
-        FileNotFoundError: If there are no weights of a name after `hrformer_mm://`, with names that are close.
+        FileNotFoundError: If the NAME after `hrformer_mm://` is unknown. The message suggests similar names.
     """
     if not source.startswith(SCHEME) and os.path.exists(source):
         return None
@@ -25,7 +26,7 @@ def find_released(source: str) -> Released | None:
 
 
 def unknown_name(source: str) -> str:
-    """An error for a source that is no file, with released names that are close."""
+    """Return the error message for an unknown source, with similar names of released weights."""
     close = get_close_matches(source.removeprefix(SCHEME).lower(), released())
     return f'there is no checkpoint at {source}, and no released weights have this name: ' + (
         f'similar names are {", ".join(close)}' if close else 'hrformer-mm weights lists all names'
@@ -33,7 +34,10 @@ def unknown_name(source: str) -> str:
 
 
 def locate(source: str) -> str:
-    """The local file of a URL or a name of released weights, which is downloaded if needed; other sources unchanged."""
+    """Return the local file of a URL or a name of released weights, downloading it if needed.
+
+    Other sources are returned unchanged.
+    """
     if is_web_address(source):
         return str(fetch(source))
     found = find_released(source)

@@ -1,8 +1,7 @@
-"""mmengine's loader of checkpoints reads by this package: no file runs code, whichever library loads it.
+"""Registration of this package's reader in mmengine's `CheckpointLoader`, so that loading a checkpoint runs no code.
 
-mmengine 0.10.7 leaves that to torch's default, and later releases and forks pass `weights_only=False`. Importing this
-module registers :func:`read_checkpoint` for every scheme but `pavi://`, and for `hrformer_mm://NAME` of released
-weights, through mmengine's own interface.
+mmengine 0.10.7 relies on PyTorch's default for that, and later releases and forks pass `weights_only=False`. Importing
+this module registers :func:`read_checkpoint` for all schemes except `pavi://`, and for `hrformer_mm://NAME`.
 """
 
 import os
@@ -23,7 +22,7 @@ _CATALOGUES = {
 
 
 def _read_named(filename: str, map_location: Any = None) -> Any:
-    """Read a checkpoint by its name in one of the hosts' catalogues of addresses."""
+    """Read a checkpoint by its name in one of the model catalogues of torchvision and OpenMMLab."""
     scheme, name = filename.split('://', 1)
     if _CATALOGUES[scheme] is host.get_external_models:
         name = host.get_deprecated_model_names().get(name, name)

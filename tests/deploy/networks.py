@@ -6,7 +6,7 @@ MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 16, 26), num_heads=(1, 2
 
 
 def net(**kwargs):
-    """A network whose norms do something, in evaluation mode."""
+    """Return a network in evaluation mode with norms that are not the identity."""
     model = HRFormer(**{'arch': MICRO, 'window_sizes': (7, (5, 3), 4, 3), **kwargs}).eval()
     for name, value in model.state_dict().items():
         if name.endswith('running_var'):

@@ -32,13 +32,13 @@ def test_computes_the_same(options):
             assert error(deployed(x), model(x)) < 1e-5
 
 
-def test_has_no_norm_of_batches_left():
+def test_all_batch_norms_are_folded():
     deployed = to_deploy(net())
     assert not any(isinstance(m, nn.BatchNorm2d) for m in deployed.modules())
     assert not any(p.requires_grad for p in deployed.parameters())
 
 
-def test_leaves_the_model_as_it_was():
+def test_does_not_modify_the_model():
     model = net().train()
     before = copy.deepcopy(model.state_dict())
     to_deploy(model)
@@ -51,7 +51,7 @@ def test_other_dtypes_and_an_empty_batch():
     deployed, x = to_deploy(model), torch.randn(2, 3, 64, 48)
     with torch.no_grad():
         expected = model(x)
-        deployed(x)  # weights are packed now, and must be packed again for another dtype
+        deployed(x)  # the weights are packed now, and must be packed again for another dtype
         assert error(copy.deepcopy(deployed).bfloat16()(x.bfloat16()), expected) < 3e-2
         assert error(copy.deepcopy(deployed).double()(x.double()), expected) < 1e-5
         with torch.autocast('cpu', dtype=torch.bfloat16):
@@ -70,8 +70,8 @@ def test_copies_and_files():
 
 
 @pytest.mark.parametrize('edit', ['load', 'in place', 'data'])
-def test_weights_that_change_after_a_call_are_used(edit):
-    """The packed copies of the weights follow them."""
+def test_packed_weights_follow_changes(edit):
+    """Packed copies of weights are updated."""
     deployed, other, x = to_deploy(net()), to_deploy(net()), torch.randn(1, 3, 40, 40)
     with torch.no_grad():
         expected = other(x)
@@ -87,7 +87,7 @@ def test_weights_that_change_after_a_call_are_used(edit):
         assert error(deployed(x), expected) < 1e-6
 
 
-def test_made_in_inference_mode():
+def test_conversion_in_inference_mode():
     model, x = net(), torch.randn(1, 3, 40, 40)
     with torch.inference_mode():
         assert error(to_deploy(model)(x), model(x)) < 1e-5
@@ -95,7 +95,7 @@ def test_made_in_inference_mode():
 
 @pytest.mark.parametrize('size', [(8, 32), (19, 11)])
 def test_row_tiles(monkeypatch, size):
-    """Tiles of a few rows, and of several images, against the whole map."""
+    """Compare tiles of a few rows and of several images with the whole map."""
     model = net()
     deployed, x = to_deploy(model), torch.randn(3, 3, 4 * size[0], 4 * size[1])
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_row_tiles(monkeypatch, size):
             assert error(deployed(x), expected) < 1e-5
 
 
-def test_a_gradient_of_the_input_is_right():
+def test_input_gradient():
     model = net()
     x = torch.randn(1, 3, 40, 40, requires_grad=True)
     grads = [torch.autograd.grad(sum((y**2).mean() for y in m(x)), x)[0] for m in (model, to_deploy(model))]
@@ -113,7 +113,7 @@ def test_a_gradient_of_the_input_is_right():
 
 
 def test_ocr_head():
-    """Of both versions: the first convolutions of 'v2' run as one."""
+    """Check both versions; the first convolutions of 'v2' are merged."""
     registry = pytest.importorskip('mmseg.registry')
     for version in ('v2', 'v3'):
         head = dict(
@@ -134,8 +134,8 @@ def test_ocr_head():
         assert hasattr(deployed.decode_head, 'pixels') == (version == 'v3')
 
 
-def test_folds_only_what_follows_directly():
-    """A head in which something stands between convolution and norm, or whose children are not in their order."""
+def test_folds_only_directly_following_norms():
+    """Do not fold norms in heads with a layer between convolution and norm, or with children in another order."""
 
     class Odd(nn.Module):
         def __init__(self):
@@ -162,12 +162,12 @@ def test_folds_only_what_follows_directly():
     assert sum(isinstance(m, nn.BatchNorm2d) for m in deployed.modules()) == 2
 
 
-def test_a_model_without_hrformer():
+def test_model_without_hrformer_raises():
     with pytest.raises(ValueError, match='Linear contains no hrformer_mm.HRFormer'):
         to_deploy(nn.Linear(2, 2))
 
 
-def test_a_model_in_this_form_already():
+def test_deployed_model_raises():
     deployed = to_deploy(net())
-    with pytest.raises(ValueError, match='HRFormer is in the deployment form already: use it as it is'):
+    with pytest.raises(ValueError, match='HRFormer is in the deployment form already: use it unchanged'):
         to_deploy(deployed)

@@ -15,7 +15,7 @@ pytest.importorskip('openvino', reason="OpenVINO is not installed: pip install '
 
 @pytest.fixture(scope='module')
 def pair():
-    """A model, and its form in OpenVINO."""
+    """Return a model and its copy in OpenVINO."""
     model = net()
     return model, to_deploy(model, engine='openvino')
 
@@ -37,7 +37,7 @@ def test_computes_the_same(pair):
 
 @pytest.mark.slow
 def test_other_shapes(pair, monkeypatch):
-    """Only the latest compiled models are kept."""
+    """Only the most recently used compiled models are cached."""
     model, deployed = pair
     monkeypatch.setattr(openvino, 'SHAPES', 2)
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_bf16(pair):
         got = to_deploy(model, engine='openvino', dtype='bf16')(x)
         assert got[0].dtype == torch.float32
         assert error(got, model(x)) < 3e-2
-        # The engine computes in the precision that was asked for, also where bfloat16 is its default.
+        # The engine computes in the requested precision, even if its default is bfloat16.
         assert error(pair[1](x), model(x)) < 1e-5
 
 
@@ -98,7 +98,9 @@ def test_wrong_arguments(pair, monkeypatch):
         to_deploy(model, engine='tensorrt')
     with pytest.raises(ValueError, match="dtype is 'int4', but must be"):
         to_deploy(model, engine='openvino', dtype='int4')
-    with pytest.raises(ValueError, match=r"dtype is 'bf16', but is for engine='openvino': use .*to\(torch.bfloat16\)"):
+    with pytest.raises(
+        ValueError, match=r"dtype is 'bf16', but requires engine='openvino': use .*to\(torch.bfloat16\)"
+    ):
         to_deploy(model, dtype='bf16')
     with pytest.raises(ValueError, match="compile is incompatible with engine='openvino'"):
         to_deploy(model, compile=True, engine='openvino')

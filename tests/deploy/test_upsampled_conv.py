@@ -31,8 +31,8 @@ def test_equals_convolution_of_the_concatenation(size, align_corners, k):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-def test_the_shorter_of_both_orders_is_chosen():
-    """For HRFormer-B at 512x1024 pixels the branches of strides 16 and 32."""
+def test_cheaper_order_is_chosen():
+    """For HRFormer-B at 512x1024 pixels, these are the branches of strides 16 and 32."""
     maps, out = [torch.empty(1, c, 128 // 2**i, 256 // 2**i) for i, c in enumerate((78, 156, 312, 624))], 1024
     taken = [_is_worthwhile(x, torch.empty(out, x.shape[1], 3, 3), (128, 256)) for x in maps[1:]]
     assert taken == [False, True, True]
@@ -47,6 +47,6 @@ def test_precision_under_autocast():
     assert (out - expected).norm() < 1.5 * (usual - expected).norm()  # a sum of four rounded maps, not one
 
 
-def test_no_images():
+def test_empty_batch():
     maps, weight, bias = inputs(0, 16, 16, 3, torch.float32)
     assert upsampled_conv(maps, weight, bias, True).shape == (0, 6, 16, 16)

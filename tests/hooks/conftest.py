@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
-# Of small_training, which trainings in processes of their own import too.
+# Folder of small_training, which trainings in separate processes also import.
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
 def training():
-    """The module, imported once: it registers its classes. Its tensors are too small for several threads."""
+    """Import the module once, because it registers its classes. Its tensors are too small for several threads."""
     import small_training
 
     threads = torch.get_num_threads()

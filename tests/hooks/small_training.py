@@ -1,4 +1,4 @@
-"""A training of seconds: a micro HRFormer or a linear layer on random pictures, for tests and for `mim train mmseg`."""
+"""Short training of a micro HRFormer or a linear layer on random images, for tests and for `mim train mmseg`."""
 
 import random
 
@@ -27,7 +27,7 @@ class RandomPictures(Dataset):
         return 16
 
     def __getitem__(self, i):
-        """The picture depends on all three generators, as augmentations do."""
+        """Return an image that depends on all three random generators, as augmentations do."""
         self.read.append(i)
         picture = torch.full((3, 32, 32), 0.1 * i) + torch.rand(3, 32, 32) * random.random() + np.random.rand()
         info = dict(img_path=f'picture_{i}.png', label=i % 2)
@@ -78,7 +78,7 @@ class _NaNGradient(torch.autograd.Function):
 
 @METRICS.register_module()
 class Rising(BaseMetric):
-    """A score that gets better at every validation, so that each saves a best checkpoint."""
+    """Metric that improves at every validation, so that each of them saves a best checkpoint."""
 
     def process(self, data_batch, data_samples):
         self.results.append(1)
@@ -127,7 +127,7 @@ _runs = 0
 
 
 def runner(*args, **kwargs):
-    """A runner of its own name: mmengine's loggers and message hubs are found by it."""
+    """Build a runner with a unique name, by which mmengine finds loggers and message hubs."""
     global _runs
     _runs += 1
     return Runner.from_cfg(config(*args, experiment_name=f'run{_runs}', **kwargs))

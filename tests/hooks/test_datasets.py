@@ -1,4 +1,4 @@
-"""Which data sets are checked, and what the log says of them; tests/checks has whole trainings."""
+"""Checks of a runner's data sets and their log messages; tests/checks has whole trainings."""
 
 from types import SimpleNamespace
 
@@ -62,7 +62,7 @@ def log_of(dataset):
     return lines
 
 
-def test_what_is_left_out_is_counted(make):
+def test_skipped_samples_are_counted(make):
     one, none, three = make('one', [2]), make('none'), make('three', [0, 1, 5])
     dataset = ConcatDataset([one, none, three])
     for _ in range(2):  # each is counted once
@@ -72,7 +72,7 @@ def test_what_is_left_out_is_counted(make):
     assert len(log_of(RepeatDataset(one, times=2))) == 1
 
 
-def test_good_data_is_not_in_the_log(make):
+def test_valid_data_is_not_logged(make):
     assert log_of(make('good')) == [] and log_of(make('strict', ignore_empty=False)) == []
     assert log_of(['any other data set']) == []
 
@@ -88,7 +88,7 @@ def test_good_data_is_not_in_the_log(make):
         ({}, False),
     ],
 )
-def test_classes_that_the_head_lacks(make, model, lacks):
+def test_more_classes_than_the_head(make, model, lacks):
     dataset = make('classes')
     dataset._metainfo['classes'] = ('a', 'b', 'c')
     lines = []
@@ -105,7 +105,7 @@ def test_classes_that_the_head_lacks(make, model, lacks):
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
 @pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_all_data_sets_of_a_run_are_checked(training, tmp_path, folder, by_epoch, workers):
-    """Inside of wrappers and of validation; workers too have the pipelines with checks, and read from the beginning."""
+    """Data sets within wrappers and of the validation are checked; workers use the checked pipelines."""
     inner = dict(
         type='Pictures', data_root=folder('train'), pipeline=[dict(type='LoadImageFromFile')], serialize_data=False
     )  # else mmengine collects all garbage, which takes a while

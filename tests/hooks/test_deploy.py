@@ -1,4 +1,4 @@
-"""Tests run the deployment form, with the same metrics, and trainings do not."""
+"""Tests run the deployment form with equal metrics; trainings run the original model."""
 
 import pytest
 import torch
@@ -92,7 +92,7 @@ def test_a_model_without_hrformer_is_unchanged(tmp_path):
 
 
 def test_a_wrapped_model(tmp_path):
-    """The hook replaces what the wrapper of distributed tests holds."""
+    """The hook replaces the wrapped model of a distributed test."""
 
     class Wrapper(MMDistributedDataParallel):
         def __init__(self, module):

@@ -1,4 +1,4 @@
-"""Evaluators and heads are compared with the data before a run; tests/checks has each fault by itself."""
+"""Evaluators and heads are checked against the data before a run; tests/checks tests each problem separately."""
 
 import json
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 def edited(folder, change):
-    """A copy of the validation's annotations, changed."""
+    """Return a modified copy of the validation's annotations."""
     content = json.loads((folder / VAL).read_text())
     change(content)
     (folder / 'edited.json').write_text(json.dumps(content))
@@ -71,7 +71,7 @@ def test_areas(check, folder, split, explicit):
     check(own, [dict(metric, use_area=False)], split)
 
 
-def test_good_evaluators(check, folder):
+def test_valid_evaluators(check, folder):
     check()
     check(metrics=[dict(type='CocoMetric', ann_file=str(folder / VAL)), dict(type='PCKAccuracy')])
     check(metrics=[dict(type='CocoMetric', ann_file=edited(folder, lambda content: None))])
@@ -97,7 +97,7 @@ def test_heads(check):
 
 
 def test_data_sets_with_other_pipelines(check):
-    """The pipeline outside converts the keypoints for the head."""
+    """The outer pipeline converts the keypoints for the head."""
 
     class KeypointConverter:
         num_keypoints = 21

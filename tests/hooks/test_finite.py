@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
-def test_loss(training, tmp_path, value):
+def test_loss_that_is_not_finite(training, tmp_path, value):
     message = rf'iteration 3: loss_b is {value}\. The batch: (picture_\d+\.png,? ?)+'
     with pytest.raises(FloatingPointError, match=message):
         training.runner(tmp_path, 6, model=dict(broken_at=3, value=value)).train()
@@ -22,8 +22,8 @@ def test_loss(training, tmp_path, value):
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_2.pth')
 
 
-def test_gradient(training, tmp_path):
-    """The loss is finite, and the weights after the step are not: they are refused where they are saved."""
+def test_gradient_that_is_not_finite(training, tmp_path):
+    """If the loss is finite but the weights after the step are not, saving them raises an error."""
     with pytest.raises(FloatingPointError, match='iteration 2: 1 weights hold NaN or infinity.*head.weight'):
         training.runner(tmp_path, 6, model=dict(broken_gradient=2)).train()
     state = read_checkpoint(tmp_path / 'iter_1.pth')['state_dict']
@@ -31,8 +31,8 @@ def test_gradient(training, tmp_path):
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_1.pth']
 
 
-def test_a_skipped_step_is_none(training, tmp_path):
-    """PyTorch's scaler skips the step of a gradient that overflowed: the training goes on."""
+def test_skipped_step_of_the_gradient_scaler(training, tmp_path):
+    """PyTorch's gradient scaler skips the step of an overflowing gradient, and the training continues."""
     runner = training.runner(tmp_path, 4, model=dict(broken_gradient=2), param_scheduler=None)
     scaler = torch.amp.GradScaler('cpu', init_scale=16.0)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)

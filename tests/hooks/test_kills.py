@@ -1,4 +1,4 @@
-"""SIGKILLs while checkpoints are saved; `python tests/hooks/test_kills.py 30` prints the figures of 30."""
+"""Trainings that are killed while they save checkpoints. `python tests/hooks/test_kills.py 30` reports 30 kills."""
 
 import os
 import random
@@ -21,7 +21,7 @@ def newest_good(work):
 
     good = 0
     for path in work.glob('iter_*.pth'):
-        read_checkpoint(path)  # one that is not whole fails here
+        read_checkpoint(path)  # a partial checkpoint fails here
         good = max(good, int(path.stem[5:]))
     for path in work.glob('best_*.pth'):
         read_checkpoint(path)
@@ -29,7 +29,7 @@ def newest_good(work):
 
 
 def kill_while_saving(folder, save, kills):
-    """Start or resume, wait for checkpoints, kill in the midst of one; each start resumes what the kill before left."""
+    """Start or resume a training, and kill it while it saves a checkpoint."""
     sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
     import small_training
 

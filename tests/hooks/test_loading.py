@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, hostile or of another model are refused, before a metric is printed."""
+"""Damaged and malicious checkpoints, and those of other models, raise errors before a metric is printed."""
 
 import os
 import pickle
@@ -14,7 +14,7 @@ from hrformer_mm.weights import read_checkpoint, read_tensors, verify, write_ten
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A work folder with two checkpoints, made once."""
+    """Return a work folder with two checkpoints, which is created once."""
     import small_training
 
     path = tmp_path_factory.mktemp('trained')
@@ -45,8 +45,8 @@ def flip(content, index):
 
 
 @pytest.mark.parametrize('damage', DAMAGE.values(), ids=DAMAGE)
-def test_damaged(training, folder, tmp_path, damage):
-    """12 of 12: refused by name with a remedy; `--resume` takes the checkpoint before it."""
+def test_damaged_checkpoints(training, folder, tmp_path, damage):
+    """The error names each of 12 damaged files and the remedy; `--resume` falls back to the previous checkpoint."""
     shutil.copytree(folder, tmp_path / 'work')
     last = tmp_path / 'work' / 'iter_2.pth'
     last.write_bytes(damage(last.read_bytes()))
@@ -59,8 +59,8 @@ def test_damaged(training, folder, tmp_path, damage):
     read_checkpoint(tmp_path / 'work' / 'iter_3.pth')
 
 
-def test_every_single_byte(tmp_path):
-    """A file of a few kilobytes, each of its bytes changed in turn."""
+def test_every_modified_byte_is_detected(tmp_path):
+    """Modify each byte of a file of a few kilobytes, one after the other."""
     write_tensors({'a': torch.randn(20)}, tmp_path / 'a.pth')
     content = (tmp_path / 'a.pth').read_bytes()
     verify(tmp_path / 'a.pth')
@@ -70,17 +70,17 @@ def test_every_single_byte(tmp_path):
             read_checkpoint(tmp_path / 'b.pth')
 
 
-def test_a_flipped_byte_of_a_file_without_our_checksum(tmp_path):
+def test_modified_byte_without_our_checksum(tmp_path):
     torch.save({'a': torch.randn(100)}, tmp_path / 'a.pth')
     content = (tmp_path / 'a.pth').read_bytes()
     index = content.index(torch.load(tmp_path / 'a.pth')['a'].numpy().tobytes()) + 50
     (tmp_path / 'a.pth').write_bytes(flip(content, index))
-    torch.load(tmp_path / 'a.pth')  # PyTorch itself says nothing
+    torch.load(tmp_path / 'a.pth')  # PyTorch itself reports nothing
     with pytest.raises(ValueError, match='checksum of .*data/0'):
         read_checkpoint(tmp_path / 'a.pth')
 
 
-def test_none_is_good(training, folder, tmp_path):
+def test_no_valid_checkpoint(training, folder, tmp_path):
     shutil.copytree(folder, tmp_path / 'work')
     for path in (tmp_path / 'work').glob('*.pth'):
         path.write_bytes(path.read_bytes()[:100])
@@ -89,7 +89,7 @@ def test_none_is_good(training, folder, tmp_path):
 
 
 def load(runner):
-    """What a training, a test and a resume begin with."""
+    """Load a checkpoint as a training, a test or a resumed training does."""
     runner.call_hook('before_run')
     runner.load_or_resume()
 
@@ -109,7 +109,7 @@ FOREIGN = {
         ('nothing in common', '0 of the 2 .*1 unknown: resnet'),
     ],
 )
-def test_does_not_fit(training, tmp_path, capsys, kind, pattern):
+def test_weights_that_do_not_fit(training, tmp_path, capsys, kind, pattern):
     torch.save(dict(state_dict=FOREIGN[kind]), tmp_path / 'a.pth')
     for run in ('test', 'train'):
         runner = training.runner(tmp_path / 'w', 1, load_from=str(tmp_path / 'a.pth'))
@@ -125,7 +125,7 @@ def test_does_not_fit(training, tmp_path, capsys, kind, pattern):
 
 
 def test_load_from_adapts_and_resume_does_not(training, tmp_path):
-    """Windows of another size, wrapped and prefixed as released files are."""
+    """Load weights of another window size, wrapped and prefixed like released files."""
     path = str(tmp_path / 'a.pth')
     runner = training.runner(tmp_path / 'w', 1, model=dict(deep=True), load_from=path)
     state = {
@@ -145,7 +145,7 @@ def test_load_from_adapts_and_resume_does_not(training, tmp_path):
         load(runner)
 
 
-def test_may_differ_names_what_may(training, tmp_path):
+def test_may_differ(training, tmp_path):
     torch.save(dict(state_dict={**FOREIGN['head'], 'neck.a': torch.zeros(1)}), tmp_path / 'a.pth')
     hooks = [dict(type='hrformer_mm.Safeguard', may_differ=['head.'])]
     with pytest.raises(ValueError, match='Keys 1 unknown: neck.a'):
@@ -155,7 +155,7 @@ def test_may_differ_names_what_may(training, tmp_path):
 
 
 class Code:
-    """Unpickled, it leaves a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, flag):
         self.flag = str(flag)
@@ -165,7 +165,7 @@ class Code:
 
 
 def hostile(content, kind, work, flag):
-    """Write a hostile iter_2.pth into a work folder; a name of a folder appears if its code runs."""
+    """Write a malicious iter_2.pth into a work folder; running its code creates a folder."""
     code = f'__import__("os").mkdir({str(flag)!r})\n'
     path = work / 'iter_2.pth'
     if kind == 'pickle':
@@ -189,8 +189,8 @@ def hostile(content, kind, work, flag):
 
 
 @pytest.mark.parametrize('kind', ['pickle', 'config', 'cfg', 'pointer', 'bomb', 'foreign'])
-def test_hostile(training, folder, tmp_path, kind):
-    """6 of 6: no code runs, in convert's reader, test or resume; what can do harm is refused."""
+def test_malicious_checkpoints(training, folder, tmp_path, kind):
+    """None of 6 malicious files runs code in `convert`, in tests or in resumed trainings."""
     shutil.copytree(folder, tmp_path / 'work')
     flag = tmp_path / 'code_ran'
     (tmp_path / 'work' / 'iter_2.pth').unlink()
@@ -213,8 +213,8 @@ def test_hostile(training, folder, tmp_path, kind):
     assert not flag.exists()
 
 
-def test_the_text_would_run_without_the_hook(training, folder, tmp_path):
-    """The comparison above can fail."""
+def test_code_would_run_without_the_hook(training, folder, tmp_path):
+    """The test above can fail."""
     path = hostile(read_checkpoint(folder / 'iter_2.pth'), 'config', tmp_path, tmp_path / 'code_ran')
     try:
         training.runner(tmp_path / 'w', 3, resume=True, load_from=str(path), custom_hooks=[]).train()

@@ -1,4 +1,4 @@
-"""What a training's model is checked for, in the training."""
+"""Checks of the model before and during a training."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ MICRO = dict(num_modules=(1, 1, 1, 1), channels=(6, 12, 18, 24), num_heads=(1, 2
 
 @MODELS.register_module()
 class BranchModel(BaseModel):
-    """Uses branch 0 of those that the backbone returns."""
+    """Model that only uses branch 0 of the backbone's branches."""
 
     def __init__(self, out_indices=(0,), in_channels=3, classes=2, loss=None, data_preprocessor=None):
         super().__init__(data_preprocessor)
@@ -32,7 +32,7 @@ def runner(training, folder, model=None, **others):
     return training.runner(folder, 2, model=dict(model or {}, type='BranchModel'), **others)
 
 
-def test_one_class_and_another_number_of_channels_end_the_training_first(training, tmp_path):
+def test_inconsistent_models_raise_before_training(training, tmp_path):
     with pytest.raises(ValueError, match='head: CrossEntropyLoss over 1 class is always 0.*num_classes=2'):
         runner(training, tmp_path, dict(classes=1)).train()
     preprocessor = dict(type='ImgDataPreprocessor', mean=[1.0, 2, 3], std=[1.0, 2, 3])
@@ -44,7 +44,7 @@ def test_one_class_and_another_number_of_channels_end_the_training_first(trainin
     assert not list(tmp_path.glob('*.pth'))
 
 
-def test_learning_rates_that_do_not_decay_end_the_training_first(training, tmp_path):
+def test_ineffective_layer_decay_raises_before_training(training, tmp_path):
     pytest.importorskip('mmpose')
     import mmpose.engine  # noqa: F401  (registers its constructor)
 

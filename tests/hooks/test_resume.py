@@ -1,4 +1,4 @@
-"""A training that is broken off and resumed ends with the weights, to the bit, of one that was not."""
+"""An interrupted and resumed training ends with weights bitwise equal to those of an uninterrupted training."""
 
 import shutil
 
@@ -17,8 +17,8 @@ DEEP = [pytest.param(dict(deep=True), marks=pytest.mark.slow), dict()]
 @pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
 @pytest.mark.parametrize('model', DEEP, ids=['drop-path', 'dropout'])
-def test_resumed_is_uninterrupted(training, tmp_path, model, by_epoch, workers, seed):
-    """6 against 4 + 2, with dropout, drop path, random data and validations that use random numbers."""
+def test_resumed_training_equals_uninterrupted(training, tmp_path, model, by_epoch, workers, seed):
+    """Compare 6 with 4 + 2 iterations, with dropout, drop path, random data and random numbers in validations."""
     if model and seed is None:
         pytest.skip('the seed is no matter of the model')
     length, stop, seed = *((3, 2) if model and by_epoch else (6, 4)), dict(seed=seed)
@@ -26,8 +26,10 @@ def test_resumed_is_uninterrupted(training, tmp_path, model, by_epoch, workers, 
     options = dict(by_epoch=by_epoch, workers=workers, model=model, validate=True, randomness=seed)
     training.runner(tmp_path / 'whole', length, **options).train()
     (tmp_path / 'parts').mkdir()
-    shutil.copy(tmp_path / 'whole' / name.format(stop), tmp_path / 'parts')  # what a kill after it would leave
-    torch.rand(7)  # another process would be elsewhere
+    shutil.copy(
+        tmp_path / 'whole' / name.format(stop), tmp_path / 'parts'
+    )  # as if the training had been killed after it
+    torch.rand(7)  # the random state of a new process differs
     training.runner(tmp_path / 'parts', length, resume=True, **options).train()
     whole, parts = (weights(tmp_path / folder / name.format(length)) for folder in ('whole', 'parts'))
     before = weights(tmp_path / 'whole' / name.format(stop))
@@ -35,8 +37,8 @@ def test_resumed_is_uninterrupted(training, tmp_path, model, by_epoch, workers, 
     assert not all(torch.equal(whole[key], before[key]) for key in whole)
 
 
-def test_without_the_hook_it_differs(training, tmp_path):
-    """The comparison above can fail."""
+def test_resumed_training_differs_without_the_hook(training, tmp_path):
+    """The test above can fail."""
     options = dict(randomness=dict(seed=3), custom_hooks=[])
     training.runner(tmp_path / 'whole', 6, **options).train()
     middle = str(tmp_path / 'whole' / 'iter_4.pth')
@@ -45,7 +47,7 @@ def test_without_the_hook_it_differs(training, tmp_path):
     assert not all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
-def test_a_copied_folder_resumes_its_own(training, tmp_path):
+def test_copied_folder_resumes_its_own_checkpoint(training, tmp_path):
     options = dict(validate=True, save=dict(save_best='score', rule='greater'))
     training.runner(tmp_path / 'a', 2, **options).train()
     shutil.copytree(tmp_path / 'a', tmp_path / 'b')
@@ -58,7 +60,7 @@ def test_a_copied_folder_resumes_its_own(training, tmp_path):
     assert [path.name for path in (tmp_path / 'b').glob('best_*')] == ['best_score_iter_3.pth']
 
 
-def test_keep_one(training, tmp_path):
+def test_max_keep_ckpts(training, tmp_path):
     training.runner(tmp_path, 4, save=dict(max_keep_ckpts=1)).train()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_4.pth']
     training.runner(tmp_path, 5, resume=True, save=dict(max_keep_ckpts=1)).train()
@@ -66,7 +68,7 @@ def test_keep_one(training, tmp_path):
 
 
 @pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_without_replay_what_was_trained_on_is_not_read(training, tmp_path, workers):
+def test_without_replay_previous_data_is_not_read(training, tmp_path, workers):
     options = dict(workers=workers, randomness=dict(seed=3))
     training.RandomPictures.read.clear()
     training.runner(tmp_path / 'whole', 6, **options).train()
@@ -79,23 +81,23 @@ def test_without_replay_what_was_trained_on_is_not_read(training, tmp_path, work
     resumed.train()
     assert resumed.iter == 6 and (tmp_path / 'parts' / 'iter_6.pth').exists()
     if workers == 0:
-        # The loop's own loader is asked for one iterator, which reads nothing by itself without workers.
+        # The loop creates one iterator, which reads nothing in advance without workers.
         assert len(whole) == 24 and training.RandomPictures.read == whole[16:]
 
 
-def test_replay_must_be_told_plainly(training):
+def test_replay_must_be_a_bool(training):
     from hrformer_mm.hooks import Safeguard
 
     with pytest.raises(TypeError, match="replay is 'no'"):
         Safeguard(replay='no')
 
 
-def test_states_of_a_best_that_was_none_are_not_saved_later():
+def test_states_of_an_unsaved_best_checkpoint_are_discarded():
     from hrformer_mm.hooks.randomness import KEY, Randomness
 
     randomness, checkpoint = Randomness(), {}
     randomness.gather()
-    randomness.enter_training()  # the validation was no better than one before
+    randomness.enter_training()  # the validation did not improve the metric
     torch.rand(1)
     randomness.save(checkpoint)
     assert torch.equal(checkpoint[KEY][0]['torch'], torch.get_rng_state())

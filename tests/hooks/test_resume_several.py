@@ -1,4 +1,4 @@
-"""Two processes that are broken off and resumed end with the weights of two that were not."""
+"""Two interrupted and resumed processes end with the same weights as two uninterrupted ones."""
 
 import shutil
 import subprocess
@@ -54,7 +54,7 @@ def weights(path):
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
-def test_resumed_is_uninterrupted(training, tmp_path, by_epoch):
+def test_resumed_training_equals_uninterrupted(training, tmp_path, by_epoch):
     name = 'epoch_{}.pth' if by_epoch else 'iter_{}.pth'
     train(training, tmp_path / 'whole', 2, 4, by_epoch)
     (tmp_path / 'parts').mkdir()
@@ -69,7 +69,7 @@ def test_resumed_is_uninterrupted(training, tmp_path, by_epoch):
 
 @pytest.mark.slow
 @pytest.mark.integration
-def test_another_number_of_processes_is_told(training, tmp_path):
+def test_another_number_of_processes_is_logged(training, tmp_path):
     train(training, tmp_path / 'two', 2, 2)
     (tmp_path / 'one').mkdir()
     shutil.copy(tmp_path / 'two' / 'iter_2.pth', tmp_path / 'one')

@@ -1,4 +1,4 @@
-"""A full disk costs no checkpoint, and no file under a final name is partial."""
+"""A full disk loses no checkpoint and leaves no partial file under a final name."""
 
 import errno
 import subprocess
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize('call', ['write', 'fsync', 'replace'])
 @pytest.mark.parametrize('keep', [-1, 1])
-def test_full_at_any_step(training, tmp_path, monkeypatch, call, keep):
+def test_full_disk_at_any_step(training, tmp_path, monkeypatch, call, keep):
     training.runner(tmp_path, 1, save=dict(max_keep_ckpts=keep)).train()
 
     def full(*args, **kwargs):
@@ -51,7 +51,7 @@ def test_full_at_any_step(training, tmp_path, monkeypatch, call, keep):
 
 @pytest.mark.integration
 def test_exit_code_of_a_full_disk(tmp_path):
-    """The kernel refuses to let a file grow beyond a limit, as a quota does."""
+    """The kernel limits the size of a file, as a quota does."""
     code = (
         'import signal, resource, small_training; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); '
         f'r = small_training.runner({str(tmp_path)!r}, 6, model=dict(extra=100000)); '
@@ -68,8 +68,8 @@ def test_exit_code_of_a_full_disk(tmp_path):
     assert not list(tmp_path.glob('*.pth')) and not list(tmp_path.glob('.unfinished-*'))
 
 
-def test_the_pointer_holds_the_whole_path(training, tmp_path):
-    """mmengine finds the checkpoint by it; a folder that was moved resumes its own, see test_resume.py."""
+def test_pointer_holds_the_absolute_path(training, tmp_path):
+    """mmengine finds the checkpoint by the pointer; see test_resume.py for folders that were moved."""
     training.runner(tmp_path / 'a', 1).train()
     assert find_latest_checkpoint(str(tmp_path / 'a')) == str(tmp_path / 'a/iter_1.pth')
     training.runner(tmp_path / 'b', 1, save=dict(out_dir=str(tmp_path / 'out'))).train()
@@ -77,7 +77,7 @@ def test_the_pointer_holds_the_whole_path(training, tmp_path):
 
 
 class FolderStrategy(SingleDeviceStrategy):
-    """Writes each checkpoint as a folder and reads it from there, as mmengine's strategy of DeepSpeed does."""
+    """Strategy that saves checkpoints as folders, as mmengine's DeepSpeed strategy does."""
 
     def save_checkpoint(self, filename, *, extra_ckpt=None, **kwargs):
         assert len(list(Path(filename).parent.glob('*.pth'))) in (0, 1, 2)
@@ -92,8 +92,8 @@ class FolderStrategy(SingleDeviceStrategy):
         return state
 
 
-def test_folders_of_deepspeed(training, tmp_path):
-    """They are resumed, and removed once the new one is written."""
+def test_checkpoint_folders_of_deepspeed(training, tmp_path):
+    """Folders can be resumed, and are removed after a new one is written."""
     STRATEGIES.register_module(module=FolderStrategy, force=True)
 
     def run(folder, length, **others):
@@ -116,7 +116,7 @@ def test_folders_of_deepspeed(training, tmp_path):
     assert second.iter == 4 and [path.name for path in (tmp_path / 'a').glob('iter_*')] == ['iter_4.pth']
 
 
-def test_a_folder_is_left_to_the_runners_own_loader(training, tmp_path):
+def test_folder_is_loaded_by_the_runner(training, tmp_path):
     (tmp_path / 'iter_1.pth').mkdir()
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
     runner = training.runner(tmp_path, 2, resume=True)

@@ -1,4 +1,4 @@
-"""What a training starts from: fetched before any data is read, and in the log."""
+"""The weights from which a training starts are downloaded before data is read, and logged."""
 
 import logging
 
@@ -41,8 +41,8 @@ def weights(training, tmp_path):
     return tmp_path / 'a.pth'
 
 
-def test_weights_and_none(start, weights):
-    """The first loss of pretrained weights is another; `init_cfg=None` is training from scratch, exactly."""
+def test_pretrained_and_random_weights(start, weights):
+    """Pretrained weights change the first loss; `init_cfg=None` is identical to training from scratch."""
     scratch, lines = start(None)
     assert lines == [RANDOM]
     loss, lines = start(pretrained(weights))
@@ -50,8 +50,8 @@ def test_weights_and_none(start, weights):
     assert start([]) == (scratch, [RANDOM])
 
 
-def test_no_weights(start, training, tmp_path, monkeypatch):
-    """One line with the file to bring, where to put it and how to go without, before any picture is read."""
+def test_missing_weights(start, training, tmp_path, monkeypatch):
+    """The error of one line names the file, its path and the option without it, before any image is read."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     (tmp_path / 'a.yml').write_text(
         '[{name: a, publisher: p, licence: l, configs: [], sha256: 0123abcd, '
@@ -71,8 +71,8 @@ def test_no_weights(start, training, tmp_path, monkeypatch):
     assert training.RandomPictures.read == []
 
 
-def test_a_whole_checkpoint_replaces_it(start, training, tmp_path):
-    """Neither a resumed training nor `load_from` needs what the backbone started from, unless a part may differ."""
+def test_checkpoint_replaces_pretrained_weights(start, training, tmp_path):
+    """Neither `--resume` nor `load_from` needs pretrained weights, unless `may_differ` includes the backbone."""
     start(None)
     for options in (dict(resume=True, iters=2), dict(load_from=str(tmp_path / 'work/iter_1.pth'))):
         _, lines = start(pretrained('none.pth'), **options)
@@ -85,7 +85,7 @@ def test_a_whole_checkpoint_replaces_it(start, training, tmp_path):
         )
 
 
-def test_tests_fetch_nothing(training, tmp_path):
+def test_tests_download_nothing(training, tmp_path):
     runner = training.runner(tmp_path / 'work', 1, model=dict(deep=True))
     runner.model.backbone = HRFormer(training.ARCH, window_sizes=7, init_cfg=pretrained('none.pth'))
     runner.test()

@@ -8,18 +8,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from hrformer_mm.layers import PointwiseConv, PointwiseLinear, WindowAttention
 
 
-def test_tables_start_as_the_papers():
+def test_bias_tables_are_initialized_as_in_swin():
     table = WindowAttention(640, 64, (15, 15)).relative_position_bias_table
     assert table.shape == (29 * 29, 64)
     assert abs(table.std() - 0.02) < 1e-3 and abs(table.mean()) < 1e-3 and table.abs().max() <= 2
 
 
-def test_without_the_bias_there_is_no_table():
+def test_no_bias_table_without_rpe():
     names = WindowAttention(18, 1, (7, 7), with_rpe=False).state_dict()
     assert set(names) == {'qkv.weight', 'qkv.bias', 'proj.weight', 'proj.bias'}
 
 
-def test_a_zero_table_is_no_bias():
+def test_zero_table_equals_no_bias():
     with_table, without = WindowAttention(18, 2, (5, 3)), WindowAttention(18, 2, (5, 3), with_rpe=False)
     with_table.relative_position_bias_table.data.zero_()
     without.load_state_dict(with_table.state_dict(), strict=False)
@@ -37,7 +37,7 @@ def test_linear_is_a_linear_layer_in_every_dtype():
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_pointwise_convolution_on_accelerators(dtype):
-    """The meta device stands for one: in 16 bits the convolution is a matrix product."""
+    """Use the meta device as an accelerator: with 16 bits the convolution is a matrix product."""
     layer, x = PointwiseConv(6, 10, 1).to('meta', dtype), torch.empty(2, 6, 3, 4, device='meta', dtype=dtype)
     with FlopCounterMode(display=False) as counter:
         out = layer(x.contiguous(memory_format=torch.channels_last))

@@ -9,7 +9,7 @@ def block(drop_path=0.0):
 
 
 def test_equals_the_formula():
-    """x + attention(LN(x)), then x + FFN(LN(x)), the FFN with three norms and three GELUs (section 3.1)."""
+    """The block is x + attention(LN(x)), then x + FFN(LN(x)). The FFN has three norms and three GELUs (section 3.1)."""
     b = block().eval()
     for name, buffer in b.ffn.named_buffers():
         if 'running' in name:
@@ -26,7 +26,7 @@ def test_equals_the_formula():
 
 
 def test_ffn_without_its_depthwise_convolution():
-    """Two 1x1 convolutions, each with a norm and a GELU."""
+    """The FFN is two 1x1 convolutions, each with a norm and a GELU."""
     b = HRFormerBlock(12, 2, (3, 3), 4, 0.0, dict(type='BN'), with_dwconv=False).eval()
     assert {name.split('.')[0] for name in b.ffn.state_dict()} == {'fc1', 'norm1', 'fc2', 'norm3'}
     x = z = torch.randn(2, 12, 7, 5)

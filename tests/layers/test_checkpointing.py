@@ -33,7 +33,7 @@ def test_same_gradients_and_statistics(drop_path, frozen, norm, with_cp):
 
 
 @pytest.mark.parametrize('with_cp, maps', [(True, 1), ('cheap', 14)])
-def test_memory_that_is_kept_for_the_backward_pass(with_cp, maps, kept_bytes):
+def test_memory_saved_for_backward(with_cp, maps, kept_bytes):
     """In maps of C channels: the output; and in the selective form those of qkv (3), proj (1), fc1 (4), dw3x3 (4) and
     fc2 (1) as well."""
     block = HRFormerBlock(12, 2, (3, 3), 4, 0.0, dict(type='BN')).train()

@@ -14,7 +14,7 @@ def branches(h, w):
 @pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
 @pytest.mark.parametrize('size', [(16, 24), (13, 9), (1, 1), (2, 7)])
 def test_sum_of_all_branches(upsample, size):
-    """Against the definition, written out for every pair of branches."""
+    """Compare with the definition, written out for every pair of branches."""
     fusion = BranchFusion(CHANNELS, range(4), dict(type='BN'), upsample).eval()
     maps = branches(*size)
     out = fusion(maps)

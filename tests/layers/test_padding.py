@@ -1,4 +1,4 @@
-"""Attention of maps with and without padding, in every form, against windows that are processed one by one."""
+"""Attention with and without padding in all implementations equals attention computed window by window."""
 
 import pytest
 import torch

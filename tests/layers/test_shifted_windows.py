@@ -1,4 +1,4 @@
-"""Shifted windows against attention computed window by window, against mmpretrain's, and in the backbone."""
+"""Shifted windows equal attention computed window by window and mmpretrain's, also in the backbone."""
 
 import pytest
 import torch
@@ -20,13 +20,13 @@ def attention(window, **options):
 
 
 def bounds(size, window, shift):
-    """Where windows begin and end along one axis: whole ones after `shift` positions, and the rest."""
+    """Return the bounds of windows along one axis: whole windows after `shift` positions, and the remainder."""
     cuts = [0, *range(shift, size, window), size]
     return [(a, b) for a, b in zip(cuts, cuts[1:]) if b > a]
 
 
 def window_by_window(module, x):
-    """Pad x (N, H, W, C) with zeros around its centre, project, and attend in every window on its own."""
+    """Pad x (N, H, W, C) with zeros, project it, and apply attention to each window separately."""
     (n, h, w, c), (height, width), heads = x.shape, module.window_size, module.attn.num_heads
     rows, columns = -h % height, -w % width
     padded = torch.zeros(n, h + rows, w + columns, c, dtype=x.dtype)
@@ -89,7 +89,7 @@ def test_equals_mmpretrain():
 
 
 def reach(**options):
-    """Whether the lower windows of branch 0 learn of the upper ones, in a branch of two blocks."""
+    """Return whether the lower windows of branch 0 depend on the upper windows after two blocks."""
     torch.manual_seed(0)
     model = HRFormer(arch=MICRO, window_sizes=4, **options).eval()
     x = torch.randn(1, 6, 8, 8)
@@ -100,8 +100,8 @@ def reach(**options):
     return not torch.allclose(before[:, :, 4:], after[:, :, 4:], atol=1e-6)
 
 
-def test_what_crosses_windows():
-    """The depth-wise convolution and the shift do, each alone, and nothing else in a block."""
+def test_information_exchange_across_windows():
+    """Only the depth-wise convolution and the shift exchange information across windows, each of them alone."""
     assert reach() and reach(with_dwconv=False, shift_windows=True) and not reach(with_dwconv=False)
 
 
@@ -112,6 +112,6 @@ def test_every_other_block_is_shifted():
     assert list(model.state_dict()) == list(HRFormer(arch=dict(MICRO, num_blocks=3)).state_dict())
 
 
-def test_one_block_is_refused():
+def test_shift_requires_two_blocks():
     with pytest.raises(ValueError, match='shift_windows is True.*num_blocks=2 or more'):
         HRFormer(arch=dict(MICRO, num_blocks=1), shift_windows=True)

@@ -1,4 +1,4 @@
-"""The same `extra` and the same weights as mmpose's own HRFormer: the same outputs and gradients."""
+"""With the same `extra` and weights, outputs and gradients equal those of mmpose's HRFormer."""
 
 import copy
 from importlib import resources
@@ -57,7 +57,7 @@ def test_stock_configs(arch, size):
 
 
 def test_training_mode_and_other_settings():
-    """All four maps, nearest upsampling, windows by stream, no bias; gradients through batch statistics, float64."""
+    """Check all four maps, nearest upsampling, windows per branch, no bias, and gradients through batch statistics."""
     extra = stock_extra('small')
     extra.update(drop_path_rate=0.0, with_rpe=False, upsample=dict(mode='nearest', align_corners=None))
     extra['stage4'].update(multiscale_output=True, window_sizes=[9, 7, 5, 3], num_modules=1)
@@ -77,14 +77,14 @@ def test_training_mode_and_other_settings():
     assert all(torch.allclose(v, buffers[k]) for k, v in ours.named_buffers())
 
 
-def test_the_very_dict_that_mmpose_has_written_into():
+def test_extra_that_mmpose_has_modified():
     extra = stock_extra('small')
     mmpose_models.backbones.HRFormer(extra)
     assert 'drop_path_rates' in extra['stage2'] and 'upsample' in extra
     assert HRFormer(extra=extra).state_dict().keys() == HRFormer(extra=stock_extra('small')).state_dict().keys()
 
 
-def test_mmposes_own_hrformer_stays_what_it_was():
+def test_mmposes_own_hrformer_is_unchanged():
     from mmpose.registry import MODELS
 
     import hrformer_mm.registry  # noqa: F401

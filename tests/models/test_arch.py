@@ -28,18 +28,18 @@ def extra():
     )
 
 
-def test_names_and_dicts_mean_the_same():
+def test_names_and_dicts_are_equivalent():
     assert from_arch('small', 7) == from_arch(ARCHS['small'], (7, (7, 7), 7, 7))
 
 
-def test_windows_by_stream():
+def test_windows_per_branch():
     stages = from_arch('tiny', (9, (7, 5), 5, 3)).stages
     assert stages[0].window_sizes == ((9, 9), (7, 5)) and stages[2].window_sizes[3] == (3, 3)
     assert from_arch('tiny', [8, 6]).stages[2].window_sizes == ((8, 6),) * 4
     assert from_arch('tiny', ((8, 6), 7, 7, 7)).stages[2].window_sizes == ((8, 6), (7, 7), (7, 7), (7, 7))
 
 
-def test_extra_is_read_as_the_same_variant_and_is_not_changed():
+def test_extra_is_equivalent_and_not_modified():
     given = extra()
     before = copy.deepcopy(given)
     assert from_extra(given)[0] == from_arch(dict(GOOD, drop_path_rate=0.1), 7)

@@ -1,4 +1,4 @@
-"""Any variant that can be built is read the same from both forms, and any single mistake in it is named."""
+"""Both forms of any valid variant are equivalent, and the error names any single invalid value."""
 
 import copy
 import math
@@ -31,7 +31,7 @@ def variants(draw):
 
 
 def as_extra(arch, windows):
-    """The same in the form of mmpose's configs."""
+    """Convert an arch to the form of mmpose's configs."""
     extra = dict(
         drop_path_rate=arch['drop_path_rate'],
         stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(2,), num_channels=(64,)),
@@ -52,7 +52,7 @@ def as_extra(arch, windows):
 
 @few
 @given(arch=variants(), windows=st.tuples(*[window] * 4))
-def test_both_forms_mean_the_same(arch, windows):
+def test_arch_and_extra_are_equivalent(arch, windows):
     before = copy.deepcopy(arch)
     pairs = tuple((w, w) if isinstance(w, int) else w for w in windows)
     expected = Arch(
@@ -81,7 +81,7 @@ def test_both_forms_mean_the_same(arch, windows):
 
 @few
 @given(arch=variants(), data=st.data())
-def test_one_mistake_is_named(arch, data):
+def test_error_names_an_invalid_value(arch, data):
     key = data.draw(st.sampled_from(sorted(arch)))
     wrong = data.draw(st.sampled_from(WRONG))
     if isinstance(arch[key], tuple) and data.draw(st.booleans()):
@@ -104,7 +104,7 @@ def test_one_mistake_is_named(arch, data):
 
 @few
 @given(arch=variants(), data=st.data())
-def test_one_wrong_window_is_named(arch, data):
+def test_error_names_an_invalid_window(arch, data):
     place, wrong = data.draw(st.integers(0, 3)), data.draw(st.sampled_from([*WRONG, (7,), (7, 0), (7, 7, 7)]))
     windows = tuple(wrong if i == place else 7 for i in range(4))
     for read in (lambda: from_arch(arch, windows), lambda: from_extra(as_extra(arch, windows))):
@@ -114,7 +114,7 @@ def test_one_wrong_window_is_named(arch, data):
 
 @few
 @given(arch=variants(), data=st.data())
-def test_heads_that_do_not_divide_are_named(arch, data):
+def test_error_names_heads_that_do_not_divide_the_channels(arch, data):
     stream = data.draw(st.integers(0, 3))
     arch['num_heads'] = tuple(arch['channels'][i] + (i == stream) for i in range(4))
     with pytest.raises(ValueError, match=rf'num_heads\[{stream}\] is .* divide the {arch["channels"][stream]} ch'):

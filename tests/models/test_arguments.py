@@ -1,4 +1,4 @@
-"""Configs that are wrong end where they are read, and the message names the key, its value and what is allowed.
+"""Invalid configs raise errors that name the key, its value and the allowed values.
 
 pytest -s tests/models/test_arguments.py    # prints every message
 """
@@ -67,7 +67,7 @@ loss = CrossEntropyLoss
 NORMS = ['norm_cfg', "dict(type='BN')"]
 SAMPLER = 'OHEMPixelSampler'
 
-# What is built, with which argument, and what the message must hold: the key, the value and what is allowed.
+# Class, arguments, and parts of the message: the key, the value and the allowed values.
 WRONG = [
     (backbone, dict(arch='larg'), ['arch', "'larg'", 'tiny, small, base']),
     (backbone, dict(arch=['tiny']), ['arch', "['tiny']", 'tiny, small, base, or a dict']),
@@ -117,7 +117,7 @@ WRONG = [
     (backbone, dict(out_indices=(-1,)), ['out_indices', '-1', 'at least 0']),
     (backbone, dict(out_indices=(0, 4)), ['out_indices', '(0, 4)', '0 to 3']),
     (backbone, dict(out_indices=(1, 1)), ['out_indices', '(1, 1)', 'each once']),
-    (backbone, dict(out_indices=(1, 0)), ['out_indices', '(1, 0)', 'rising order']),
+    (backbone, dict(out_indices=(1, 0)), ['out_indices', '(1, 0)', 'ascending order']),
     (backbone, dict(out_indices=0), ['out_indices', '0', 'a list']),
     (backbone, dict(out_indices=()), ['out_indices', '()', 'at least one']),
     (backbone, dict(out_indices='0'), ['out_indices', "'0'", 'a list']),
@@ -159,7 +159,11 @@ WRONG = [
     (extra, dict(stage='stage3', num_branches=2), ['extra.stage3.num_branches', '2', '3']),
     (extra, dict(stage='stage2', block='HRFORMER'), ['extra.stage2.block', "'HRFORMER'", "'HRFORMERBLOCK'"]),
     (extra, dict(stage='stage4', num_modules=0), ['extra.stage4.num_modules', '0', 'at least 1']),
-    (extra, dict(stage='stage4', num_blocks=(2, 2, 2, 1)), ['stage4.num_blocks', '(2, 2, 2, 1)', 'as many blocks']),
+    (
+        extra,
+        dict(stage='stage4', num_blocks=(2, 2, 2, 1)),
+        ['stage4.num_blocks', '(2, 2, 2, 1)', 'same number of blocks'],
+    ),
     (extra, dict(upsample='bilinear'), ['extra.upsample', "'bilinear'", "dict(mode='bilinear'"]),
     (extra, dict(upsample=dict(mode='bilinear', align_corners=True)), ['align_corners', 'True', 'False, None']),
     (extra, dict(stage='stage2', num_blocks=(1,)), ['extra.stage2.num_blocks', '(1,)', '2 entries, not 1']),
@@ -183,7 +187,7 @@ WRONG = [
     (ocr, dict(version=2), ['version', '2', 'v2, v3']),
     (ocr, dict(in_index=(0,)), ['in_index', '(0,)', 'as many entries as in_channels']),
     (ocr, dict(in_index=(0, -1)), ['in_index[1]', '-1', 'at least 0']),
-    (ocr, dict(in_index=(1, 0)), ['in_index', '(1, 0)', 'rising order']),
+    (ocr, dict(in_index=(1, 0)), ['in_index', '(1, 0)', 'ascending order']),
     (ocr, dict(in_index=0), ['in_index', '0', 'list']),
     (ocr, dict(dropout_ratio=-0.5), ['dropout_ratio', '-0.5', '[0, 1)']),
     (ocr, dict(dropout_ratio='a'), ['dropout_ratio', "'a'", '[0, 1)']),
@@ -260,13 +264,13 @@ def test_wrong_config(build, changes, told):
 
 
 @pytest.mark.parametrize('build', [backbone, extra, ocr, heatmap, neck, loss])
-def test_a_keyword_that_is_unknown(build):
+def test_unknown_keyword(build):
     with pytest.raises((TypeError, ValueError), match='window_size'):
         build(window_size=7)
 
 
 @pytest.mark.parametrize('build', [backbone, arch, extra, deploy, ocr, heatmap, neck, loss])
-def test_nothing_wrong(build):
+def test_valid_config(build):
     assert isinstance(build(), torch.nn.Module)
 
 
@@ -282,18 +286,18 @@ def test_nothing_wrong(build):
         dict(window_sizes=[[7, 5], 7, 5, [3, 4]]),
     ],
 )
-def test_unusual_and_right(changes):
+def test_unusual_valid_values(changes):
     assert isinstance(backbone(**changes), HRFormer)
 
 
 def test_configs_of_other_libraries():
-    """What mmengine writes into the dicts of an inherited config, and a class of another scope."""
+    """Accept the keys that mmengine adds to inherited configs, and classes of other scopes."""
     assert ocr(loss_auxiliary=dict(type='CrossEntropyLoss', _scope_='mmseg')).loss_auxiliary.loss_weight == 1
     assert isinstance(ocr(loss_decode=dict(type='hrformer_mm.CrossEntropyLoss')).loss_decode, loss)
     assert isinstance(ocr(loss_decode=dict(type='CrossEntropyLoss', _scope_='hrformer_mm')).loss_decode, loss)
 
 
-def test_whole_class_weights_weigh():
-    """Once they were an integer tensor, which PyTorch's loss refuses."""
+def test_integer_class_weights():
+    """PyTorch's loss rejects an integer tensor of class weights."""
     logits, labels = torch.randn(1, 2, 3, 3), torch.randint(0, 2, (1, 3, 3))
     assert torch.equal(loss([1, 3])(logits, labels), loss([1.0, 3.0])(logits, labels))

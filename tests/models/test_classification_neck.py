@@ -6,7 +6,7 @@ import hrformer_mm  # noqa: F401  (its repairs come before the host library)
 from hrformer_mm.models.classification_neck import ClassificationNeck
 
 
-def test_joins_top_down_and_works_for_odd_sizes():
+def test_merges_branches_of_odd_sizes():
     neck = ClassificationNeck((4, 6, 8, 10), channels=(2, 3, 4, 5), out_channels=12).eval()
     maps = [torch.randn(2, c, s, s + 2) for c, s in ((4, 9), (6, 5), (8, 3), (10, 2))]
     maps = [m[..., : -(-11 // 2**i)] for i, m in enumerate(maps)]
@@ -20,7 +20,7 @@ def test_joins_top_down_and_works_for_odd_sizes():
     assert neck(maps)[0].shape == (2, 12, 2, 2)
 
 
-def test_wrong_number_of_streams():
+def test_wrong_number_of_branches():
     with pytest.raises(ValueError, match=r'in_channels is \(4, 6\), but must have 4 entries'):
         ClassificationNeck((4, 6))
     with pytest.raises(ValueError, match=r'joins 4 branches, but got 1.*out_indices=\(0, 1, 2, 3\)'):

@@ -15,21 +15,21 @@ def batch():
 
 
 @pytest.mark.parametrize('class_weight', [None, WEIGHTS])
-def test_is_pytorchs_mean_over_what_is_not_ignored(batch, class_weight):
+def test_equals_pytorch_over_pixels_that_are_not_ignored(batch, class_weight):
     weight = None if class_weight is None else torch.tensor(class_weight)
     expected = 0.4 * F.cross_entropy(*batch, weight, ignore_index=255)
     assert torch.allclose(CrossEntropyLoss(class_weight, loss_weight=0.4)(*batch), expected)
 
 
-def test_hard_examples_are_averaged_over_themselves(batch):
-    """The authors': the mean of the weighted losses of the pixels that were kept."""
+def test_mean_over_hard_examples(batch):
+    """As in the authors' code, the loss is the mean of the weighted losses of the selected pixels."""
     logits, labels = batch
     kept = (torch.rand(labels.shape) < 0.3) & (labels != 255)
     losses = F.cross_entropy(logits, labels, torch.tensor(WEIGHTS), ignore_index=255, reduction='none')
     assert torch.allclose(CrossEntropyLoss(WEIGHTS)(logits, labels, kept.float()), losses[kept].mean())
 
 
-def test_nothing_to_learn_from_is_no_nan(batch):
+def test_loss_without_valid_pixels_is_zero(batch):
     logits, labels = batch
     loss = CrossEntropyLoss(WEIGHTS)(logits, torch.full_like(labels, 255))
     loss.backward()

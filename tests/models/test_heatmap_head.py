@@ -16,7 +16,7 @@ from hrformer_mm.models.heatmap_head import TopdownHeatmapHead
 CODEC = dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=2)
 
 
-def test_takes_the_finest_map():
+def test_uses_the_finest_map():
     head = TopdownHeatmapHead(18, 17)
     maps = [torch.randn(2, c, s, s) for c, s in ((18, 8), (36, 4), (72, 2), (144, 1))]
     layer = head.final_layer

@@ -52,14 +52,14 @@ def test_memory_layout_does_not_matter():
         assert all(torch.equal(a, b) for a, b in zip(model(other), expected))
 
 
-def test_samples_do_not_meet():
+def test_samples_are_independent():
     model, x = net().eval(), torch.randn(3, 3, 40, 33)
     together = model(x)
     for i in range(3):
         assert all(torch.allclose(a[i : i + 1], b, atol=1e-5) for a, b in zip(together, model(x[i : i + 1])))
 
 
-def test_fewer_branches_are_the_same_branches():
+def test_out_indices_does_not_change_branches():
     whole, part = net().eval(), net(out_indices=(0, 2)).eval()
     part.load_state_dict({k: v for k, v in whole.state_dict().items() if k in part.state_dict()})
     assert not any('stage4.1.fuse_layers.1' in k or 'stage4.1.fuse_layers.3' in k for k in part.state_dict())
@@ -92,13 +92,13 @@ def test_checkpointing_changes_neither_gradients_nor_statistics(drop_path, with_
         assert torch.equal(a, b), name
 
 
-def test_checkpointing_keeps_less(kept_bytes):
+def test_checkpointing_saves_memory(kept_bytes):
     x = torch.randn(1, 3, 64, 64)
     plain, cheap, full = (kept_bytes(lambda: net(with_cp=with_cp).train()(x)) for with_cp in (False, 'cheap', True))
     assert full < 0.6 * cheap and cheap < 0.7 * plain
 
 
-def test_drop_path_grows_linearly_over_the_blocks():
+def test_drop_path_rate_increases_linearly():
     rates = [
         b.drop_path.drop_prob if hasattr(b.drop_path, 'drop_prob') else 0.0
         for stage in (2, 3, 4)

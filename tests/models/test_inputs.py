@@ -1,4 +1,4 @@
-"""What models are given: any size, batch, layout and dtype is right, or one clear error."""
+"""Models accept inputs of any size, batch size, memory layout and dtype, or raise a clear error."""
 
 from copy import deepcopy
 from functools import lru_cache
@@ -26,7 +26,7 @@ side = st.integers(1, 70)
 
 
 def stir(model):
-    """Statistics that are not 0 and 1, which would hide mistakes."""
+    """Set running statistics that differ from 0 and 1, which would hide errors."""
     for name, value in model.state_dict().items():
         if name.endswith('running_var'):
             value.uniform_(0.5, 1.5)
@@ -37,7 +37,7 @@ def stir(model):
 
 @lru_cache(None)
 def backbones(name):
-    """The backbone, its deployment form, and a copy in float64."""
+    """Return the backbone, its deployment form, and a copy in float64."""
     torch.manual_seed(0)
     model = stir(HRFormer(**{**dict(arch=MICRO), **OPTIONS[name]}))
     return model, to_deploy(model), deepcopy(model).double()
@@ -125,7 +125,7 @@ def test_empty_batch_of_heads(kind):
 
 
 def layouts(x):
-    """The same values: channels-last, every other position of a larger map, columns before rows."""
+    """Return the same values in channels-last memory, in a strided view, and with transposed memory."""
     wide = torch.full((x.shape[0], x.shape[1], 2 * x.shape[2], 2 * x.shape[3]), float('nan'))
     wide[:, :, ::2, ::2] = x
     return (
@@ -152,7 +152,7 @@ def test_layout_does_not_matter(figure):
 
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), float('-inf')])
-def test_what_is_not_finite_stays_visible_and_in_its_own_image(bad):
+def test_non_finite_values_propagate_within_their_image_only(bad):
     x = torch.randn(2, 3, 64, 48)
     spoilt, maps = x.clone(), branches()
     spoilt[1, :, 30, 20] = bad
@@ -192,11 +192,11 @@ def test_float32_images_for_other_weights():
     model = deepcopy(backbones('windows 7')[0])
     x = torch.randn(1, 3, 20, 20)
     for dtype in (torch.float64, torch.bfloat16):
-        with pytest.raises(TypeError, match=f'torch.float32, but the weights are of {dtype}'):
+        with pytest.raises(TypeError, match=f'torch.float32, but the weights have {dtype}'):
             model.to(dtype)(x)
     with torch.autocast('cpu', torch.bfloat16):
         assert all(y.isfinite().all() for y in model.to(torch.float32)(x.bfloat16()))
-        with pytest.raises(TypeError, match='torch.float64'):  # autocast leaves it as it is
+        with pytest.raises(TypeError, match='torch.float64'):  # autocast does not change it
             model(x.double())
 
 
@@ -240,8 +240,8 @@ def test_wrong_maps(kind, maps, error_kind, told):
 
 
 @pytest.mark.parametrize('size', [(1, 1), (5, 5)])
-def test_branches_that_the_neck_cannot_add(size):
-    """Of one position it would be added to all positions of the finer one."""
+def test_branches_of_wrong_sizes(size):
+    """A map of one position would be broadcast to all positions of the finer one."""
     maps = branches(17, 9)
     maps[2] = torch.randn(2, 18, *size)
     with pytest.raises(ValueError, match=r'branch 2 has the shape .*, but its size must be \(5, 3\)'):

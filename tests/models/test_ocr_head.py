@@ -29,7 +29,7 @@ def samples(labels):
 
 
 def definition(h, inputs):
-    """Section 3.2 of the OCR paper, pixel by pixel and region by region."""
+    """Compute section 3.2 of the OCR paper pixel by pixel and region by region."""
     size = inputs[0].shape[2:]
     x = torch.cat(
         [inputs[0]] + [F.interpolate(m, size=size, mode='bilinear', align_corners=True) for m in inputs[1:]], dim=1
@@ -61,7 +61,7 @@ def test_equals_the_definition(version):
     assert torch.equal(h(inputs), h.forward_both(inputs)[0])
 
 
-def test_losses_are_mmsegs_of_both_outputs_at_full_size():
+def test_losses_equal_mmsegs_losses_at_full_resolution():
     h = head(dropout_ratio=0.0, ignore_index=255).train()
     inputs, labels = maps(), torch.randint(0, 5, (2, 48, 36))
     labels[:, :3] = 255
@@ -74,7 +74,7 @@ def test_losses_are_mmsegs_of_both_outputs_at_full_size():
     assert {k for k in losses if 'loss' in k} == {'loss_ce', 'loss_auxiliary'}
 
 
-def test_hard_examples_are_mined_for_the_main_loss_alone():
+def test_sampler_applies_only_to_the_main_loss():
     torch.manual_seed(0)
     h = head(dropout_ratio=0.0, sampler=dict(type='OHEMPixelSampler', thresh=0.1, min_kept=50)).train()
     plain = head(dropout_ratio=0.0).train()

@@ -6,7 +6,7 @@ from torch import nn
 
 from hrformer_mm.registry import MODELS
 
-backbones = pytest.importorskip('mmpretrain.models.backbones')  # after hrformer_mm, which repairs mmcv-lite
+backbones = pytest.importorskip('mmpretrain.models.backbones')  # after hrformer_mm, which works around mmcv-lite
 
 TINY = dict(
     arch=dict(embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 2, 2, 4]),
@@ -22,7 +22,7 @@ def net(**options):
 
 
 class PlainFFN(nn.Module):
-    """The FFN of mmpretrain's block, where a depth-wise FFN was."""
+    """mmpretrain's FFN in a block with a depth-wise FFN."""
 
     def __init__(self, ffn):
         super().__init__()
@@ -33,7 +33,7 @@ class PlainFFN(nn.Module):
 
 
 @pytest.mark.parametrize('options', [dict(), dict(stage_cfgs=dict(block_cfgs=dict(shift=False)))])
-def test_is_swin_but_for_the_ffn(options):
+def test_equals_swin_except_for_the_ffn(options):
     theirs, ours = backbones.SwinTransformer(**TINY, **options), net(**options)
     theirs.eval()  # which gives None, in mmpretrain's Swin
     ours.eval()
@@ -47,7 +47,7 @@ def test_is_swin_but_for_the_ffn(options):
         torch.testing.assert_close(out, expected)
 
 
-def test_block_by_the_formula():
+def test_block_equals_the_formula():
     block = net().stages[1].blocks[1].eval()
     x = torch.randn(2, 6 * 9, 16)
     y = x + block.attn(block.norm1(x), (6, 9))

@@ -1,4 +1,4 @@
-"""Whole models: their parts agree, they train in every form that the libraries have, or say what is wrong."""
+"""Whole models train in every form that the libraries support, or raise errors for inconsistent parts."""
 
 import copy
 
@@ -109,12 +109,12 @@ def fcn(**kwargs):
         lambda: segmentor(auxiliary=[fcn(num_classes=2), fcn(num_classes=1, loss_decode=OURS)]),
     ],
 )
-def test_cross_entropy_over_one_class_is_refused(make):
+def test_cross_entropy_over_one_class_raises(make):
     with pytest.raises(ValueError, match='over 1 class is always 0.*num_classes=2.*out_channels=1.*use_sigmoid=True'):
         make()
 
 
-def test_sigmoid_over_one_class_is_not_refused():
+def test_sigmoid_over_one_class_is_allowed():
     assert segmentor(num_classes=1, loss_decode=SIGMOID, out_channels=1).decode_head.num_classes == 1
 
 
@@ -145,7 +145,7 @@ def test_mmsegs_binary_form_trains_and_predicts(losses, sampler):
     assert torch.allclose(result['decode.loss_auxiliary'], expected, rtol=0.2)  # dropout is off there; norms train
 
 
-def test_ohem_by_softmax_is_refused_with_one_channel():
+def test_ohem_threshold_with_one_channel_raises():
     with pytest.raises(ValueError, match='sampler.thresh is 0.7.*leave thresh out'):
         segmentor(out_channels=1, loss_decode=SIGMOID, sampler=dict(OHEM, thresh=0.7))
 
@@ -154,7 +154,7 @@ def test_ohem_by_softmax_is_refused_with_one_channel():
 @pytest.mark.parametrize(
     'losses', [OURS, dict(OURS, class_weight=[1.0, 2.0]), [OURS, dict(type='CrossEntropyLoss', loss_name='loss_other')]]
 )
-def test_hard_pixels_are_sampled_by_our_loss(losses, thresh):
+def test_ohem_samples_pixels_by_the_loss(losses, thresh):
     model = segmentor(loss_decode=losses, sampler=dict(OHEM, thresh=thresh)).train()
     result = model.loss(torch.randn(2, 3, 64, 64), label_maps())
     assert all(torch.isfinite(value).all() and value > 0 for name, value in result.items() if 'loss' in name)
@@ -198,7 +198,7 @@ def test_images_of_one_and_four_channels_train(task, channels):
         assert torch.allclose(to_deploy(model.backbone)(x)[0], model.backbone(x)[0], atol=1e-4)
 
 
-def test_the_preprocessor_must_have_the_backbones_channels():
+def test_preprocessor_with_other_channels_than_the_backbone_raises():
     preprocessor = dict(type='SegDataPreProcessor', mean=[1.0, 2, 3], std=[1.0, 2, 3])
     for channels in (1, 4):
         with pytest.raises(ValueError, match=f'data_preprocessor.mean has 3 entries.*in_channels={channels}'):
@@ -235,7 +235,7 @@ def test_batch_norm_of_heads_over_one_value(make):
 
 
 def test_layer_wise_learning_rates():
-    """mmpretrain's constructor on its own models and our segmentor, ours on all."""
+    """mmpretrain's constructor supports its own models and our segmentor; ours supports all models."""
     from mmengine.optim import build_optim_wrapper
 
     depths = {

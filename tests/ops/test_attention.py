@@ -44,7 +44,7 @@ def test_gradients(implementation):
 
 
 @pytest.mark.parametrize('bias_batch', [None, 1, 10])
-def test_windows_beyond_the_limit_of_a_grid_are_split(monkeypatch, bias_batch):
+def test_batches_beyond_the_limit_of_a_cuda_grid_are_split(monkeypatch, bias_batch):
     q, k, v = inputs(10)
     bias = None if bias_batch is None else torch.randn(bias_batch, 2, 6, 6, dtype=torch.float64)
     expected, batches = attention(q, k, v, bias, 0.3, 'sdpa'), []

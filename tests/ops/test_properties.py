@@ -28,7 +28,7 @@ def tensor(*shape):
 
 @few
 @given(window=windows, n=st.integers(0, 2), rows=counts, columns=counts, parts=counts, heads=counts, depth=counts)
-def test_windows_and_back(window, n, rows, columns, parts, heads, depth):
+def test_merging_inverts_partitioning(window, n, rows, columns, parts, heads, depth):
     (height, width), size = window, (rows * window[0], columns * window[1])
     x = tensor(n, *size, parts * heads * depth)
     cut = partition_windows(x, window, parts, heads)
@@ -69,7 +69,7 @@ def test_pad_and_crop(sides, size):
 
 @few
 @given(window=windows, size=st.tuples(st.integers(1, 3), st.integers(1, 3)), data=st.data())
-def test_pairs_that_a_shift_brings_together(window, size, data):
+def test_shift_mask(window, size, data):
     size = (size[0] * window[0], size[1] * window[1])
     shift = tuple(data.draw(st.integers(0, side - 1)) for side in window)
     mask = shift_mask(size, window, shift, torch.device('cpu'))[:, 0]

@@ -4,7 +4,7 @@ import torch
 from hrformer_mm.ops import resize_bias_table, square_window
 
 
-def test_resizing_keeps_constants_the_centre_and_point_symmetry():
+def test_resizing_preserves_constants_center_and_point_symmetry():
     table = torch.randn(13, 13, 2)
     table[..., 1] = 3
     table[..., 0] -= table[..., 0].flip(0, 1)
@@ -14,7 +14,7 @@ def test_resizing_keeps_constants_the_centre_and_point_symmetry():
     assert torch.allclose(resized[..., 0], -resized[..., 0].flip(0, 1), atol=1e-5)
 
 
-def test_resizing_keeps_the_axes_and_heads_apart():
+def test_resizing_does_not_mix_axes_or_heads():
     table = torch.zeros(13, 13, 2)
     table[6, :, 0] = 1  # head 0: all keys of the query's own row
     resized = resize_bias_table(table.view(169, 2), (7, 7), (9, 5)).view(17, 9, 2)

@@ -7,7 +7,7 @@ from hrformer_mm.ops import Padding, centred_padding, merge_windows, partition_w
 @pytest.mark.parametrize(
     'size, window, expected', [(7, 7, (0, 0)), (8, 7, (3, 3)), (9, 7, (2, 3)), (1, 7, (3, 3)), (12, 5, (1, 2))]
 )
-def test_padding_is_centred_and_the_odd_position_is_last(size, window, expected):
+def test_padding_is_centered_and_the_odd_position_is_last(size, window, expected):
     assert centred_padding((size, 8), (window, 4)) == (*expected, 0, 0)
     assert centred_padding((4, size), (2, window)) == (0, 0, *expected)
 
@@ -22,7 +22,7 @@ def test_pad_and_crop():
 
 
 @pytest.mark.parametrize('window', [(1, 1), (2, 3), (4, 6)])
-def test_partition_takes_windows_in_reading_order(window):
+def test_windows_are_in_row_major_order(window):
     x = torch.arange(2 * 8 * 12 * 12).view(2, 8, 12, 12)
     windows = partition_windows(x, window, parts=3, heads=2)
     h, w = window
@@ -46,7 +46,7 @@ def test_heads_are_padded_with_zeros():
     assert torch.equal(partition_windows(x, (2, 3), 3, 2, head_multiple=5), partition_windows(x, (2, 3), 3, 2))
 
 
-def test_no_images():
+def test_empty_batch():
     windows = partition_windows(torch.zeros(0, 8, 8, 6), (4, 4), 3, 2)
     assert windows.shape == (3, 0, 2, 16, 1)
     assert merge_windows(windows[0], (4, 4), (8, 8)).shape == (0, 8, 8, 2)

@@ -33,7 +33,7 @@ def sample(**maps):
     return found
 
 
-def test_the_transform_is_the_function():
+def test_transform_equals_the_function():
     step = TRANSFORMS.build(dict(type='hrformer_mm.BoundaryTargets'))
     assert (step(dict(gt_seg_map=labels_of(9)))['gt_seg_map'] == boundary_targets(labels_of(9))).all()
 
@@ -53,7 +53,7 @@ def test_offsets_are_scored_and_written(tmp_path):
     ).all()
 
 
-def test_files_alone(tmp_path):
+def test_format_only(tmp_path):
     metric = METRICS.build(dict(type='hrformer_mm.OffsetMetric', output_dir=str(tmp_path), format_only=True))
     metric.process(None, [sample(seg_logits=logits_of(boundary_targets(labels_of(9)))).to_dict()])
     assert metric.evaluate(1) == {} and (tmp_path / 'image.mat').exists()

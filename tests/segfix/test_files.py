@@ -26,7 +26,7 @@ def run(folder, *options):
     return CliRunner().invoke(main, ['segfix', f'{folder}/labels', f'{folder}/offsets', f'{folder}/out', *options])
 
 
-def test_the_authors_layout(tmp_path):
+def test_authors_format(tmp_path):
     """(H, W, 2) under the name `mat`, rows first."""
     offsets = np.random.default_rng(0).integers(-1, 2, (2, 3, 4)).astype(np.int8)
     write_offsets(tmp_path / 'a.mat', offsets)
@@ -68,7 +68,7 @@ def test_command(folders):
         (lambda f: (f / 'out').symlink_to(f / 'labels'), 'is the folder of the label maps'),
     ],
 )
-def test_what_is_wrong_is_told(folders, spoil, message):
+def test_errors_of_the_command(folders, spoil, message):
     spoil(folders)
     result = run(folders)
     assert result.exit_code == 1

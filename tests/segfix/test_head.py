@@ -18,7 +18,7 @@ def samples(labels):
     return [SegDataSample(gt_sem_seg=PixelData(data=one[None])) for one in labels]
 
 
-def test_losses_by_hand():
+def test_losses_equal_the_formula():
     torch.manual_seed(0)
     head, logits = build(), torch.randn(2, 10, 6, 7, requires_grad=True)
     labels = torch.randint(0, 16, (2, 6, 7))
@@ -42,13 +42,13 @@ def test_losses_by_hand():
     assert logits.grad.abs().sum() > 0
 
 
-def test_nothing_to_learn_from():
+def test_losses_without_valid_pixels():
     head, logits = build(), torch.randn(1, 10, 4, 4, requires_grad=True)
     losses = head.loss_by_feat(logits, samples(torch.full((1, 4, 4), 255)))
     assert losses['loss_boundary'] == losses['loss_direction'] == 0
 
 
-def test_it_learns():
+def test_training_reduces_the_losses():
     """A few steps on one image: boundaries are found, and directions where they are."""
     torch.manual_seed(0)
     head = build().train()

@@ -48,19 +48,19 @@ def test_nearness_is_the_distance_to_another_class(rng=np.random.default_rng(0))
             assert targets[row, column] // 8 == (int(distance) <= 5)
 
 
-def test_one_class_has_no_boundary():
+def test_single_class_has_no_boundary():
     """Crops of road or sky alone."""
     assert (boundary_targets(np.full((30, 40), 7, np.uint8)) // 8 == 0).all()
 
 
-def test_few_pixels_have_no_inside():
+def test_small_classes_have_no_boundary():
     labels = np.zeros((30, 30), np.uint8)
     labels[10:15, 10:15] = 1
     assert (boundary_targets(labels)[10:15, 10:15] // 8 == 1).all()
     assert (boundary_targets(np.full((5, 5), 255, np.uint8)) == 255).all()
 
 
-def test_offsets_repair_a_boundary_that_is_wrong():
+def test_offsets_correct_a_wrong_boundary():
     """Labels that bleed 2 pixels over the boundary, and targets of the true ones."""
     truth, wrong = halves(), halves(columns=22)
     targets = torch.from_numpy(boundary_targets(truth).astype(np.int64))
@@ -74,7 +74,7 @@ def test_offsets_repair_a_boundary_that_is_wrong():
     assert (refined.numpy() == truth).all() and (wrong != truth).any()
 
 
-def test_refining_is_a_lookup():
+def test_refined_label_is_the_label_at_the_offset():
     rng = np.random.default_rng(0)
     labels, offsets = rng.integers(0, 19, (9, 13)), rng.integers(-2, 3, (2, 9, 13))
     expected = [
@@ -87,7 +87,7 @@ def test_refining_is_a_lookup():
         refine_labels(torch.from_numpy(labels), torch.from_numpy(offsets[:, :, 1:]), 3)
 
 
-def test_far_from_a_boundary_nothing_moves():
+def test_offsets_are_zero_far_from_a_boundary():
     logits = torch.randn(2, 10, 4, 5)
     logits[:, 0] = logits[:, 1] + 1
     offsets = predicted_offsets(logits)

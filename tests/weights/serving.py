@@ -1,4 +1,4 @@
-"""Micro checkpoints under the names and in the layouts of the released ones, and a server that gives or breaks them."""
+"""Micro checkpoints with the names and layouts of the released ones, and a server that provides or damages them."""
 
 import hashlib
 import io
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(folder, monkeypatch):
-    """A running server, with a table of released weights that names its addresses and a cache below `folder`."""
+    """Run a server, with a table of released weights at its addresses and a cache below `folder`."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(folder / 'hub'))
     with Server(('127.0.0.1', 0), Handler) as server:
         server.files, rows = {}, []
@@ -104,5 +104,5 @@ def serve(folder, monkeypatch):
 
 
 def kept(folder):
-    """What is in the cache, locks aside."""
+    """Return the files in the cache, without locks."""
     return [path for path in (folder / 'hub').rglob('*') if path.is_file() and path.suffix != '.lock']

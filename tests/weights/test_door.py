@@ -1,4 +1,4 @@
-"""Every way for weights to enter a model takes every layout, and refuses what does not fit."""
+"""Every way to load weights accepts every layout, and rejects weights that do not fit."""
 
 import copy
 
@@ -64,7 +64,7 @@ def build(task):
 
 
 def authors_file(task, state):
-    """A whole model's file as the authors publish it: classification bare, the others with `backbone.`."""
+    """Return the weights of a whole model in the authors' layout; classification has no prefix `backbone.`."""
     theirs = authors_names({k: v for k, v in state.items() if k.startswith('backbone.')})
     if task == 'classification':
         theirs = {name.removeprefix('backbone.'): value for name, value in theirs.items()}
@@ -119,7 +119,7 @@ def test_whole_models(task):
         assert theirs.keys() == before.keys() and all(theirs[name] is value for name, value in before.items())
     model.load_state_dict(state)  # ours, with tables
     assert_loaded(model, state)
-    for name, part in model.named_children():  # a part takes its own of a whole file
+    for name, part in model.named_children():  # a part uses its own weights of a whole file
         if name in ('backbone', 'decode_head') or (name, task) == ('head', 'pose'):
             part.load_state_dict(theirs)
     if task == 'classification':
@@ -162,7 +162,7 @@ def test_other_windows_resize_the_tables(windows, prefix, log):
         assert len(log) == 1
 
 
-def test_what_the_model_lacks_is_left_out(log):
+def test_parts_that_the_model_lacks_are_dropped(log):
     source, target = HRFormer(MICRO).eval(), HRFormer(MICRO, out_indices=(0,), with_rpe=False).eval()
     target.load_state_dict(source.state_dict())
     assert [line.split()[3:] for line in log] == [
@@ -211,14 +211,14 @@ def test_init_cfg(tmp_path, kind, as_list):
         ),
     ],
 )
-def test_what_does_not_fit_is_listed(change, message):
+def test_error_lists_weights_that_do_not_fit(change, message):
     state = backbone()
     change(state)
     with pytest.raises(ValueError, match=f'a.pth was not loaded.*{message}'):
         load_weights(HRFormer(MICRO), state, 'a.pth', 'backbone.')
 
 
-def test_weights_of_another_kind_and_number():
+def test_weights_of_another_task_or_number_of_classes():
     model = nn.ModuleDict(dict(backbone=HRFormer(MICRO), head=nn.ModuleDict(dict(fc=nn.Linear(4, 3)))))
     for extra, message in (
         ({}, 'another task: it has a backbone alone, but the model has head'),
@@ -229,8 +229,8 @@ def test_weights_of_another_kind_and_number():
             load_weights(model, {**backbone(), **extra}, 'a.pth')
 
 
-def test_models_of_others_keep_their_names():
-    """Names that a layout of ours uses elsewhere."""
+def test_weights_of_other_models_are_not_renamed():
+    """Names of other models that our layouts use for other weights are unchanged."""
     model = nn.ModuleDict(dict(backbone=HRFormer(MICRO), final_layer=nn.Linear(1, 1), conv1=nn.Linear(1, 1)))
     state = randomized(model)
     assert adapt_state_dict(model, state).keys() == state.keys()
@@ -241,7 +241,7 @@ def test_models_of_others_keep_their_names():
 
 
 def initialize(task, checkpoint, model_type=None, **init):
-    """A whole model that loads a checkpoint by its own init_cfg."""
+    """Initialize a whole model from a checkpoint with its own init_cfg."""
     scope, cfg = MODEL[task]
     pytest.importorskip(scope)
     init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint), **init)
@@ -253,7 +253,7 @@ def initialize(task, checkpoint, model_type=None, **init):
 
 @pytest.mark.parametrize('task, model_type', [(task, None) for task in MODEL] + [('segmentation', 'EncoderDecoder')])
 def test_init_cfg_of_a_whole_model(tmp_path, task, model_type):
-    """It loads a whole file with any names; what would leave the backbone without weights raises."""
+    """It loads a file of a whole model with any names, and raises an error if the backbone gets no weights."""
     model = build(task)
     expected = randomized(model)
     whole, bare, authors = (tmp_path / name for name in ('whole.pth', 'bare.pth', 'authors.pth'))
@@ -290,12 +290,12 @@ def test_init_cfg_of_the_backbone_and_its_prefix(tmp_path, kind, prefix):
         model.init_weights()
         assert_loaded(model, expected)
     model = HRFormer(arch=MICRO, init_cfg=dict(init_cfg, prefix='teacher'))
-    with pytest.raises(ValueError, match="prefix is 'teacher', but no weight of .* starts so"):
+    with pytest.raises(ValueError, match="prefix is 'teacher', but no weight of .* has this prefix"):
         model.init_weights()
 
 
 def test_pretrained(tmp_path):
-    """The older argument: of the backbone, and of the hosts' models that have it."""
+    """The older argument `pretrained` works for the backbone and for models of the libraries that have it."""
     for task in ('segmentation', 'classification'):
         expected = randomized(build(task))
         torch.save(expected, tmp_path / 'a.pth')
@@ -310,8 +310,8 @@ def test_pretrained(tmp_path):
         HRFormer(arch=MICRO, pretrained=True)
 
 
-def test_a_head_alone_loads_outside_of_init_weights():
-    """Adapters and heads are loaded leniently into whole models, which must not raise."""
+def test_single_head_loads_outside_of_init_weights():
+    """Loading only an adapter or a head with strict=False must not raise an error."""
     model = build('pose')
     model.load_state_dict({'head.final_layer.bias': torch.ones(5)}, strict=False)
     assert torch.equal(model.head.final_layer.bias, torch.ones(5))

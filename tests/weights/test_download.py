@@ -1,4 +1,4 @@
-"""Against a server on this machine that keeps or breaks what it promises."""
+"""Downloads from a local server, which may send incomplete or damaged files."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ STATE = {'a.weight': torch.randn(30, 20)}
 
 
 class Server(ThreadingHTTPServer):
-    """Gives `files` by path, `promised` bytes of it; counts what is asked."""
+    """Serves `files` by path with `promised` as Content-Length, and counts requests."""
 
     files, promised, asked = {}, None, 0
 
@@ -59,7 +59,7 @@ def digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_fetched_once(server, tmp_path):
+def test_file_is_downloaded_once(server, tmp_path):
     assert torch.equal(read_tensors(server.address('a.pth'))['a.weight'], STATE['a.weight'])
     read_tensors(server.address('a.pth'))
     assert server.asked == 1 and len(kept(tmp_path)) == 1
@@ -74,7 +74,7 @@ def test_checksum_of_the_address(server, tmp_path, digits):
         fetch(f'{server.address("a.pth")}#sha256={wrong}')
 
 
-def test_a_wrong_file_is_not_kept(server, tmp_path):
+def test_file_with_wrong_checksum_is_deleted(server, tmp_path):
     with pytest.raises(ValueError, match='should begin with 00000000'):
         fetch(server.address('a.pth') + '#sha256=00000000')
     assert kept(tmp_path) == []
@@ -103,25 +103,25 @@ def test_checksum_of_the_name(server, name, checksum):
 
 
 @pytest.mark.parametrize('fragment', ['sha256=xyz', 'md5=00000000', 'sha256=1234'])
-def test_fragments_that_are_no_checksum(server, fragment):
+def test_invalid_checksums(server, fragment):
     with pytest.raises(ValueError, match='must be sha256= and 8 to 64'):
         fetch(f'{server.address("a.pth")}#{fragment}')
     assert server.asked == 0
 
 
-def test_a_connection_that_breaks(server, tmp_path):
-    """The file is of the old kind, without checksums of its own."""
+def test_interrupted_connection(server, tmp_path):
+    """The file has the format before PyTorch 1.6, without checksums."""
     torch.save(STATE, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     content = (tmp_path / 'old.pth').read_bytes()
     server.files['old.pth'], server.promised = content[:-100], len(content)
-    with pytest.raises(ValueError, match=f'{len(content) - 100:,} of {len(content):,} bytes came'):
+    with pytest.raises(ValueError, match=f'{len(content) - 100:,} of {len(content):,} bytes were received'):
         fetch(server.address('old.pth'))
     assert kept(tmp_path) == []
     server.files['old.pth'] = content
     assert read_tensors(server.address('old.pth')).keys() == STATE.keys()
 
 
-def test_a_damaged_one_is_fetched_again(server):
+def test_damaged_file_is_downloaded_again(server):
     path = fetch(server.address('a.pth'))
     whole = path.read_bytes()
     path.write_bytes(whole[:-200])
@@ -130,7 +130,7 @@ def test_a_damaged_one_is_fetched_again(server):
     assert server.asked == 2 and not Path(path.parent, TEMPORARY + 'a.pth').exists()
 
 
-def test_names_of_two_addresses(server):
+def test_equal_names_of_two_addresses(server):
     server.files['other/a.pth'] = server.files['a.pth']
     assert fetch(server.address('a.pth')) != fetch(server.address('other/a.pth'))
 
@@ -141,7 +141,7 @@ def test_missing(server, tmp_path):
     assert kept(tmp_path) == []
 
 
-def test_processes_do_not_write_into_each_other(server, tmp_path):
+def test_concurrent_processes(server, tmp_path):
     found = []
     threads = [threading.Thread(target=lambda: found.append(fetch(server.address('a.pth')))) for _ in range(6)]
     for thread in threads:

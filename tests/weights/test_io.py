@@ -22,19 +22,19 @@ def same(a, b):
         lambda s: dict(state_dict={f'module.{k}': v for k, v in s.items()}, meta=dict(time='now')),
     ],
 )
-def test_bare_and_wrapped(tmp_path, wrap):
+def test_plain_and_wrapped_state_dicts(tmp_path, wrap):
     torch.save(wrap(STATE), tmp_path / 'a.pth')
     assert same(read_tensors(tmp_path / 'a.pth'), STATE)
     assert same(read_tensors(str(tmp_path / 'a.pth')), STATE)
 
 
-def test_what_is_written_is_read_and_is_plain(tmp_path):
+def test_written_files_are_plain_state_dicts(tmp_path):
     write_tensors(STATE, tmp_path / 'b.pth')
     assert same(torch.load(tmp_path / 'b.pth', weights_only=True), STATE)
     assert os.listdir(tmp_path) == ['b.pth']
 
 
-def test_a_view_does_not_drag_its_storage_along(tmp_path):
+def test_views_are_saved_without_their_storage(tmp_path):
     write_tensors({'a': torch.zeros(10**6)[:2]}, tmp_path / 'b.pth')
     assert (tmp_path / 'b.pth').stat().st_size < 10**4
 
@@ -59,7 +59,7 @@ class Hostile:
         return os.mkdir, ('hostile',)
 
 
-def test_hostile_files_run_nothing(tmp_path, monkeypatch):
+def test_malicious_files_run_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(dict(state_dict=STATE, meta=Hostile()), 'a.pth')
     (tmp_path / 'b.pth').write_bytes(pickle.dumps(Hostile()))
@@ -72,13 +72,13 @@ def test_hostile_files_run_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('content', [b'', b'garbage', b'PK\x03\x04', b'\x80\x02}q\x00.'])
-def test_no_checkpoint(tmp_path, content):
+def test_missing_file(tmp_path, content):
     (tmp_path / 'a.pth').write_bytes(content)
     with pytest.raises(ValueError, match='a.pth'):
         read_tensors(tmp_path / 'a.pth')
 
 
-def test_cut_short(tmp_path):
+def test_truncated_file(tmp_path):
     torch.save(STATE, tmp_path / 'a.pth')
     whole = (tmp_path / 'a.pth').read_bytes()
     for part in (1, 100, len(whole) // 2, len(whole) - 1):
@@ -92,7 +92,11 @@ def test_other_content(tmp_path):
         read_tensors(tmp_path / 'none.pth')
     with pytest.raises(ValueError, match='is a folder'):
         read_tensors(tmp_path)
-    for content, message in (([1, 2], 'no weights, but list'), ({}, 'no weights'), ({'lr': 1}, "the first 'lr'")):
+    for content, message in (
+        ([1, 2], 'no weights, but an object of type list'),
+        ({}, 'no weights'),
+        ({'lr': 1}, "the first 'lr'"),
+    ):
         torch.save(content, tmp_path / 'a.pth')
         with pytest.raises(ValueError, match=message):
             read_tensors(tmp_path / 'a.pth')

@@ -1,4 +1,4 @@
-"""Weights of any variant, in any released layout, come back as they were."""
+"""Weights of any variant survive a round trip through any released layout."""
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def same(a, b):
     prefix=st.sampled_from(['', 'backbone.', 'module.', 'module.backbone.']),
     order=st.randoms(use_true_random=False),
 )
-def test_the_authors_names_and_back(task, given_arguments, prefix, order):
+def test_round_trip_through_the_authors_names(task, given_arguments, prefix, order):
     state = random_state(given_arguments)
     ours = {f'backbone.{k}': v for k, v in state.items() if not k.endswith('relative_position_index')}
     theirs = {prefix + name: value for name, value in authors_names(state).items()}
@@ -65,7 +65,7 @@ def test_the_authors_names_and_back(task, given_arguments, prefix, order):
     assert describe_backbone(backbone) == given_arguments
 
 
-def test_mmposes_tables_stay_and_unknown_names_pass():
+def test_mmposes_tables_and_unknown_names_are_unchanged():
     state = {
         'stage2.0.branches.0.0.attn.attn.qkv.weight': torch.randn(3, 1),
         'stage2.0.branches.0.0.attn.attn.relative_position_bias_table': torch.randn(9, 1),
@@ -82,7 +82,7 @@ def test_mmposes_tables_stay_and_unknown_names_pass():
     assert same(convert_names(resnet), resnet)
 
 
-def test_a_projection_that_is_not_whole():
+def test_incomplete_projection():
     state = {f'stage2.0.branches.0.0.attn.attn.{part}_proj.bias': torch.zeros(2) for part in 'qv'}
     with pytest.raises(ValueError, match='attn.qkv.bias needs q_proj, k_proj and v_proj, but there is only q, v'):
         convert_names(state)

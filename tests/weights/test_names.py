@@ -1,4 +1,4 @@
-"""Weights by name, through every reader, from a server that keeps or breaks what it promises."""
+"""Weights by name through every reader, from a server that may send incomplete or damaged files."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def same(a, b):
 
 @pytest.mark.parametrize('name', [POSE, SCHEME + POSE, POSE.upper()])
 def test_readers(server, name, tmp_path):
-    """Our own reader, mmengine's loader, and `convert`, from one download, in torch.hub's own file."""
+    """Our reader, mmengine's loader and `convert` share one download in torch.hub's cache."""
     assert same(read_tensors(name), STATES[POSE])
     assert same(CheckpointLoader.load_checkpoint(name, 'cpu')['state_dict'], STATES[POSE])
     done = convert(name, tmp_path / 'b.pth')
@@ -74,8 +74,8 @@ def test_mmposes_inferencer(server, tmp_path):
     assert server.asked == 1
 
 
-def test_predict_fetches_what_fits_its_config(server, tmp_path):
-    """Without a checkpoint, the weights of the config's name; the note names them."""
+def test_predict_fetches_the_weights_of_its_config(server, tmp_path):
+    """Without a checkpoint, `predict` uses the weights for its config, and a note names them."""
     config, photo = tmp_path / f'{POSE}.py', tmp_path / 'photo.png'
     pose_config().dump(config)
     cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 255, (96, 128, 3)))
@@ -110,8 +110,8 @@ def test_other_commands_take_a_name(server, tmp_path, monkeypatch, command, argu
     assert result.exit_code == 0 and server.asked == 1, result.output
 
 
-def test_weights_that_only_a_browser_fetches(server, tmp_path):
-    """The error has the link and the next step, after which the name works; mmpretrain's hub reads it, too."""
+def test_weights_that_require_a_browser(server, tmp_path):
+    """The error contains the link and the next step, after which the name works, also in mmpretrain's hub."""
     with pytest.raises(
         FileNotFoundError,
         match='only a browser can fetch it: open https://example.com/x in a browser, '
@@ -125,7 +125,7 @@ def test_weights_that_only_a_browser_fetches(server, tmp_path):
 
 
 def test_pretrained_models_of_mmpretrain(server, monkeypatch):
-    """`pretrained=True` is the metafile's Weights: never random weights instead."""
+    """`pretrained=True` loads the weights in the metafile, and never falls back to random weights."""
     import mmpretrain
     from mmpretrain.apis import ModelHub
 
@@ -150,14 +150,14 @@ def test_unknown_names(server, source, hint):
         read_tensors(source)
 
 
-def test_a_file_of_the_name_precedes(server, tmp_path, monkeypatch):
+def test_existing_file_takes_precedence(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(dict(a=torch.ones(2)), POSE)
     assert read_tensors(POSE).keys() == {'a'} and read_tensors(SCHEME + POSE).keys() != {'a'}
 
 
 BROKEN = dict(
-    short='of .* bytes came',
+    short='of .* bytes were received',
     chunked='was not fetched .IncompleteRead',
     error='not fetched .HTTP Error 503',
     html='was not used: it is a web page',
@@ -166,7 +166,7 @@ BROKEN = dict(
 
 @pytest.mark.parametrize('mode', BROKEN)
 def test_broken_downloads(server, tmp_path, mode):
-    """One line, nothing kept, and the next try gets the file."""
+    """The error is one line, no file remains, and the next attempt succeeds."""
     server.mode = mode
     with pytest.raises((OSError, ValueError), match=BROKEN[mode]) as error:
         read_tensors(POSE)
@@ -175,7 +175,7 @@ def test_broken_downloads(server, tmp_path, mode):
     assert same(read_tensors(POSE), STATES[POSE])
 
 
-def test_another_file_at_the_address(server, tmp_path):
+def test_modified_file_at_the_address(server, tmp_path):
     for path in server.files:
         server.files[path] = server.files[path].replace(b'\0\0\0\0', b'\0\0\0\1', 1)[:-1] + b'x'
     with pytest.raises(ValueError, match='was not used: '):
@@ -184,7 +184,7 @@ def test_another_file_at_the_address(server, tmp_path):
 
 
 def test_no_network(server, tmp_path):
-    """The error has the file to bring and where to put it; brought there, it is used."""
+    """The error names the file and the path at which it can be saved; a file saved there is used."""
     content = next(content for path, content in server.files.items() if 'coco' in path)
     server.shutdown()
     server.server_close()
@@ -193,13 +193,13 @@ def test_no_network(server, tmp_path):
         read_tensors(POSE)
     path.write_bytes(content)
     assert same(read_tensors(POSE), STATES[POSE])
-    path.write_bytes(content[:-1])  # damaged, and not used
+    path.write_bytes(content[:-1])  # a damaged file is not used
     with pytest.raises(OSError, match='was not fetched'):
         read_tensors(POSE)
 
 
-def test_a_cache_that_is_read_only(server, tmp_path, monkeypatch):
-    """What is there is used, without a lock; what is not is one clear error."""
+def test_read_only_cache(server, tmp_path, monkeypatch):
+    """Files in the cache are used without a lock; missing files raise a clear error."""
     locate(POSE)
 
     def refuse(path):
@@ -217,7 +217,7 @@ def test_a_cache_that_is_read_only(server, tmp_path, monkeypatch):
 
 @pytest.mark.integration
 def test_two_processes_at_once(server, tmp_path):
-    """Both get the file from one download."""
+    """Both processes share one download."""
     code = 'import sys; from hrformer_mm.weights import fetch; print(fetch(sys.argv[1]))'
     environment = dict(os.environ, TORCH_HOME=str(tmp_path / 'home'), PYTHONPATH=str(Path(__file__).parents[2]))
     both = [
@@ -235,6 +235,6 @@ def test_two_processes_at_once(server, tmp_path):
 
 
 def test_weights_of_configs():
-    """Those with an address come first; parts of a model are not its weights."""
+    """Weights with an address take precedence; weights of parts of a model are not returned."""
     assert weights_of('td-hm_hrformer-b_coco-384x288_test-dev').address.endswith('384x288-ecf0758d_20220316.pth')
     assert weights_of('hrformer-s_imagenet').link and weights_of('ocr_hrformer-s_custom') is None

@@ -1,4 +1,4 @@
-"""Checkpoints of released versions: every later version loads them and computes the same.
+"""Checkpoints of released versions, which every later version must load with equal outputs.
 
 `python tests/weights/test_released.py VERSION` adds the files of a new version. mmengine's runner writes them. Their
 weights have two values in each tensor, so that a file of 800 kB takes 55 kB here.
@@ -57,7 +57,7 @@ def build(task):
 
 
 def outputs(model):
-    """Of each output of a model: its shape, and three weighted sums of it."""
+    """Return the shape and three weighted sums of each output of a model."""
     image = torch.sin(torch.arange(3 * 64 * 96) * 0.7).reshape(1, 3, 64, 96)
     with torch.no_grad():
         found = model(image, None)
@@ -92,7 +92,7 @@ def test_released_checkpoint(path, tmp_path):
         assert a['sums'] == pytest.approx(b['sums'], abs=1e-5 * scale)
 
 
-def test_all_tasks_are_there():
+def test_all_tasks_are_covered():
     assert {path.name for path in (FOLDER / '0.1.0').glob('*.xz')} == {f'{task}.pth.xz' for task in MODELS_OF}
 
 

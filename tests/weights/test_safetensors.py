@@ -1,4 +1,4 @@
-"""Files of safetensors: the same tensors, where they are from, and every byte checked."""
+"""Safetensors files: equal tensors, provenance in the metadata, and detection of every modified byte."""
 
 import json
 
@@ -23,7 +23,7 @@ def header(path):
 @pytest.mark.parametrize('task', ['backbone', 'pose', 'classification'])
 @pytest.mark.parametrize('authors', [True, False])
 def test_every_layout(tmp_path, task, authors):
-    """The tensors are those of the `.pth` file, and the metadata say where they are from."""
+    """The tensors equal those of the `.pth` file, and the metadata contain their source."""
     state = HRFormer(ARCH).state_dict()
     state = {f'backbone.{k}': v for k, v in (authors_names(state) if authors else state).items()}
     if task == 'pose':
@@ -68,7 +68,7 @@ def test_every_layout(tmp_path, task, authors):
     )
 
 
-def test_every_byte(tmp_path):
+def test_every_modified_byte_is_detected(tmp_path):
     write_tensors({'a': torch.randn(20), 'b': torch.tensor(3)}, tmp_path / 'a.safetensors')
     content = (tmp_path / 'a.safetensors').read_bytes()
     verify(tmp_path / 'a.safetensors')
@@ -88,7 +88,7 @@ def test_every_byte(tmp_path):
         read_checkpoint(tmp_path / 'b.safetensors')
 
 
-def test_files_of_others_and_devices(tmp_path):
+def test_files_of_other_packages_and_map_location(tmp_path):
     from safetensors.torch import save_file
 
     model, other = HRFormer(ARCH), HRFormer(ARCH)

@@ -1,4 +1,4 @@
-"""A hostile file through every way that the libraries load checkpoints, with torch's own protection switched off."""
+"""A malicious file in every loader of the libraries, with PyTorch's own protection disabled."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Hostile:
 
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
-    """A file that makes a folder when it is loaded, as `weights_only=False` would: here that is torch's default."""
+    """Return a file that creates a folder when it is loaded with `weights_only=False`, which is the default here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     torch.save(dict(state_dict={}, other=Hostile()), 'hostile.pth')
@@ -41,7 +41,7 @@ def hostile(tmp_path, monkeypatch):
     assert not Path('it_ran').exists()
 
 
-def test_the_file_runs_through_the_hosts_own_loader(hostile):
+def test_default_loader_would_run_the_code(hostile):
     load_from_local(str(hostile), map_location='cpu')
     assert Path('it_ran').is_dir()
     os.rmdir('it_ran')
@@ -103,7 +103,7 @@ def mmdet_init_detector(path):
     ],
     ids=lambda load: load.__name__,
 )
-def test_no_library_runs_it(hostile, load):
+def test_no_library_runs_the_code(hostile, load):
     with pytest.raises(ValueError, match='hostile.pth was not read: it holds a .*mkdir, which could run code'):
         load(str(hostile))
 
@@ -111,7 +111,7 @@ def test_no_library_runs_it(hostile, load):
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize('library, name, data', [('mmseg', SEG, 'cityscapes'), ('mmpose', POSE, 'coco')])
-def test_mim_test_does_not_run_it(hostile, library, name, data):
+def test_mim_test_does_not_run_the_code(hostile, library, name, data):
     synthesize(hostile.parent / 'data', (data,), train=2, val=2)
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
     done = subprocess.run(
@@ -189,7 +189,7 @@ def test_catalogues_name_addresses(monkeypatch):
     assert load('mmcls://resnet18')['state_dict']['a'].startswith('http')  # its backbone alone
 
 
-def test_the_device_is_the_hosts(tmp_path):
+def test_map_location(tmp_path):
     torch.save(dict(a=torch.ones(2)), tmp_path / 'a.pth')
     assert CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), map_location='meta')['a'].is_meta
     with pytest.raises(FileNotFoundError, match='there is no checkpoint at'):
