@@ -6,6 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 
 import click
 
+Progress = Callable[[Iterable, str], Iterable]  # wraps an iterable, and shows the text
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
@@ -13,6 +14,11 @@ def bar(items: Iterable, description: str) -> Iterable:
     """Iterate with a progress bar on standard error; standard output is reserved for results."""
     with click.progressbar(items, label=description, file=sys.stderr) as shown:
         yield from shown
+
+
+def silent(items: Iterable, description: str) -> Iterable:
+    """Iterate without a progress bar."""
+    return items
 
 
 def cfg_options(command: Callable) -> Callable:
@@ -28,7 +34,7 @@ def cfg_options(command: Callable) -> Callable:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Report Ctrl-C and errors that a user can fix in one line, without a traceback; redirect logs to standard error."""
+    """Report Ctrl-C and errors that a user can fix in one line without a traceback; redirect logs to standard error."""
     try:
         with redirect_stdout(sys.stderr):
             yield

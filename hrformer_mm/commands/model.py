@@ -1,6 +1,6 @@
 """Build models from configs and checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -92,6 +92,21 @@ def find_dataset(cfg: Config, split: str) -> Mapping[str, Any]:
     while 'pipeline' not in dataset and dataset.get('dataset'):
         dataset = dataset['dataset']
     return dataset
+
+
+def find_pipeline(cfg: Config) -> Sequence[Any]:
+    """Return the test pipeline.
+
+    Raises:
+        ValueError: If the config has no test pipeline.
+    """
+    steps = find_dataset(cfg, 'test').get('pipeline')
+    if not steps:
+        raise ValueError(
+            f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use the config that '
+            'the training dumped into its work folder'
+        )
+    return steps
 
 
 def dataset_meta(cfg: Config) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Segmentation(Model):
         )
 
     def run_inputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run the network on normalized images (1, C, H, W); returns logits (classes, H, W) of the size of each image."""
+        """Run the network on normalized images (1, C, H, W); returns logits (classes, H, W) in the size of each."""
         return [
             resize_maps(logits, x.shape[2:], self.metadata['align_corners'])
             for x, logits in zip(inputs, super().run_inputs(inputs))

@@ -1,6 +1,5 @@
 """Calibration images for int8, from the data of the config."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 from ..model import find_dataset
 
 
-class CalibrationImages(Sequence):
+class CalibrationImages:
     """Images of the training data, or else the validation data, after the test pipeline and the data preprocessor.
 
     Each is (1, C, H, W), normalized, in the size of the file: center-cropped for a model with sliding windows,

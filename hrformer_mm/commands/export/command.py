@@ -26,7 +26,7 @@ from ..common import cfg_options, errors
     metavar='HEIGHT WIDTH',
     help='Size of the images. Default: the size after the test pipeline.',
 )
-@click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images per batch.')
+@click.option('--batch', type=click.IntRange(min=1), default=1, help='Images per batch.')
 @click.option('--dynamic-batch', is_flag=True, help='Make the batch size dynamic.')
 @click.option('--dynamic-size', is_flag=True, help='Make height and width dynamic, in multiples of 32.')
 @click.option(
@@ -38,20 +38,13 @@ from ..common import cfg_options, errors
     metavar='HEIGHT WIDTH',
     help='Additional size to compare with PyTorch. Repeatable.',
 )
-@click.option(
-    '--repeats',
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help='Timed runs per size. The fastest is reported.',
-)
+@click.option('--repeats', type=click.IntRange(min=1), default=1, help='Timed runs per size. The fastest is reported.')
 @click.option('--bf16', 'precision', flag_value='bf16', help='Compute in bfloat16 (OpenVINO).')
 @click.option('--int8', 'precision', flag_value='int8', help='Quantize to int8, with NNCF (OpenVINO).')
 @click.option(
     '--calibration',
     type=click.IntRange(min=1),
     default=300,
-    show_default=True,
     help="Number of the config's training images that calibrate int8.",
 )
 @cfg_options

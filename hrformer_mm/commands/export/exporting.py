@@ -130,8 +130,8 @@ def export(
             )
         if not result.difference <= TOLERANCES[precision]:
             raise ArithmeticError(
-                f"{destination} was not written: its results differ from PyTorch's by {result.difference:.1e}, more than "
-                f'the {TOLERANCES[precision]:.0e} of {precision}'
+                f"{destination} was not written: its results differ from PyTorch's by {result.difference:.1e}, more "
+                f'than the {TOLERANCES[precision]:.0e} of {precision}'
             )
         for part, target in ((weights, destination.with_suffix('.bin')), (Path(temporary), destination)):
             if part.exists():
@@ -240,7 +240,7 @@ def _aoti(network: Network, example: Tensor, shapes: dict, path: str, about: dic
 
 
 def _openvino(
-    network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], images: Sequence[Tensor] | None
+    network: Network, example: Tensor, shapes: dict, path: str, about: dict[str, Any], images: CalibrationImages | None
 ) -> Run:
     model = openvino_model(network, example)
     if images is not None:
@@ -256,7 +256,7 @@ _WRITERS: dict[str, Callable[..., Run]] = dict(onnx=_onnx, openvino=_openvino, t
 
 
 def _compare(
-    network: Network, run: Run, shape: Sequence[int], repeats: int, images: Sequence[Tensor] | None
+    network: Network, run: Run, shape: Sequence[int], repeats: int, images: CalibrationImages | None
 ) -> dict[str, Any]:
     if images is None:
         batches = [torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))]

@@ -1,11 +1,10 @@
 """Post-training quantization to int8 with NNCF."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 # Upsampling in int8 doubles the mean squared error of heatmaps; attention in int8 is not faster.
 _FLOAT = ('Interpolate', 'ScaledDotProductAttention')
@@ -25,7 +24,7 @@ def import_nncf() -> Any:
     return nncf
 
 
-def quantize(model: Any, images: Sequence[Tensor], batch: int) -> Any:
+def quantize(model: Any, images: Any, batch: int) -> Any:
     """Quantize the convolutions and projections of an `openvino.Model`, with progress bars.
 
     Norms, softmax, activations, upsampling, the products of attention and the final classifier stay in float.

@@ -107,7 +107,7 @@ def _classification(cfg: Config, model: Any) -> dict[str, Any]:
     head = model.head
     if not isinstance(head, (ClsHead, MultiLabelClsHead)):
         raise ValueError(
-            f'model.head is a {type(head).__name__}, which export does not support: use a ClsHead or a MultiLabelClsHead'
+            f'model.head is a {type(head).__name__}, which export does not support: use ClsHead or MultiLabelClsHead'
         )
     classes, _ = describe_classes(cfg, model, head.num_classes)
     return dict(classes=classes, multi_label=isinstance(head, MultiLabelClsHead))
@@ -124,7 +124,7 @@ def _pose(cfg: Config, model: Any, crop: dict[str, Any]) -> dict[str, Any]:
         keys += ['heatmap_type', 'radius_factor', 'sigma']
     else:
         raise ValueError(
-            f'model.head.decoder is {type(codec).__name__}, which export does not support: use MSRAHeatmap or UDPHeatmap'
+            f'model.head.decoder is {type(codec).__name__}, which export does not support: use MSRA- or UDPHeatmap'
         )
     if list(codec.input_size[::-1]) != crop['size']:
         raise ValueError(

@@ -9,7 +9,7 @@ from mmengine.registry import TRANSFORMS, DefaultScope
 from ...runtime import pillow
 from ...runtime.images import READ
 from ...runtime.preprocessing import STEPS
-from ..model import find_dataset
+from ..model import find_pipeline
 
 _HOSTS = ('mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'hrformer_mm')
 _ARGUMENTS = dict(
@@ -33,16 +33,10 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
     Raises:
         ValueError: If the config has no test pipeline, or if a step is not supported.
     """
-    pipeline = find_dataset(cfg, 'test').get('pipeline')
-    if not pipeline:
-        raise ValueError(
-            f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use the config that '
-            'the training dumped into its work folder'
-        )
     steps: list[dict[str, Any]] = []
     crop: dict[str, Any] = {}
     load: dict[str, Any] = dict(color_type='color', to_float32=False)
-    for transform in _build(pipeline, cfg.default_scope):
+    for transform in _build(find_pipeline(cfg), cfg.default_scope):
         name = type(transform).__name__
         known = type(transform).__module__.split('.')[0] in _HOSTS
         if known and name in STEPS:
@@ -61,8 +55,8 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
             raise _unsupported(name)
     if cfg.default_scope == 'mmpose' and (steps or len(crop) < 3):
         raise ValueError(
-            'test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and no other step between '
-            'loading and packing: export does not support other pipelines for poses'
+            'test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and no other step '
+            'between loading and packing: export does not support other pipelines for poses'
         )
     return steps, crop, load
 

@@ -22,36 +22,25 @@ SIZES = 5  # number of sizes that are printed
     '-o',
     '--output',
     default='predictions',
-    show_default=True,
     type=click.Path(),
     help='Output folder of the pictures, videos and predictions.json.',
 )
 @click.option('--device', help="Device, for example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
-@click.option(
-    '--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Pictures per batch; for poses, boxes.'
-)
+@click.option('--batch', type=click.IntRange(min=1), default=1, help='Pictures per batch; for poses, boxes.')
 @click.option('--boxes', type=click.Path(), help='For poses: JSON file {"picture.jpg": [[x0, y0, x1, y1], …], …}.')
 @click.option('--whole-image', is_flag=True, help='For poses: take one box around each picture.')
 @click.option('--detector', metavar='NAME', help=f'For poses: torchvision detector of people.  [default: {DETECTOR}]')
 @click.option('--mmdet', nargs=2, metavar='CONFIG WEIGHTS', help='For poses: mmdet detector whose class 0 is person.')
-@click.option(
-    '--threshold', type=click.FloatRange(0, 1), default=0.3, show_default=True, help='Minimum score of a detection.'
-)
+@click.option('--threshold', type=click.FloatRange(0, 1), default=0.3, help='Minimum score of a detection.')
 @click.option(
     '--keypoint-threshold',
     type=click.FloatRange(min=0),
     default=0.3,
-    show_default=True,
     help='Minimum score of the keypoints that are drawn. The JSON has all keypoints.',
 )
 @click.option('--frames', type=click.IntRange(min=1), help='Maximum number of frames of each video or camera.')
-@click.option(
-    '--smooth/--no-smooth',
-    default=True,
-    show_default=True,
-    help='For poses in videos: smooth boxes and keypoints over time.',
-)
-@click.option('--deploy/--no-deploy', default=True, show_default=True, help='Run the deployment form, which is faster.')
+@click.option('--smooth/--no-smooth', default=True, help='For poses in videos: smooth boxes and keypoints over time.')
+@click.option('--deploy/--no-deploy', default=True, help='Run the deployment form, which is faster.')
 @click.option('--flip-test/--no-flip-test', default=None, help="For poses of exported files. Default: the config's.")
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print the results as JSON.')
@@ -117,8 +106,8 @@ def command(
     empty = sum(result.get('people') == [] for result in done.results)
     if empty:
         done.notes.append(
-            f'{empty} of {len(done.results)} results have no people: try a lower --threshold, another --detector, or '
-            '--boxes FILE'
+            f'in {empty} of {len(done.results)} results there is nobody: a lower --threshold, another --detector or '
+            '--boxes FILE may find people'
         )
     for note in done.notes:
         click.echo(f'Note: {note}.', err=True)

@@ -9,8 +9,9 @@ import numpy as np
 from ...runtime import load
 from ...runtime.images import drawable
 from ...runtime.pose import describe
+from ..common import Progress
 from .boxes import Boxes, Detector, files_of
-from .running import Prediction, Progress, predict_sources
+from .running import Prediction, predict_sources
 from .sources import read_image
 from .tracking import Follower
 

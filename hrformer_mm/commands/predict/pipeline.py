@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, DefaultScope
 
 from ...checks.settings import type_name
-from ..model import find_dataset
+from ..model import find_dataset, find_pipeline
 from .sources import read_image, unreadable
 
 Step = Mapping[str, Any]
@@ -67,14 +67,8 @@ class Pipeline:
     """
 
     def __init__(self, cfg: Config) -> None:
-        steps = find_dataset(cfg, 'test').get('pipeline')
-        if not steps:
-            raise ValueError(
-                f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: '
-                'use the config that the training dumped into its work folder'
-            )
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
-            self.run = Compose(split_pipeline(steps)[1])
+            self.run = Compose(split_pipeline(find_pipeline(cfg))[1])
 
     def __call__(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(dict(loaded))

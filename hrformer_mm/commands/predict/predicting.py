@@ -8,11 +8,12 @@ from mmengine.config import Config
 
 from ...deploy import can_deploy, to_deploy
 from ...released import SCHEME, Released, weights_of
+from ..common import Progress
 from ..model import TASKS, find_device, load_model, read_config
 from .boxes import Boxes, Detector, files_of
 from .pipeline import pipeline_differences
 from .predictors import Classifier, PoseFinder, Predictor, Segmenter
-from .running import Prediction, Progress, predict_sources
+from .running import Prediction, predict_sources
 
 
 def predict(

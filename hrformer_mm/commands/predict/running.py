@@ -1,7 +1,7 @@
 """Run a predictor on pictures and videos, file by file, and keep the finished results if a later file fails."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from ..common import Progress, silent
 from ..folder import check_folder
 from .frames import Frames, fit
 from .sources import RESULTS, Source, find_sources
 
-Progress = Callable[[Iterable, str], Iterable]
 Loaded = dict[str, Any]  # 'img', 'img_path', and for a frame its 'time' in seconds
 Result = tuple[dict[str, Any], np.ndarray]  # the entry of predictions.json, and the drawing
 
@@ -65,12 +65,12 @@ def predict_sources(
     predictor = build()
     target.mkdir(parents=True, exist_ok=True)
     try:
-        pictures = iter((progress or _plain)([s for s in sources if s.kind == 'image'], 'pictures'))
+        pictures = iter((progress or silent)([s for s in sources if s.kind == 'image'], 'pictures'))
         while group := list(islice(pictures, batch)):
             _pictures(predictor, group, [target / outputs[source] for source in group], done)
         for source in (s for s in sources if s.kind != 'image'):
             try:
-                _video(predictor, source, target / outputs[source], done, batch, frames, progress or _plain)
+                _video(predictor, source, target / outputs[source], done, batch, frames, progress or silent)
             except ValueError as error:
                 done.problems.append(str(error))
     except KeyboardInterrupt:
@@ -188,7 +188,3 @@ def _video(
         )
     if frames.ended_early:
         done.problems.append(frames.ended_early)
-
-
-def _plain(items: Iterable, description: str) -> Iterable:
-    return items

@@ -18,25 +18,8 @@ CAMERA = 'camera:'
 RESULTS = 'predictions.json'
 _EXPLANATION = 'explanation.json'
 # Formats that OpenCV reads, but `mimetypes` does not know on every system.
-_IMAGES = ('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-_VIDEOS = (
-    '.3gp',
-    '.avi',
-    '.flv',
-    '.m4v',
-    '.mjpeg',
-    '.mjpg',
-    '.mkv',
-    '.mov',
-    '.mp4',
-    '.mpeg',
-    '.mpg',
-    '.mts',
-    '.ogv',
-    '.ts',
-    '.webm',
-    '.wmv',
-)
+_IMAGES = '.avif .bmp .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'.split()
+_VIDEOS = '.3gp .avi .flv .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv'.split()
 
 
 @dataclass(frozen=True)

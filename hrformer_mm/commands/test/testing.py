@@ -13,11 +13,10 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ...checks.evaluators import find_metrics
+from ..common import Progress, silent
 from ..export.metadata import metadata
 from ..model import build_model, load_model, read_config
 from .exported import check_fit, open_exported, replace_network
-
-Progress = Callable[[Iterable, str], Iterable]
 
 
 @dataclass
@@ -36,7 +35,7 @@ def test(
     checkpoint: str | None = None,
     batch: int | None = None,
     limit: int | None = None,
-    progress: Progress = lambda items, _: items,
+    progress: Progress = silent,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Row]:
     """Evaluate exported files on the test data of a config, with its test_evaluator.
