@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import click
@@ -25,18 +25,9 @@ aten = torch.ops.aten
 # Products of two activations; the other operators in PyTorch's registry are convolutions and projections.
 PRODUCTS = (aten.bmm, aten.baddbmm)
 # Cost per element in the authors' counter for classification and segmentation (`cls/tools/jit_handles.py`).
-ELEMENTWISE = {
-    aten.native_batch_norm: 4,
-    aten._native_batch_norm_legit: 4,
-    aten._native_batch_norm_legit_no_training: 4,
-    aten._softmax: 5,
-    aten.add: 1,
-    aten.add_: 1,
-    aten.mul: 1,
-    aten.div: 1,
-    aten.relu: 1,
-    aten.relu_: 1,
-}
+NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training)
+CHEAP = (aten.add, aten.add_, aten.mul, aten.div, aten.relu, aten.relu_)
+ELEMENTWISE = {aten._softmax: 5, **dict.fromkeys(NORMS, 4), **dict.fromkeys(CHEAP, 1)}
 # Default height and width: those of ImageNet, of the paper's segmentation, and of mmdet.
 SIZES = dict(mmpretrain=(224, 224), mmseg=(1024, 1024), mmdet=(800, 1344))
 
@@ -68,10 +59,6 @@ class Part:
         """The count of the authors' counter for classification and segmentation (paper, tables 5 and 6)."""
         return self.weights + self.products + self.padded + self.elementwise
 
-    def add(self, other: 'Part') -> None:
-        for name in self.__dataclass_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
 
 @dataclass
 class Complexity:
@@ -84,10 +71,7 @@ class Complexity:
 
     @property
     def total(self) -> Part:
-        total = Part()
-        for part in self.parts.values():
-            total.add(part)
-        return total
+        return Part(*map(sum, zip(*map(astuple, self.parts.values()))))
 
     def paper(self, part: Part) -> int:
         """Count a part in the paper's convention: only convolutions and projections for poses (table 3), otherwise as

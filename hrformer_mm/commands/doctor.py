@@ -19,27 +19,8 @@ REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain', 'onedl-mmdetection', 'onedl-mim')
-PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    *OPENCV,
-    'mmengine',
-    'mmcv',
-    'mmcv-lite',
-    *HOSTS,
-    *FORKS,
-    'xtcocotools',
-    'pycocotools',
-    'ftfy',
-    'regex',
-    'openmim',
-    'openxlab',
-    'setuptools',
-    'onnx',
-    'onnxscript',
-    'onnxruntime',
-)
+OTHERS = 'xtcocotools pycocotools ftfy regex openmim openxlab setuptools onnx onnxscript onnxruntime'.split()
+PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-lite', *HOSTS, *FORKS, *OTHERS)
 # Every Python can use the modules of xtcocotools' wheel for Python 3.11, with pycocotools' compiled extension.
 TO_SITE = (
     'pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
