@@ -1,4 +1,4 @@
-"""The scripts of benchmarks/: what they count, and that they run on a micro model."""
+"""Counts of the scripts in benchmarks/, and runs on a micro model."""
 
 import importlib
 import json
@@ -16,7 +16,7 @@ MIB = 2**20
 
 @pytest.fixture
 def script(monkeypatch, request):
-    """Imports a script by name; `--threads` of it lasts for a test."""
+    """Import a script by name; restore the number of threads after a test."""
     monkeypatch.syspath_prepend(request.config.rootpath / 'benchmarks')
     threads = torch.get_num_threads()
     yield importlib.import_module

@@ -30,7 +30,7 @@ def test_help_and_version(run_python):
 
 
 @pytest.mark.parametrize('command', ['', 'doctor', 'zoo'])
-def test_help_takes_no_library(run_python, command):
+def test_help_imports_no_library(run_python, command):
     out = run_python(
         'import sys\n'
         'from hrformer_mm.cli import main\n'
@@ -67,8 +67,8 @@ def test_synthesize(tmp_path):
     assert run('synthesize', tmp_path / 'data', '--only', 'mnist').exit_code == 2
 
 
-def test_what_libraries_log_is_not_in_the_result():
-    """mmengine logs to standard output, where JSON is expected."""
+def test_logs_of_libraries_are_not_in_the_output():
+    """mmengine logs to standard output, which must contain only JSON."""
     command = [sys.executable, '-W', 'ignore', '-m', 'hrformer_mm', 'complexity', 'hrformer-t_imagenet', '--json']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert json.loads(done.stdout)[0]['parts']['total']['parameters'] == 8035820

@@ -1,4 +1,4 @@
-"""The task of `cross_windows.py` is what it says; that the convolution wins is among the slow tests."""
+"""The task of `cross_windows.py`, and its result in a slow test."""
 
 import importlib.util
 from pathlib import Path
@@ -13,7 +13,7 @@ _spec.loader.exec_module(cross_windows)
 
 
 def test_the_rule():
-    """A row of three turns; a square stays; in a corner, nothing is beyond the board."""
+    """A row of three rotates, and a square in the corner is stable."""
     board = torch.zeros(1, 1, 8, 8)
     board[..., 3, 2:5] = board[..., 6:, 6:] = 1
     expected = torch.zeros(1, 1, 8, 8)
@@ -22,7 +22,7 @@ def test_the_rule():
 
 
 def test_the_border():
-    """Every cell one of whose eight neighbours lies in another window, and no other."""
+    """Exactly the cells with one of their eight neighbors in another window are marked."""
     size, window = cross_windows.BOARD, cross_windows.WINDOW
     found = cross_windows.border()
     for y in range(size):

@@ -1,4 +1,4 @@
-"""benchmarks/real_data.py: trainings that are resumed, tested once, and put into a CSV and a page."""
+"""benchmarks/real_data.py resumes trainings, tests them once, and writes a CSV file and a page."""
 
 import csv
 import importlib
@@ -143,7 +143,7 @@ def test_lines_are_replaced_and_sorted(script, tmp_path):
     [(write_seg, SEG, ['mIoU'], 'iter'), (write_pose, POSE, ['PCK@0.05', 'PCK@0.2'], 'epoch')],
 )
 def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, unit):
-    """A training of two steps is stopped after the first; one that runs through has the same weights."""
+    """A training that is interrupted and resumed has the same weights as an uninterrupted one."""
     write(tmp_path / 'data')
     config = tmp_path / 'micro.py'
 
@@ -174,7 +174,7 @@ def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, 
 
 @pytest.mark.slow
 def test_learning_rates_seeds_and_failures(script, tmp_path):
-    """Both learning rates are tried with one seed, the better trains two and is tested; a failure stops nothing."""
+    """Both learning rates are tried with one seed; the better one is trained with two and tested; others continue."""
     write_seg(tmp_path / 'data')
     page = tmp_path / 'page.md'
     page.write_text('<!-- tables -->\n\n<!-- end -->\n')
@@ -219,7 +219,7 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
     ],
 )
 def test_same_losses_as_mmpose(script, tmp_path, write, ours, options, count, tolerance):
-    """By the same recipe, from the same weights; in float32, rounding grows to 1e-2 within 20 steps."""
+    """Same recipe and weights; in float32, rounding errors grow to 1e-2 within 20 steps."""
     write(tmp_path / 'data')
     for name in ('', 'mmpose-'):
         base = f"_base_ = '{ROOT}/configs/{ours.format(name)}.py'\n"
