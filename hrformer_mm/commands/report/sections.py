@@ -62,7 +62,7 @@ def runs_table(runs: Sequence[Run], training: Training | None, older: Sequence[R
         section.notes += [f'{run.name}: {note}' for note in run.notes]
     if older:
         section.notes.append(
-            f'The page shows the newest training, which did not resume these: {", ".join(run.name for run in older)}.'
+            f'The page is about the newest training. It did not resume these: {", ".join(run.name for run in older)}.'
         )
     if training and training.dropped:
         section.notes.append(f'Records that a resumed run replaced, not shown: {training.dropped}.')
