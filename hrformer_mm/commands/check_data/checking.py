@@ -172,7 +172,9 @@ def _check(
         without = unlabelled(content)
         if without:
             total = len(entries(content, 'annotations'))
-            result.notes.append(f'{without} of {total} annotations have num_keypoints=0: poses are not trained on them')
+            result.notes.append(
+                f'{without} of {total} annotations have no keypoints (num_keypoints=0): poses are not trained on them'
+            )
     result.problems += empty_classes(dataset)
     listed = list(list_problems(dataset, classes))
     result.problems += listed
