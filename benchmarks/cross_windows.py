@@ -1,11 +1,11 @@
-"""What carries information across windows: HRFormer's blocks learn a step of Conway's Game of Life.
+"""Test what carries information across windows: HRFormer's blocks learn a step of Conway's Game of Life.
 
     python benchmarks/cross_windows.py [--iterations N] [--seeds N]
 
-Whether a cell lives depends on its eight neighbours; a cell at a window's border has some of them in other windows. The
-network is two blocks between 1x1 convolutions: in a whole HRFormer, the stem and the fusion of the branches carry
-information across windows, too. Prints a table: the accuracy on boards that were not trained on, mean over the seeds
-with the lowest and the highest, of all cells and of those with a neighbour in another window.
+The next state of a cell depends on its eight neighbors. At the border of a window, some of these are in other windows.
+The network consists of two blocks between 1x1 convolutions, since in a whole HRFormer, the stem and the fusion of the
+branches also carry information across windows. Prints a table of the accuracy on boards outside of the training data,
+for all cells and for cells with a neighbor in another window: the mean over the seeds, the lowest and the highest.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hrformer_mm.layers import HRFormerBlock
 
 BOARD, WINDOW, CHANNELS, HEADS, BATCH = 21, 7, 32, 2, 16
-# As in tables 7 and 9 of the paper. The second of the two blocks is the shifted one.
+# The variants of tables 7 and 9 in the paper. Only the second block is shifted.
 VARIANTS: dict[str, dict[str, bool]] = {
     'depth-wise convolution': dict(with_dwconv=True, shifted=False),
     'shifted windows': dict(with_dwconv=False, shifted=True),
@@ -28,28 +28,30 @@ VARIANTS: dict[str, dict[str, bool]] = {
 
 
 class Accuracy(NamedTuple):
-    """Share of cells whose next state is predicted: of all, and of those with a neighbour in another window."""
+    """Share of correct cells, among all and among those with a neighbor in another window."""
 
     every: float
     border: float
 
 
 def boards(count: int, generator: torch.Generator) -> Tensor:
-    """Random boards (N, 1, BOARD, BOARD) of 0 and 1, four cells in ten alive."""
+    """Return random boards (N, 1, BOARD, BOARD) of 0 and 1, with 40 % of the cells alive."""
     return (torch.rand(count, 1, BOARD, BOARD, generator=generator) < 0.4).float()
 
 
 def step(board: Tensor) -> Tensor:
-    """The next state, (N, 1, H, W) to the same: a cell lives with three living neighbours, or with two if it is alive.
-    Cells beyond the board are dead."""
+    """Return the next state of boards (N, 1, H, W).
+
+    A cell lives if it has three living neighbors, or two and is alive. Cells outside of the board are dead.
+    """
     kernel = torch.ones(1, 1, 3, 3)
     kernel[0, 0, 1, 1] = 0
-    neighbours = F.conv2d(board, kernel, padding=1)
-    return ((neighbours == 3) | ((neighbours == 2) & (board == 1))).float()
+    neighbors = F.conv2d(board, kernel, padding=1)
+    return ((neighbors == 3) | ((neighbors == 2) & (board == 1))).float()
 
 
 def border() -> Tensor:
-    """The cells with a neighbour in another window, (BOARD, BOARD)."""
+    """Return a mask (BOARD, BOARD) of the cells with a neighbor in another window."""
     window = torch.arange(BOARD) // WINDOW
     edge = torch.zeros(BOARD, dtype=torch.bool)
     edge[1:] |= window[1:] != window[:-1]
@@ -75,7 +77,7 @@ def network(with_dwconv: bool, shifted: bool) -> nn.Sequential:
 
 
 def run(variant: str, seed: int, iterations: int = 250) -> Accuracy:
-    """Train one variant from scratch and test it on other boards."""
+    """Train a variant from scratch, and test it on other boards."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = network(**VARIANTS[variant])

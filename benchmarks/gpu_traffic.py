@@ -1,30 +1,29 @@
-"""Memory traffic and kernel launches of an HRFormer block on a CUDA GPU, counted on the meta device.
+"""Count the memory traffic and kernel launches of an HRFormer block on a CUDA GPU, on the meta device.
 
     python benchmarks/gpu_traffic.py [--check] [--operators]
 
 Counts one block at stride 4 of a 512x1024 image (a 128x256 feature map), batch 2, against mmpose's block. Weights and
 feature maps are bfloat16 (`.to(torch.bfloat16)`, no autocast) and channels-last; norms are BatchNorm, drop path is 0.
-Training is the forward and the backward pass. No GPU is needed: nothing is computed.
+Training is the forward and the backward pass. No GPU is needed, since nothing is computed.
 
-The rules, which are the same for both blocks:
+The same rules apply to both blocks:
 
-- An operator is one launch. It reads each input and writes each output once; nothing stays in a cache. What is expanded
-  (stride 0) is read once. Views and uninitialized memory are free.
-- Operators that CUDA runs as several others are counted as those: `constant_pad_nd` fills its output, then copies.
+- An operator is one launch. It reads each input and writes each output once; nothing stays in a cache. Expanded
+  dimensions (stride 0) are read once. Views and uninitialized memory are free.
+- An operator that CUDA runs as several others counts as these: `constant_pad_nd` fills its output, then copies.
 - A convolution adds its bias in a second pass over its output (cuDNN), a linear layer in the GEMM's epilogue (cuBLAS).
-- Batch norm in training reads its input twice, its backward pass reads the input and the gradient twice.
+- Batch norm in training reads its input twice; its backward pass reads the input and the gradient twice.
 - The backward pass of a convolution counts as one operator, which reads the gradient once. cuDNN needs up to three
   kernels, each of which reads it. This favors mmpose, whose pointwise layers are all convolutions.
-- `scaled_dot_product_attention` with a bias runs as CUDA would run it. If the head size is a multiple of 8, the
-  memory-efficient kernel reads q, k, v and the bias, and writes the output and, in training, the logsumexp. Its
-  backward kernel reads these and the gradient, recomputes the probabilities, and writes the gradients, where that of
-  the bias has one copy per window. Other head sizes take the math path: q, k and v are converted to float32, and scores
-  and probabilities are stored in float32. mmpose calls matmul and softmax itself and stores both in bfloat16.
-- Gradients of views (`select_backward`, `slice_backward`: a fill and a copy) have a column of their own. The ratio is
-  the larger of the two without and with them, so that neither way of counting flatters us.
+- `scaled_dot_product_attention` with a bias runs as on CUDA. If the head size is a multiple of 8, the memory-efficient
+  kernel reads q, k, v and the bias, and writes the output and, in training, the logsumexp. Its backward kernel reads
+  these and the gradient, recomputes the probabilities, and writes the gradients; the gradient of the bias has one copy
+  per window. Other head sizes use the math path: q, k and v are converted to float32, and scores and probabilities are
+  stored in float32. mmpose calls matmul and softmax itself and stores both in bfloat16.
+- Gradients of views (`select_backward` and `slice_backward`: a fill and a copy) have a separate column. The reported
+  ratio is the larger one of those with and without them, so that the choice does not favor this package.
 """
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -56,7 +55,7 @@ WRITE_ONLY = ('fill_', 'zero_', 'zeros', 'zeros_like', 'new_zeros', 'ones', 'one
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the operators that run inside of this context.
+    """Counts the operators that run in this context.
 
     Attributes:
         bytes (Counter): Bytes read and written, per operator.
@@ -72,7 +71,7 @@ class Traffic(TorchDispatchMode):
 
     @property
     def total(self) -> int:
-        """All bytes but those of the gradients of views."""
+        """All bytes except those of the gradients of views."""
         return sum(self.bytes.values())
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -107,12 +106,12 @@ class Traffic(TorchDispatchMode):
 
 
 def is_view(function: Any) -> bool:
-    """Whether an operator returns a view of an argument and writes nothing."""
+    """Return whether an operator returns a view of an argument and writes nothing."""
     return any(out.alias_info is not None and not out.alias_info.is_write for out in function._schema.returns)
 
 
 def size(tensors: Any) -> int:
-    """Bytes of all tensors in nested tuples, lists and dicts, expanded dimensions once."""
+    """Return the bytes of all tensors in nested tuples, lists and dicts. Expanded dimensions count once."""
     total = 0
     for tensor in tree_leaves(tensors):
         if isinstance(tensor, Tensor):
@@ -124,14 +123,14 @@ def size(tensors: Any) -> int:
 
 
 def channels_last_like(x: Tensor | None, like: Tensor) -> Tensor | None:
-    """`x` in channels-last memory if `like` is, as cuDNN returns it; the meta device forgets the memory format."""
+    """Return `x` in channels-last memory if `like` is, as cuDNN does; the meta device loses the memory format."""
     if x is None or not like.is_contiguous(memory_format=torch.channels_last):
         return x
     return torch.empty_like(x, memory_format=torch.channels_last)
 
 
 class CudaAttention(TorchFunctionMode):
-    """Runs scaled_dot_product_attention by the operator that CUDA would choose; the meta device chooses the formula."""
+    """Runs scaled_dot_product_attention with the operator that CUDA chooses; the meta device decomposes it."""
 
     def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         run = cuda_attention if function is F.scaled_dot_product_attention else function
@@ -147,7 +146,7 @@ def cuda_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """As :func:`torch.nn.functional.scaled_dot_product_attention` in 16 bits."""
+    """Dispatch :func:`torch.nn.functional.scaled_dot_product_attention` as CUDA does for 16-bit types."""
     if query.shape[-1] % 8 or value.shape[-1] % 8:
         return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale=scale)
     bias = None if attn_mask is None else attn_mask.expand(*query.shape[:3], key.shape[2])
@@ -159,10 +158,8 @@ def cuda_attention(
 
 
 def our_block(channels: int, heads: int, window: int) -> nn.Module:
-    # Where the attention function is an argument, its default depends on the device, and meta is no GPU.
-    accepted = inspect.signature(HRFormerBlock).parameters
-    attention = dict(attention='sdpa') if 'attention' in accepted else {}
-    return HRFormerBlock(channels, heads, (window, window), MLP_RATIO, 0.0, dict(type='BN'), **attention)
+    # The default of `attention` depends on the device, and meta is not a GPU.
+    return HRFormerBlock(channels, heads, (window, window), MLP_RATIO, 0.0, dict(type='BN'), attention='sdpa')
 
 
 def mmpose_block(channels: int, heads: int, window: int) -> nn.Module:
@@ -172,8 +169,8 @@ def mmpose_block(channels: int, heads: int, window: int) -> nn.Module:
 
 
 def count(block: nn.Module, channels: int, train: bool) -> Traffic:
-    """Traffic of a block, forward, or forward and backward."""
-    block.to('meta').to(torch.bfloat16).train(train)  # which returns nothing in mmpose
+    """Count the traffic of a block in the forward pass, or in the forward and backward passes."""
+    block.to('meta').to(torch.bfloat16).train(train)  # train() of mmpose's block returns None
     x = torch.empty(
         BATCH,
         channels,
@@ -193,7 +190,7 @@ def count(block: nn.Module, channels: int, train: bool) -> Traffic:
 
 @dataclass
 class Row:
-    """Ours against mmpose's, for one variant."""
+    """Our block and mmpose's block, for one variant."""
 
     variant: str
     window: int
@@ -207,7 +204,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Our bytes over mmpose's, without or with the gradients of views, whichever is larger."""
+        """The ratio of our bytes to mmpose's, with or without the gradients of views, whichever is larger."""
         ours, mmpose = self.ours, self.mmpose
         return max(
             ours.total / mmpose.total, (ours.total + ours.view_gradients) / (mmpose.total + mmpose.view_gradients)
@@ -232,7 +229,7 @@ def rows(variants: tuple[str, ...] = tuple(BLOCKS), windows: tuple[int, ...] = W
 @click.option('--check', is_flag=True, help=f'Fail if a ratio exceeds {LIMIT}.')
 @click.option('--operators', is_flag=True, help='List the launches and bytes of each operator.')
 def main(check: bool, operators: bool) -> None:
-    """Count the bytes that an HRFormer block moves and the kernels it launches on a GPU, against mmpose's block."""
+    """Compare the memory traffic and kernel launches of an HRFormer block on a GPU with mmpose's block."""
     console = Console(highlight=False, width=120)
     counted = list(rows())
     table = Table(

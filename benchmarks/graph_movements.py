@@ -1,4 +1,4 @@
-"""Counts the copies that OpenVINO makes of the exported HRFormer only to move data.
+"""Count the copies that OpenVINO makes only to move data in the exported HRFormer.
 
 python benchmarks/graph_movements.py --help
 """
@@ -25,10 +25,10 @@ OTHER_COPIES = ('Pad', 'Concat', 'Slice')
     type=click.Choice(['graph', 'deployment']),
     default='graph',
     show_default=True,
-    help='The graph form, which is exported, or the deployment form as it is.',
+    help='The graph form, which is exported, or the unmodified deployment form.',
 )
 def main(arch: str, size: tuple[int, int], graph: str) -> None:
-    """Count the transposes, gathers and reorders that OpenVINO executes, per block."""
+    """Count the transposes, gathers and reorders per block that OpenVINO executes."""
     ov = import_openvino()
     model = to_deploy(HRFormer(extra=mmpose_extra(arch)))
     images = torch.randn(1, 3, *size)

@@ -1,4 +1,4 @@
-"""What a machine and a step can do: time, memory, operations, the rate of matrix products."""
+"""Measure time, memory, operations, and the rate of matrix products."""
 
 import copy
 import os
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
-WARM_UP = 2  # runs that are not counted
+WARM_UP = 2  # runs that are not measured
 GEMM_SECONDS = 0.2  # per shape
 
 
 def alternate(
     steps: Sequence[Callable[[], Any]], runs: int, device: str, progress: Callable[[Iterable], Iterable] = iter
 ) -> list[list[float]]:
-    """Milliseconds of `runs` runs of each step. Every step runs once before any runs again."""
+    """Measure `runs` runs of each step in milliseconds. The steps alternate."""
     synchronize = torch.cuda.synchronize if device == 'cuda' else lambda: None
     times: list[list[float]] = [[] for _ in steps]
     for _ in progress(range(WARM_UP + runs)):
@@ -37,10 +37,10 @@ def alternate(
 
 
 def peak_bytes(step: Callable[[], Any], device: str) -> int:
-    """The peak of the memory that a step allocates for tensors.
+    """Return the peak memory that a step allocates for tensors.
 
-    On CUDA the caching allocator counts it. On the CPU it is the sum over all allocations and releases that the
-    profiler records: exact for tensors, so that models compare, but without oneDNN's scratch memory.
+    On CUDA, the caching allocator counts it. On the CPU, it is the running sum of the allocations and releases that the
+    profiler records. It is exact for tensors, so that models can be compared, but excludes oneDNN's scratch memory.
     """
     if device == 'cuda':
         torch.cuda.synchronize()
@@ -49,7 +49,7 @@ def peak_bytes(step: Callable[[], Any], device: str) -> int:
         step()
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    # A CUDA build of torch on a machine without GPU would log an error.
+    # Otherwise, a CUDA build of torch logs an error on a machine without a GPU.
     os.environ.setdefault('KINETO_LOG_LEVEL', '5')
     with torch.autograd.profiler.profile(profile_memory=True) as profile:
         step()
@@ -58,12 +58,12 @@ def peak_bytes(step: Callable[[], Any], device: str) -> int:
 
 
 def held_bytes(model: nn.Module) -> int:
-    """Bytes of parameters, buffers and packed weights, each storage once."""
+    """Return the bytes of parameters, buffers and packed weights. Shared storage counts once."""
     held = [*model.parameters(), *model.buffers()]
     held += [value for module in model.modules() for value in vars(module).values() if isinstance(value, Tensor)]
     storages = {}
     for tensor in held:
-        if tensor.is_mkldnn:  # has no storage to ask for
+        if tensor.is_mkldnn:  # has no accessible storage
             storages[id(tensor)] = tensor.numel() * tensor.element_size()
         else:
             storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
@@ -71,18 +71,19 @@ def held_bytes(model: nn.Module) -> int:
 
 
 def operations(model: nn.Module, forward: Callable[[nn.Module, Tensor], Any], x: Tensor) -> int:
-    """Multiplications and additions of the matrix products and convolutions of a forward pass, on the meta device."""
+    """Count the multiplications and additions of matrix products and convolutions in a forward pass."""
     model = copy.deepcopy(model).to('meta')
-    model.eval()  # which returns nothing in mmpose
+    model.eval()  # eval() of mmpose's HRFormer returns None
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward(model, x.to('meta'))
     return counter.get_total_flops()
 
 
 def gemm_rate(device: str, dtype: torch.dtype) -> float:
-    """Operations per second (a multiply-add is two) of the fastest matrix product.
+    """Measure the operations per second of the fastest matrix product. A multiply-add counts as two operations.
 
-    On the CPU, 1x1 convolutions run in oneDNN, and `torch.mm` in MKL, which is slower on AMD: both are tried.
+    Both 1x1 convolutions and `torch.mm` are measured: on the CPU, the former run in oneDNN, the latter in MKL, which is
+    slower on AMD.
     """
     return max(
         count
@@ -107,7 +108,7 @@ def _products(device: str, dtype: torch.dtype) -> Iterator[tuple[int, Callable[[
 
 
 def environment(device: str) -> dict[str, Any]:
-    """The machine and the versions of the libraries."""
+    """Describe the machine and the versions of the libraries."""
     versions = {name: metadata.version(name) for name in ('torch', 'mmpose')}
     if device == 'cuda':
         return dict(machine=torch.cuda.get_device_name(), cuda=torch.version.cuda, **versions)

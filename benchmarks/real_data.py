@@ -1,4 +1,4 @@
-"""Train configs on real data with several seeds, one after the other, and test them.
+"""Train configs on real data with several seeds, and test them.
 
 python benchmarks/real_data.py --help
 """
@@ -29,7 +29,7 @@ METRICS = {'mIoU': ('mIoU', 1), 'at_0.2/PCK': ('PCK@0.2', 100), 'at_0.05/PCK': (
 
 @dataclass
 class Row:
-    """One score of a training, in percent; the CSV has a line for each."""
+    """A score of a training in percent, which is a line of the CSV file."""
 
     config: str
     lr: float
@@ -45,12 +45,12 @@ class Row:
 
 
 class Training:
-    """A config with a learning rate and a seed. Its folder holds checkpoints, logs, and reports of val and test.
+    """A training with a config, a learning rate and a seed. Its folder has checkpoints, logs, and the scores.
 
     Args:
         config (Path): A config of mmseg or mmpose.
-        lr (float, optional): The learning rate. None: the config's.
-        seed (int): The seed of the weights, the order of the data and the augmentation.
+        lr (float, optional): The learning rate. Default: the config's.
+        seed (int): Seed of the weights, the order of the data and the augmentation.
         work_dir (Path): The folder of all trainings.
     """
 
@@ -67,12 +67,12 @@ class Training:
         self.cfg.randomness = dict(seed=seed)
 
     def train(self) -> None:
-        """Train to the end, from the last checkpoint if there is one."""
+        """Train to the end. Resumes from the last checkpoint if it exists."""
         if self.checkpoint() is None:
             self._launch('train', self.cfg, '--work-dir', self.folder, '--resume')
 
     def checkpoint(self) -> Path | None:
-        """The checkpoint of the end of the training; None before."""
+        """Return the final checkpoint, or None before the end of the training."""
         length = self.cfg.train_cfg
         name = f'iter_{length.max_iters}.pth' if 'max_iters' in length else f'epoch_{length.max_epochs}.pth'
         note = self.folder / 'last_checkpoint'
@@ -80,7 +80,7 @@ class Training:
         return self.folder / name if finished else None
 
     def scores(self, split: str) -> dict[str, float]:
-        """The scores on 'val' or 'test', which are measured once."""
+        """Return the scores on 'val' or 'test', which are measured only once."""
         reports = self.folder / f'{split}_{self.checkpoint().stem}'
         if not list(reports.glob('*/*.json')):
             cfg = self.cfg.copy()
@@ -91,7 +91,7 @@ class Training:
         return {name: scale * found[key] for key, (name, scale) in METRICS.items() if key in found}
 
     def rows(self, tested: bool) -> list[Row]:
-        """The lines of the CSV, without scores on test if they are not wanted."""
+        """Return the lines of the CSV file, with the scores on test if `tested`."""
         val, test = self.scores('val'), self.scores('test') if tested else {}
         count = complexity(str(self.config), self.cfg.model.data_preprocessor.get('size')).total
         records = [record for run in read_runs(self.folder) for record in run.train]
@@ -124,7 +124,7 @@ class Training:
 
 
 def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, file: Path) -> list[Training]:
-    """Choose the learning rate on val with seed 0, and train and test all seeds with it: these are returned."""
+    """Choose the learning rate on val with seed 0, then train and test all seeds with it; returns these trainings."""
     rows = {}
     for lr in lrs or (None,):
         training = Training(config, lr, 0, work_dir)
@@ -143,21 +143,21 @@ def train_all(config: Path, lrs: tuple[float, ...], seeds: int, work_dir: Path, 
 
 
 def draw(trainings: list[Training], picture: Path) -> None:
-    """Draw the scores on val in the course of trainings on the same data, those of a config in one colour."""
+    """Draw the scores on val over the iterations of trainings on the same data, with one color per config."""
     figure = Figure(figsize=(8, 5), layout='constrained')
     axes = figure.subplots()
-    colours: dict[str, str] = {}
+    colors: dict[str, str] = {}
     for training in trainings:
         key = training.cfg.default_hooks.checkpoint.save_best
         name, scale = METRICS[key]
         records = [record for run in read_runs(training.folder) for record in run.val if key in record]
         config = training.config.stem
-        label = None if config in colours else config
-        colour = colours.setdefault(config, f'C{len(colours)}')
+        label = None if config in colors else config
+        color = colors.setdefault(config, f'C{len(colors)}')
         axes.plot(
             [record['iter'] for record in records],
             [scale * record[key] for record in records],
-            color=colour,
+            color=color,
             label=label,
         )
         axes.set(xlabel='iteration', ylabel=f'{name} on val')
@@ -166,12 +166,12 @@ def draw(trainings: list[Training], picture: Path) -> None:
 
 
 def read(file: Path) -> list[dict[str, str]]:
-    """The lines of a CSV; none if there is no file."""
+    """Read the lines of a CSV file; [] if it does not exist."""
     return list(csv.DictReader(file.read_text().splitlines())) if file.exists() else []
 
 
 def update(file: Path, rows: list[Row]) -> None:
-    """Put lines into the CSV; those of the same training and metric are replaced."""
+    """Add lines to the CSV file, and replace those of the same training and metric."""
 
     def key(row: dict[str, Any]) -> tuple:
         return row['config'], row['metric'], float(row['lr']), int(row['seed'])
@@ -184,7 +184,7 @@ def update(file: Path, rows: list[Row]) -> None:
 
 
 def tables(lines: list[dict[str, str]]) -> str:
-    """Markdown: a table for each metric, a line for each config and learning rate."""
+    """Format a Markdown table for each metric, with a line for each config and learning rate."""
     parts = []
     for metric in dict.fromkeys(line['metric'] for line in lines):
         parts += [
@@ -224,13 +224,15 @@ def tables(lines: list[dict[str, str]]) -> str:
 
 
 def update_page(page: Path, file: Path) -> None:
-    """Write the tables between the two marks of a page."""
+    """Write the tables between the two markers of a page."""
     text = page.read_text()
     made, count = re.subn(
         r'(?<=<!-- tables -->\n).*(?=\n<!-- end -->)', lambda _: tables(read(file)), text, flags=re.DOTALL
     )
     if not count:
-        raise click.ClickException(f'{page} lacks the lines <!-- tables --> and <!-- end -->, between which tables go')
+        raise click.ClickException(
+            f'{page} lacks the markers <!-- tables --> and <!-- end -->: add them around the tables'
+        )
     page.write_text(made)
 
 
@@ -241,21 +243,21 @@ def update_page(page: Path, file: Path) -> None:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help='Number of trainings of each config, with seeds from 0 on.',
+    help='Number of trainings of each config, with seeds from 0.',
 )
 @click.option(
     '--lr',
     'lrs',
     type=float,
     multiple=True,
-    help="Learning rate to try with seed 0; may be repeated. The best on val is used. Default: the config's.",
+    help="Learning rate to try with seed 0. Repeatable. The best one on val is used. Default: the config's.",
 )
 @click.option(
     '--work-dir',
     type=click.Path(file_okay=False, path_type=Path),
     default='work_dirs/real_data',
     show_default=True,
-    help='Folder of checkpoints, logs and reports.',
+    help='Folder of checkpoints, logs and scores.',
 )
 @click.option(
     '--csv',
@@ -263,20 +265,20 @@ def update_page(page: Path, file: Path) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     default='docs/results.csv',
     show_default=True,
-    help='File that gets a line for each score; other lines are kept.',
+    help='CSV file with a line for each score. Other lines are kept.',
 )
 @click.option(
     '--page',
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='Page whose tables are made from the CSV; curves of the folders of CONFIGS are drawn beside it.',
+    help='Page to update with the tables of the CSV file, and with curves next to it.',
 )
 def main(
     configs: tuple[Path, ...], seeds: int, lrs: tuple[float, ...], work_dir: Path, file: Path, page: Path | None
 ) -> None:
     """Train CONFIGS one after the other, evaluate each on val, and test it once.
 
-    The same command continues where it was interrupted: finished trainings and tests are kept, and an interrupted
-    training resumes from its last checkpoint. If one fails, the others go on, and the exit code is 1.
+    Run the same command again after an interruption: finished trainings and tests are kept, and an interrupted training
+    resumes from its last checkpoint. If a training fails, the others continue, and the exit code is 1.
     """
     failed, finished = False, defaultdict(list)
     for config in configs:

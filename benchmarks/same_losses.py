@@ -14,11 +14,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-import hrformer_mm  # noqa: F401  (its repairs come before the libraries)
+import hrformer_mm  # noqa: F401  (repairs must precede the imports of the libraries)
 
 
 class Losses(Hook):
-    """Collect the loss of each iteration; seed the training after the model is built, which draws random numbers."""
+    """Collects the loss of each iteration. Seeds the training after the model is built, which draws random numbers."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
@@ -31,7 +31,7 @@ class Losses(Hook):
 
 
 def save_initial_weights(config: Path, file: Path) -> None:
-    """Save the weights that a training with a config starts from."""
+    """Save the initial weights of a training with a config."""
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
     set_random_seed(0)
@@ -41,13 +41,13 @@ def save_initial_weights(config: Path, file: Path) -> None:
 
 
 def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] | None, double: bool) -> list[float]:
-    """The losses of the first iterations of a training.
+    """Return the losses of the first iterations of a training.
 
     Args:
         config (Path): A config of mmseg or mmpose.
-        weights (Path): The initial weights. Logs are written beside them.
-        iterations (int): The number of iterations.
-        size (tuple[int, int], optional): Height and width of the crops, for segmentation. None: the config's.
+        weights (Path): The initial weights. Logs are written next to them.
+        iterations (int): Number of iterations.
+        size (tuple[int, int], optional): Height and width of the crops, for segmentation. Default: the config's.
         double (bool): Train in float64.
     """
     cfg = Config.fromfile(config)
@@ -81,16 +81,18 @@ def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] |
     type=click.IntRange(min=1),
     nargs=2,
     metavar='HEIGHT WIDTH',
-    help='Of the crops, for segmentation. Default: those of the configs.',
+    help='Size of the crops, for segmentation. Default: that of the configs.',
 )
-@click.option('--double', is_flag=True, help='Train in float64; for segmentation.')
-@click.option('--perturb', type=float, default=0.0, help='Relative change of each weight that the second starts from.')
+@click.option('--double', is_flag=True, help='Train in float64, for segmentation.')
+@click.option(
+    '--perturb', type=float, default=0.0, help='Relative perturbation of the initial weights of the second training.'
+)
 def main(
     configs: tuple[Path, Path], iterations: int, size: tuple[int, int] | None, double: bool, perturb: float
 ) -> None:
     """Print the losses of two CONFIGS, whose weights have the same names, and their largest relative difference.
 
-    What rounding alone does to a training: the same config twice, with --perturb 1e-7.
+    To see the effect of rounding alone, give the same config twice and --perturb 1e-7.
     """
     with TemporaryDirectory() as folder:
         files = Path(folder, 'first.pth'), Path(folder, 'second.pth')

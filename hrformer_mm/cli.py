@@ -8,30 +8,30 @@ import click
 from . import __version__
 from .messages import filter_warnings
 
-# Name: (module in `commands` with the click command `command`, text of `--help`). The modules import torch, so each of
-# them is imported only when its command runs.
+# Name: (module in `commands` with the click command `command`, the text in `--help`). The modules import torch, so each
+# is imported only when its command runs.
 COMMANDS = {
-    'check-data': ('check_data.command', 'Find faults in the data sets of a config before training.'),
+    'check-data': ('check_data.command', 'Find problems in the data sets of a config before training.'),
     'complexity': ('complexity', 'Count parameters and multiply-adds of models.'),
     'convert': ('convert', 'Convert released weights to the layout of this package.'),
-    'doctor': ('doctor', 'Check the installation and print a remedy for each problem.'),
+    'doctor': ('doctor', 'Check the installation, and print a remedy for each problem.'),
     'explain': ('explain.command', 'Draw features, attention and receptive fields of a model on an image.'),
-    'export': ('export.command', 'Export a model to ONNX, torch.export or AOTInductor.'),
+    'export': ('export.command', 'Export a model to ONNX, OpenVINO, torch.export or AOTInductor.'),
     'predict': ('predict.command', 'Run a model on images, videos or a camera.'),
-    'report': ('report.command', 'Write an HTML page about a training or a test.'),
+    'report': ('report.command', 'Write an HTML report of a training or a test.'),
     'segfix': ('segfix', 'Refine label maps near boundaries.'),
-    'synthesize': ('synthesize', 'Generate small data sets in the layouts of real data sets.'),
-    'test': ('test.command', 'Compute the metrics of exported files and of their checkpoint.'),
-    'weights': ('weights', 'List released weights, or fetch them by name.'),
-    'zoo': ('zoo', 'List all models with their size, cost and published scores.'),
+    'synthesize': ('synthesize', 'Generate small data sets in the layouts of the real ones.'),
+    'test': ('test.command', 'Compute the metrics of exported files, and compare them with the checkpoint.'),
+    'weights': ('weights', 'List released weights, or download them by name.'),
+    'zoo': ('zoo', 'List all models with counted and published figures.'),
 }
 
 
 class LazyGroup(click.Group):
-    """Group that imports the module of a command when the command is run, so that `--help` is fast."""
+    """A group that imports the module of a command when it runs, so that `--help` starts fast."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command without the known harmless warnings of other libraries."""
+        """Run a command, and ignore known harmless warnings of the stack."""
         filter_warnings()
         return super().main(*args, **kwargs)
 
@@ -51,7 +51,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110))
+@click.group(
+    cls=LazyGroup, context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110, show_default=True)
+)
 @click.version_option(__version__, prog_name='hrformer-mm')
 def main() -> None:
-    """HRFormer for OpenMMLab. To train and test: mim train hrformer_mm NAME.py"""
+    """HRFormer for OpenMMLab. Train and test with mim: mim train hrformer_mm NAME.py"""

@@ -144,7 +144,7 @@ def test_lines_are_replaced_and_sorted(script, tmp_path):
     [(write_seg, SEG, ['mIoU'], 'iter'), (write_pose, POSE, ['PCK@0.05', 'PCK@0.2'], 'epoch')],
 )
 def test_interrupted_trainings_continue(script, tmp_path, write, text, metrics, unit):
-    """A training that is stopped after the first of two steps ends with the same weights as an uninterrupted one."""
+    """A training that is interrupted and resumed has the same weights as an uninterrupted one."""
     write(tmp_path / 'data')
     config = tmp_path / 'micro.py'
 

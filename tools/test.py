@@ -1,4 +1,4 @@
-"""Test a model by the library that its config is for: python tools/test.py CONFIG CHECKPOINT [its options]."""
+"""Test a model with the library of its config: python tools/test.py CONFIG CHECKPOINT [options of the library]."""
 
 import sys
 

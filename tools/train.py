@@ -1,4 +1,4 @@
-"""Train a model by the library that its config is for: python tools/train.py CONFIG [its options]."""
+"""Train a model with the library of its config: python tools/train.py CONFIG [options of the library]."""
 
 import sys
 

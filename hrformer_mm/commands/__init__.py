@@ -1,1 +1,1 @@
-"""What the commands do. Everything may be imported here; nothing but the command line imports from here."""
+"""Implementation of the commands. It may import every other part; only the command line imports it."""

@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers that the commands share."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -6,30 +6,35 @@ from contextlib import contextmanager, redirect_stdout
 
 import click
 
-INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended
+Progress = Callable[[Iterable, str], Iterable]  # wraps an iterable, and shows the text
+INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 def bar(items: Iterable, description: str) -> Iterable:
-    """Show progress on standard error: standard output is for results."""
+    """Iterate with a progress bar on standard error; standard output is reserved for results."""
     with click.progressbar(items, label=description, file=sys.stderr) as shown:
         yield from shown
 
 
+def silent(items: Iterable, description: str) -> Iterable:
+    """Iterate without a progress bar."""
+    return items
+
+
 def cfg_options(command: Callable) -> Callable:
-    """The option --cfg-options of a command; its argument `options` is for :func:`.config.parse_options`."""
+    """Add the option --cfg-options; :func:`.config.parse_options` parses the argument `options`."""
     return click.option(
         '--cfg-options',
         'options',
         multiple=True,
         metavar='KEY=VALUE',
-        help='A change of the config, as for mim train; may be repeated.',
+        help='Override a value of the config, as mim train does. Repeatable.',
     )(command)
 
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Report errors that a user can fix, and Ctrl-C, in one line without a traceback; what libraries log goes to
-    standard error."""
+    """Report Ctrl-C and errors that a user can fix in one line without a traceback; redirect logs to standard error."""
     try:
         with redirect_stdout(sys.stderr):
             yield

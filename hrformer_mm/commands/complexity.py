@@ -1,10 +1,10 @@
-"""Parameters and multiply-adds of a config's model, part by part, counted on tensors without memory."""
+"""Count the parameters and multiply-adds of a model, part by part, on the meta device."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import click
@@ -19,37 +19,28 @@ from torch.utils.flop_counter import flop_registry
 from ..layers import LocalWindowAttention, WindowAttention
 from ..ops.windows import centred_padding
 from .common import errors
-from .config import load_config
+from .model import ALL_TASKS, read_config
 
 aten = torch.ops.aten
-# Products of two activations; the other entries of PyTorch's registry are convolutions and projections.
+# Products of two activations; the other operators in PyTorch's registry are convolutions and projections.
 PRODUCTS = (aten.bmm, aten.baddbmm)
-# What the authors' counter for classification and segmentation adds for every element (`cls/tools/jit_handles.py`).
-ELEMENTWISE = {
-    aten.native_batch_norm: 4,
-    aten._native_batch_norm_legit: 4,
-    aten._native_batch_norm_legit_no_training: 4,
-    aten._softmax: 5,
-    aten.add: 1,
-    aten.add_: 1,
-    aten.mul: 1,
-    aten.div: 1,
-    aten.relu: 1,
-    aten.relu_: 1,
-}
-# Height and width where the config says none: ImageNet's; the paper's for segmentation; mmdet's.
+# Cost per element in the authors' counter for classification and segmentation (`cls/tools/jit_handles.py`).
+NORMS = (aten.native_batch_norm, aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training)
+CHEAP = (aten.add, aten.add_, aten.mul, aten.div, aten.relu, aten.relu_)
+ELEMENTWISE = {aten._softmax: 5, **dict.fromkeys(NORMS, 4), **dict.fromkeys(CHEAP, 1)}
+# Default height and width: those of ImageNet, of the paper's segmentation, and of mmdet.
 SIZES = dict(mmpretrain=(224, 224), mmseg=(1024, 1024), mmdet=(800, 1344))
 
 
 @dataclass
 class Part:
-    """Parameters of a part, and its operations on one image.
+    """The parameters of a part of a model, and its operations for one image.
 
     Attributes:
         weights (int): Multiply-adds of convolutions and projections on maps without padding.
-        products (int): Multiply-adds of products of two activations, above all attention's, on padded maps.
-        padded (int): Further multiply-adds of projections of the positions that pad maps to whole windows.
-        elementwise (int): Batch norm (4 for each element), softmax (5), additions, scalings and ReLU (1).
+        products (int): Multiply-adds of products of two activations, mainly in attention, on padded maps.
+        padded (int): Additional multiply-adds of projections on the positions that pad maps to whole windows.
+        elementwise (int): Batch norm (4 per element), softmax (5), additions, scalings and ReLU (1).
         activations (int): Elements of the outputs of convolutions, projections and products.
     """
 
@@ -67,17 +58,13 @@ class Part:
 
     @property
     def authors(self) -> int:
-        """What the authors' counter for classification and segmentation says (paper, tables 5 and 6)."""
+        """The count of the authors' counter for classification and segmentation (paper, tables 5 and 6)."""
         return self.weights + self.products + self.padded + self.elementwise
-
-    def add(self, other: 'Part') -> None:
-        for name in self.__dataclass_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass
 class Complexity:
-    """The count of one config."""
+    """The counts for one config."""
 
     config: str
     scope: str
@@ -86,14 +73,11 @@ class Complexity:
 
     @property
     def total(self) -> Part:
-        total = Part()
-        for part in self.parts.values():
-            total.add(part)
-        return total
+        return Part(*map(sum, zip(*map(astuple, self.parts.values()))))
 
     def paper(self, part: Part) -> int:
-        """A part in the paper's convention: table 3 (poses) counts convolutions and projections alone; tables 5 and 6
-        are from the authors' counter."""
+        """Count a part in the paper's convention: only convolutions and projections for poses (table 3), otherwise as
+        the authors' counter does (tables 5 and 6)."""
         return part.weights if self.scope == 'mmpose' else part.authors
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,7 +98,7 @@ class Complexity:
 
 
 class _Counter(TorchDispatchMode):
-    """Adds the operations of every call to the part that the innermost running module belongs to."""
+    """Adds the operations of every call to the part of the innermost running module."""
 
     def __init__(self, current: Callable[[], Part]) -> None:
         super().__init__()
@@ -125,7 +109,7 @@ class _Counter(TorchDispatchMode):
         operation = func._overloadpacket
         if operation in flop_registry:
             self.current().activations += out.numel()
-            count = flop_registry[operation](*args, **(kwargs or {}), out_val=out) // 2  # it counts both
+            count = flop_registry[operation](*args, **(kwargs or {}), out_val=out) // 2  # multiplications and additions
             name = 'products' if operation in PRODUCTS else 'weights'
         elif operation in ELEMENTWISE:
             count = ELEMENTWISE[operation] * (out[0] if isinstance(out, tuple) else out).numel()
@@ -138,29 +122,27 @@ class _Counter(TorchDispatchMode):
 
 
 def complexity(config: str, size: Sequence[int] | None = None) -> Complexity:
-    """Count a config's model on one image.
+    """Count the parameters and operations of a config's model for one image.
 
     Args:
-        config (str): Path of a config of mmseg, mmpose, mmpretrain or mmdet; a name in the zoo; or a library's own, as
-            in 'mmpose::body_2d_keypoint/…'.
-        size (Sequence[int], optional): Height and width of the image. Default: what the config's model is for; for
-            segmentation 1024x1024, as in the paper's table 5.
+        config (str): A config file of mmseg, mmpose, mmpretrain or mmdet, a name in the zoo, or a config of a library,
+            such as 'mmpose::body_2d_keypoint/…'.
+        size (Sequence[int], optional): Height and width of the image. Default: for poses, the input size of the codec;
+            otherwise 1024x1024 for mmseg, as in the paper's table 5, 224x224 for mmpretrain and 800x1344 for mmdet.
 
     Raises:
-        FileNotFoundError: If there is no such config.
+        FileNotFoundError: If the config does not exist.
         ValueError: If the config has no model of these libraries.
     """
-    cfg = get_config(config) if '::' in config else load_config(config)
-    scope = cfg.get('default_scope')
-    if scope not in ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') or 'model' not in cfg:
-        raise ValueError(f'{config} has no model of mmseg, mmpose, mmpretrain or mmdet (default_scope is {scope!r})')
-    size = tuple(size) if size is not None else _size(cfg, scope)
+    cfg: Any = get_config(config) if '::' in config else read_config(config, ALL_TASKS)
+    scope = cfg.default_scope
+    height, width = size if size is not None else _size(cfg, scope)
     model = _build(cfg, scope)
-    result = Complexity(config, scope, size)
-    image = torch.empty(1, cfg.model.backbone.get('in_channels', 3), *size, device='meta')
+    result = Complexity(config, scope, (height, width))
+    image = torch.empty(1, cfg.model.backbone.get('in_channels', 3), height, width, device='meta')
     with torch.no_grad(), _counting(model, result.parts):
-        if scope == 'mmseg':  # its cascades of heads have no mode='tensor'
-            model.encode_decode(image, [dict(img_shape=size)])
+        if scope == 'mmseg':  # mode='tensor' fails for cascades of heads
+            model.encode_decode(image, [dict(img_shape=(height, width))])
         else:
             model(image, None, mode='tensor')
     for name, parameter in model.named_parameters():
@@ -169,18 +151,17 @@ def complexity(config: str, size: Sequence[int] | None = None) -> Complexity:
     return result
 
 
-def _build(cfg: Config, scope: str) -> nn.Module:
-    _without_checkpoints(cfg.model)
+def _build(cfg: Config, scope: str) -> Any:
     with DefaultScope.overwrite_default_scope(scope):
         try:
             with torch.device('meta'):
                 return MODELS.build(cfg.model).eval()
-        except RuntimeError:  # Swin asks a tensor for its value while it is built
+        except RuntimeError:  # Swin reads a tensor's value while it is built
             return MODELS.build(cfg.model).eval().to('meta')
 
 
 def part_of(name: str) -> str:
-    """The part that a module or parameter of a model belongs to, by its name in the model."""
+    """Return the part of a model that a module or parameter belongs to, by its name."""
     found = re.match(r'backbone\.stage(\d)\.\d+\.(branches|fuse_layers)(\.\d+\.\d+\.(attn|ffn|mlp))?', name)
     if found:
         kind = {'attn': 'attention', 'ffn': 'FFN', 'mlp': 'FFN'}.get(found[4], 'blocks')
@@ -208,14 +189,14 @@ def _counting(model: nn.Module, parts: dict[str, Part]) -> Iterator[None]:
     handles = []
     for name, module in model.named_modules():
         if isinstance(module, WindowAttention):
-            module.implementation = 'plain'  # the formula, whose every product is counted
+            module.implementation = 'plain'  # calls both products, which are counted
 
         def enter(module: nn.Module, args: tuple, name: str = name) -> None:
             running.append(name)
             if isinstance(module, LocalWindowAttention):
                 part, cost = parts.setdefault(part_of(name), Part()), _padding_cost(module, args[0].shape)
                 part.padded += cost
-                part.weights -= cost * 3 // 4  # those of queries, keys and values, which the counter adds
+                part.weights -= cost * 3 // 4  # the counter adds those of queries, keys and values
 
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(lambda *_: running.pop() and None))
@@ -228,7 +209,7 @@ def _counting(model: nn.Module, parts: dict[str, Part]) -> Iterator[None]:
 
 
 def _padding_cost(attention: LocalWindowAttention, shape: Sequence[int]) -> int:
-    """Multiply-adds of the four projections, for the positions that pad a map (N, H, W, C) to whole windows."""
+    """Return the multiply-adds of the four projections on the positions that pad a map (N, H, W, C)."""
     n, h, w, channels = shape
     padding = centred_padding((h, w), attention.window_size)
     padded = (h + padding.top + padding.bottom) * (w + padding.left + padding.right)
@@ -242,16 +223,6 @@ def _size(cfg: Config, scope: str) -> tuple[int, int]:
     return height, width
 
 
-def _without_checkpoints(value: Any) -> None:
-    """Drop what would be loaded when weights are initialised; they are not."""
-    if isinstance(value, dict):
-        value.pop('init_cfg', None)
-        value.pop('pretrained', None)
-    entries = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    for entry in entries:
-        _without_checkpoints(entry)
-
-
 @click.command('complexity')
 @click.argument('configs', nargs=-1, required=True)
 @click.option(
@@ -259,16 +230,15 @@ def _without_checkpoints(value: Any) -> None:
     type=click.IntRange(min=1),
     nargs=2,
     metavar='HEIGHT WIDTH',
-    help='Of the image. Default: what the model is for; 1024 1024 for segmentation.',
+    help='Size of the image. Default: the usual size of the task; 1024 1024 for segmentation.',
 )
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON instead of a table.')
 def command(configs: tuple[str, ...], size: tuple[int, int] | None, as_json: bool) -> None:
-    """Count parameters and multiply-adds of the models of CONFIGS (files or names in the zoo), part by part, on one
-    image.
+    """Count parameters and multiply-adds of the models of CONFIGS (files or names in the zoo) for one image.
 
-    "everything" is all convolutions, projections and products of attention that run. "paper" is its table 3's
-    convention for poses, without the products; and for the rest that of the authors' counter (tables 5 and 6), which
-    pads maps before the projections and adds batch norm, softmax, ReLU and additions.
+    "everything" counts all convolutions, projections and products of attention. "paper" follows table 3 for poses,
+    which omits the products, and otherwise the authors' counter (tables 5 and 6), which pads maps before the
+    projections and includes batch norm, softmax, ReLU and additions.
     """
     with errors():
         counts = [complexity(config, size) for config in configs]

@@ -1,4 +1,4 @@
-"""Configs as the commands read them: by path or name, with changes, and with the names of classes for classes."""
+"""Read configs by path or name, and apply changes from the command line."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -13,15 +13,15 @@ from ..model_index import config_path
 
 
 def load_config(name: str, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a config. Types that are classes, as in pure Python configs, become the strings that mmengine dumps.
+    """Read a config. Classes, which pure Python configs use as types, are replaced by their full names.
 
     Args:
         name (str): See :func:`..model_index.config_path`.
-        options (Mapping[str, Any], optional): Changes, e.g. {'train_dataloader.dataset.data_root': 'data'}.
+        options (Mapping[str, Any], optional): Changes, for example {'train_dataloader.dataset.data_root': 'data'}.
 
     Raises:
-        FileNotFoundError: If there is no such config.
-        ValueError: If it cannot be read, or an option does not fit it.
+        FileNotFoundError: If the config does not exist.
+        ValueError: If the config cannot be read, or an option does not fit it.
     """
     filter_log()
     path = config_path(name)
@@ -40,18 +40,18 @@ def load_config(name: str, options: Mapping[str, Any] | None = None) -> Config:
 
 
 def parse_options(options: Sequence[str]) -> dict[str, Any]:
-    """Parse 'KEY=VALUE' strings, as mmengine does.
+    """Parse 'KEY=VALUE' strings as mmengine does.
 
     Raises:
-        ValueError: If one has another form.
+        ValueError: If a string has another format.
     """
     parsed = {}
     for option in options:
         key, separator, value = option.partition('=')
         if not separator or not all(key.split('.')):
-            raise ValueError(f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.dataset.data_root=data')
+            raise ValueError(f'--cfg-options {option}: write KEY=VALUE, e.g. train_dataloader.dataset.data_root=data')
         if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
-            raise ValueError(f'--cfg-options {option}: close the brackets, as in [1,(2,3)]')
+            raise ValueError(f'--cfg-options {option}: close the brackets, e.g. [1,(2,3)]')
         parsed[key] = DictAction._parse_iterable(value)
     return parsed
 
@@ -66,7 +66,7 @@ def _name_types(value: Any) -> Any:
 
 
 def _check_key(cfg: Config, key: str) -> None:
-    """Raise ValueError if the parent of a key does not exist; a key that is new in its parent is only noted."""
+    """Raise a ValueError if the parent of a key does not exist. Print a note if the key is new in its parent."""
     value: Any = cfg._cfg_dict
     *parents, last = key.split('.')
     for depth, part in enumerate([*parents, last]):

@@ -1,4 +1,4 @@
-"""From a released checkpoint to a plain file of tensors that loads strictly."""
+"""Convert released checkpoints to plain files of tensors that load strictly."""
 
 import math
 import os
@@ -33,15 +33,14 @@ _BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked', 'relative_posi
 
 
 class Layout(NamedTuple):
-    """What a file is: the `task` of its head ('backbone' if it has none), and whether it has the `authors`' names."""
+    """The `task` of a file's head ('backbone' if it has no head), and whether its keys are the `authors`' names."""
 
     task: str
     authors: bool
 
 
 class Conversion(NamedTuple):
-    """What was found and written; `arguments` are those of the backbone, and `unchanged` tells that the file was in
-    this layout already."""
+    """The result of a conversion: `arguments` of the backbone, and `unchanged` if the file already had this layout."""
 
     layout: Layout
     arguments: dict[str, Any]
@@ -62,15 +61,15 @@ class Conversion(NamedTuple):
 
 
 def convert(source: str | os.PathLike, destination: str | os.PathLike) -> Conversion:
-    """Read released weights, adapt them, check them against a model of the same shape, and write them.
+    """Read released weights, convert them, check them against a model of the same shape, and write them.
 
-    An existing file is replaced once the new one is complete.
+    An existing file is replaced only when the new one is complete.
 
     Args:
-        source (str | PathLike): A file, a URL or a name of released weights.
-        destination (str | PathLike): The file: of safetensors with the suffix `.safetensors`, whose metadata say where
-            the weights are from, otherwise of PyTorch. `hrformer_mm://NAME` is where the weights of this name are
-            looked for.
+        source (str | PathLike): A file, a URL or the name of released weights.
+        destination (str | PathLike): The output file, in safetensors format if it ends with `.safetensors`, with the
+            source in its metadata; otherwise in PyTorch's format. `hrformer_mm://NAME` is the file in the cache from
+            which the weights of this name are loaded.
 
     Raises:
         FileNotFoundError, ValueError: If the source cannot be read, is unknown or incomplete, or is the destination.
@@ -99,9 +98,8 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> Conver
         if unchanged:
             difference = str(error).removeprefix('the weights do not fit. ')
             raise ValueError(
-                f'{source} is already in this layout, and there is nothing to convert: load it with the '
-                'config that it was trained with. Compared with a whole file of a released model: '
-                f'{difference}'
+                f'{source} is already in this layout, and there is nothing to convert: load it with the config that it '
+                f'was trained with. Compared with a whole file of a released model: {difference}'
             ) from error
         raise ValueError(f'{source}: {error}') from error
     weights.write_tensors(converted, path, _provenance(source))
@@ -110,15 +108,15 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike) -> Conver
 
 
 def _path(destination: str | os.PathLike) -> Path:
-    if not str(destination).startswith(SCHEME):
+    released = weights.find_released(str(destination)) if str(destination).startswith(SCHEME) else None
+    if released is None:
         return Path(destination)
-    path = weights.find_released(str(destination)).path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    released.path.parent.mkdir(parents=True, exist_ok=True)
+    return released.path
 
 
 def _provenance(source: str | os.PathLike) -> dict[str, str]:
-    """Where weights are from, for the metadata of a file: no folder of this machine."""
+    """Describe the origin of weights for the metadata of a file, without local folders."""
     source = str(source)
     found = weights.find_released(source)
     if found is not None:
@@ -130,10 +128,10 @@ def _provenance(source: str | os.PathLike) -> dict[str, str]:
 
 
 def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Read the arguments `arch` (as a dict), `window_sizes` and `out_indices` of a backbone off its weights.
+    """Derive the arguments `arch` (as a dict), `window_sizes` and `out_indices` of a backbone from its weights.
 
     Raises:
-        ValueError: If a key is missing that tells one of them.
+        ValueError: If a required key is missing.
     """
 
     def count(pattern: str) -> int:
@@ -162,7 +160,7 @@ def describe_backbone(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _model(task: str, state: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> nn.Module:
-    """A model of the weights' shapes on the meta device, built without mmseg, mmpose and mmpretrain."""
+    """Build a model with the shapes of the weights on the meta device, without mmseg, mmpose and mmpretrain."""
     channels, output = arguments['arch']['channels'], f'{_OUTPUTS.get(task)}.weight'
     if task != 'backbone' and output not in state:
         raise ValueError(f'the key {output} is missing')
@@ -183,7 +181,7 @@ def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
     def conv(a: int, b: int, kernel: int = 1, groups: int = 1) -> list[nn.Module]:
         return conv_norm(a, b, dict(type='BN'), kernel, groups=groups, bias=True, relu=True)
 
-    entry = (total, 512, kernel, math.gcd(total, 512) if kernel == 7 else 1)  # 7x7 is v3
+    entry = (total, 512, kernel, math.gcd(total, 512) if kernel == 7 else 1)  # 7x7 in v3
     return nn.ModuleDict(
         dict(
             pixels=nn.Sequential(*conv(*entry)),
@@ -206,13 +204,14 @@ def _ocr_head(total: int, classes: int, kernel: int) -> nn.Module:
 @click.argument('source')
 @click.argument('destination', type=click.Path())
 def command(source: str, destination: str) -> None:
-    """Convert released weights: SOURCE, a file, URL or name, to DESTINATION, a plain file of tensors.
+    """Convert released weights from SOURCE (a file, URL or name) to DESTINATION, a plain file of tensors.
 
-    It knows the authors' classification, segmentation (v2, v3) and pose files and mmpose's. The result loads strictly
-    in the matching config: mim test mmseg CONFIG -C DESTINATION
+    Supported are the authors' files for classification, segmentation (v2, v3) and poses, and mmpose's. The result loads
+    strictly in the matching config: mim test mmseg CONFIG -C DESTINATION
 
-    DESTINATION is a safetensors file if it ends with .safetensors, which tells where the weights are from.
-    hrformer_mm://NAME is the place of the weights of this name (hrformer-mm weights), which work by it from then on.
+    DESTINATION is a safetensors file if it ends with .safetensors; its metadata state the source. With
+    hrformer_mm://NAME, the weights are stored in the cache, and every command finds them by this NAME (hrformer-mm
+    weights).
     """
     with errors():
         done = convert(source, destination)

@@ -1,6 +1,6 @@
-"""What is installed, which known traps of the stack apply, and the command that cures each.
+"""Report the installed packages, the known problems of the stack that apply, and the command that cures each.
 
-This module imports no library of the stack: imports are tried in another process.
+This module imports no library of the stack. Imports are tested in another process.
 """
 
 import json
@@ -19,28 +19,9 @@ REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain', 'onedl-mmdetection', 'onedl-mim')
-PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    *OPENCV,
-    'mmengine',
-    'mmcv',
-    'mmcv-lite',
-    *HOSTS,
-    *FORKS,
-    'xtcocotools',
-    'pycocotools',
-    'ftfy',
-    'regex',
-    'openmim',
-    'openxlab',
-    'setuptools',
-    'onnx',
-    'onnxscript',
-    'onnxruntime',
-)
-# Of xtcocotools' wheel for Python 3.11 every Python uses the modules, and pycocotools' compiled extension.
+OTHERS = 'xtcocotools pycocotools ftfy regex openmim openxlab setuptools onnx onnxscript onnxruntime'.split()
+PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-lite', *HOSTS, *FORKS, *OTHERS)
+# Every Python can use the modules of xtcocotools' wheel for Python 3.11, with pycocotools' compiled extension.
 TO_SITE = (
     'pip install --no-deps --only-binary :all: --python-version 3.11 --upgrade --target '
     f'{sysconfig.get_path("purelib")} '
@@ -53,7 +34,7 @@ THREADS = 'import sys, torch; from hrformer_mm.threads import crowded; sys.exit(
 
 @dataclass(frozen=True)
 class Trap:
-    """What is wrong, in one line, and the command that cures it."""
+    """A problem in one line, and the command that cures it."""
 
     name: str
     what: str
@@ -62,7 +43,7 @@ class Trap:
 
 @dataclass
 class Stack:
-    """What is checked. `probe` runs Python code in another process and returns None, or the last line of its error."""
+    """The environment. `probe` runs Python code in another process; returns None, or the last line of its error."""
 
     versions: dict[str, str]
     modules: set[str]
@@ -78,7 +59,7 @@ class Stack:
 
 
 def this_stack() -> Stack:
-    """The environment of this Python."""
+    """Inspect the environment of this Python."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -105,12 +86,12 @@ def _probe(code: str) -> str | None:
 
 
 def find_traps(stack: Stack) -> Iterator[Trap]:
-    """Every trap that applies to a stack."""
+    """Yield every problem that applies to a stack."""
     if forks := [name for name in FORKS if stack.has(name)]:
         yield Trap(
             'onedl',
-            f'{", ".join(forks)}: with these forks this package imports, but does not train: configs '
-            'look for the originals',
+            f'{", ".join(forks)}: with these forks, this package can be imported, but not trained: configs require '
+            'the original libraries',
             f'pip uninstall -y {" ".join(forks)} && pip install --force-reinstall '
             "--no-deps mmengine 'mmcv-lite==2.1.0' mmsegmentation mmpretrain",
         )
@@ -145,7 +126,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
     if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
         yield Trap(
             'setuptools',
-            'mim and mmengine import pkg_resources, which is not there (setuptools 82 removed it)',
+            'mim and mmengine import pkg_resources, which is missing (setuptools 82 removed it)',
             "pip install 'setuptools>=77,<80.9'",
         )
     if stack.has('mmpose') and not stack.has('xtcocotools'):
@@ -153,7 +134,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
     elif stack.has('xtcocotools') and (error := stack.probe(MASKS)):
         yield Trap(
             'xtcocotools',
-            f"xtcocotools' mask functions fail; they use pycocotools' ({error})",
+            f"xtcocotools' mask functions, which use pycocotools, fail ({error})",
             'pip install --upgrade pycocotools',
         )
     opencv = [name for name in OPENCV if stack.has(name)]
@@ -162,7 +143,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
     elif error := stack.probe('import cv2'):
         yield Trap(
             'opencv',
-            f'OpenCV does not import ({error})',
+            f'OpenCV cannot be imported ({error})',
             f'pip uninstall -y {" ".join(opencv)} && pip install opencv-python'
             f'{"-headless" if "libGL" in error else ""}',
         )
@@ -175,11 +156,11 @@ def _torch(stack: Stack) -> Iterator[Trap]:
     if not stack.at_least('torch', 2, 4):
         yield Trap(
             'torch',
-            f"torch is {version}, but must be 2.4 or newer: earlier ones cannot read mmengine's checkpoints safely",
+            f"torch is {version}, but must be 2.4 or newer: older versions cannot read mmengine's checkpoints safely",
             "pip install --upgrade 'torch>=2.4'",
         )
     if error := stack.probe('import torch'):
-        yield Trap('torch', f'torch does not import ({error})', f"pip install --force-reinstall 'torch=={version}'")
+        yield Trap('torch', f'torch cannot be imported ({error})', f"pip install --force-reinstall 'torch=={version}'")
         return
     if stack.has('torchvision'):
         wanted = stack.torchvision_wants
@@ -192,14 +173,14 @@ def _torch(stack: Stack) -> Iterator[Trap]:
         elif error := stack.probe('import torchvision'):
             yield Trap(
                 'torchvision',
-                f'torchvision does not import; its build must be of the same kind as torch {version} ({error})',
+                f'torchvision cannot be imported; its build must match torch {version} ({error})',
                 'pip install --force-reinstall torch torchvision',
             )
     if stack.has_gpu and stack.probe('import torch; assert torch.cuda.is_available()'):
         kind = 'is a build for the CPU' if '+cpu' in version else 'does not work with the driver'
         yield Trap(
             'cuda',
-            f'there is an NVIDIA driver, but torch {version} {kind}',
+            f'an NVIDIA driver is installed, but torch {version} {kind}',
             'nvidia-smi  # its CUDA version, then: pip install --force-reinstall torch torchvision '
             '--index-url https://download.pytorch.org/whl/cu126',
         )
@@ -218,13 +199,13 @@ def _mmcv(stack: Stack) -> Iterator[Trap]:
     elif both and stack.at_least(both[0], 2, 2) and (stack.has('mmsegmentation') or stack.has('mmdet')):
         yield Trap(
             'mmcv',
-            f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet refuse 2.2 and newer',
+            f'{both[0]} is {stack.versions[both[0]]}, but mmsegmentation and mmdet reject 2.2 and newer',
             f"pip install '{both[0]}==2.1.0'",
         )
     if both == ['mmcv'] and (error := stack.probe('import mmcv._ext')):
         yield Trap(
             'mmcv',
-            f"mmcv's compiled operators do not import ({error})",
+            f"mmcv's compiled operators cannot be imported ({error})",
             "pip uninstall -y mmcv && pip install 'mmcv-lite==2.1.0'",
         )
 
@@ -232,9 +213,9 @@ def _mmcv(stack: Stack) -> Iterator[Trap]:
 @click.command('doctor')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 def command(as_json: bool) -> None:
-    """Report what is installed, which known traps apply, and the command that cures each.
+    """Report the installed packages, the known problems that apply, and the command that cures each.
 
-    The exit code is 0 if all is well. The command works where a library cannot be imported.
+    The exit code is 0 if there are no problems. The command works even if a library cannot be imported.
     """
     stack = this_stack()
     python, traps = sys.version.split()[0], list(find_traps(stack))

@@ -1,4 +1,4 @@
-"""Where a command writes its results: checked before the work is done."""
+"""Check output files and folders before a command does its work."""
 
 import os
 import tempfile
@@ -10,15 +10,15 @@ Name = str | os.PathLike
 
 
 def check_folder(name: Name, files: Iterable[str] = (), inputs: Iterable[Name] = ()) -> Path:
-    """Check that `files` can be written into a folder, which need not exist yet; nothing is created.
+    """Check that `files` can be written into a folder, which may not exist yet. Nothing is created.
 
     Args:
         name (str): The folder.
-        files (Iterable[str]): Names of files in it. Default: ().
-        inputs (Iterable[str]): Files that must not be overwritten, by whatever name. Default: ().
+        files (Iterable[str]): Names of files in the folder. Default: ().
+        inputs (Iterable[str]): Files that must not be overwritten, even through a link. Default: ().
 
     Raises:
-        OSError: If the folder or a file cannot be written to, with the remedy.
+        OSError: If the folder or a file cannot be written to.
         ValueError: If a file is one of the inputs.
     """
     folder = Path(name)
@@ -31,7 +31,7 @@ def check_folder(name: Name, files: Iterable[str] = (), inputs: Iterable[Name] =
 
 
 def check_file(name: Name, inputs: Iterable[Name] = ()) -> Path:
-    """Check that a file can be written into an existing folder, as :func:`check_folder` does for the files in one."""
+    """Check that a file in an existing folder can be written. See :func:`check_folder`."""
     path = Path(name)
     if not path.parent.exists():
         _fail(path, FileNotFoundError(0, f'there is no folder {path.parent}'))
@@ -55,7 +55,7 @@ def _check_existing(path: Path, inputs: dict[Any, Name]) -> None:
 
 
 def _identities(paths: Iterable[Name]) -> Iterator[tuple[Any, Name]]:
-    """What links to one file have in common; names that are not files have none."""
+    """Yield the identity of each existing file, which all links to it share."""
     for path in paths:
         if os.path.exists(path):
             found = os.stat(path)

@@ -1,4 +1,4 @@
-"""Training and testing by the library that a config is for: what `mim train hrformer_mm` and `mim test` start."""
+"""Train and test with the library of a config; `mim train hrformer_mm` and `mim test hrformer_mm` call this."""
 
 import runpy
 import sys
@@ -14,23 +14,23 @@ from .common import INTERRUPTED
 
 USAGE = """usage: {script} CONFIG [arguments]
 
-CONFIG is a file or a model's name. The arguments are those of the library that the config is for:
+CONFIG is a file or the name of a model. To list the arguments of its library:
 {script} CONFIG -h"""
 
 
 def launch(script: str, arguments: Sequence[str]) -> None:
-    """Run a library's own script in this process, as if it had been called itself.
+    """Run the script of a config's library in this process, as if it had been called directly.
 
     Args:
         script (str): 'train.py' or 'test.py'.
-        arguments (Sequence[str]): The script's arguments. The first that is not an option is the config: a file, or a
-            model's name.
+        arguments (Sequence[str]): The script's arguments. The first that is not an option is the config: a file or the
+            name of a model.
 
     Raises:
-        DataError: If a data set, its metainfo or a metric's file cannot be read, with a remedy.
+        DataError: If a data set, its metainfo or a metric's file cannot be read. The message has a remedy.
     """
     arguments = list(arguments)
-    # torch.distributed.launch puts --local-rank=… before the config.
+    # torch.distributed.launch inserts --local-rank=… before the config.
     position = next((i for i, argument in enumerate(arguments) if not argument.startswith('-')), None)
     if position is None:
         print(USAGE.format(script=script))
@@ -40,8 +40,8 @@ def launch(script: str, arguments: Sequence[str]) -> None:
         path = find_script(script, config)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'Error: {error}')
-    # Here, since they import torch, which takes seconds: mim asks for the help above before each run.
-    from .. import safe_globals  # noqa: F401  (the script may load a checkpoint of mmengine)
+    # These import torch, which takes seconds. mim requests the help above before each run.
+    from .. import safe_globals  # noqa: F401  (the script may load mmengine's checkpoints)
     from ..checks import explain
 
     sys.argv = [str(path), *arguments]
@@ -59,27 +59,27 @@ def launch(script: str, arguments: Sequence[str]) -> None:
 
 
 def find_script(script: str, config: str) -> Path:
-    """A script of the library that a config is for.
+    """Find a script of the library of a config.
 
     Raises:
-        ValueError: If the config names no library.
+        ValueError: If the config does not name its library.
         ImportError: If the library is not installed.
         FileNotFoundError: If the library has no such script.
     """
     library = Config.fromfile(config, import_custom_modules=False).get('default_scope')
     if library is None:
-        raise ValueError(f"{config} does not name its library: add default_scope = 'mmseg', or another")
+        raise ValueError(f"{config} does not name its library: add default_scope, for example default_scope = 'mmseg'")
     spec = find_spec(library)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
             f'{config} is for {library}, which is not installed: pip install {MODULE2PACKAGE.get(library, library)}'
         )
     package = Path(spec.submodule_search_locations[0])
-    folders = [package / '.mim' / 'tools', package.parent / 'tools']  # installed; a checkout
+    folders = [package / '.mim' / 'tools', package.parent / 'tools']  # installed, or in a checkout
     for folder in folders:
         if (folder / script).is_file():
             return folder / script
     raise FileNotFoundError(
-        f'{library} has no {script} in {" or ".join(map(str, folders))}: install it again, with '
-        f'mim install {MODULE2PACKAGE.get(library, library)}'
+        f'{library} has no {script} in {" or ".join(map(str, folders))}: reinstall it with mim install '
+        f'{MODULE2PACKAGE.get(library, library)}'
     )

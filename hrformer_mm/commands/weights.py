@@ -1,4 +1,6 @@
-"""Released weights: what there is, where it is, and what is in the cache."""
+"""List and download released weights."""
+
+from typing import Any
 
 import click
 
@@ -8,7 +10,7 @@ from .common import errors
 
 
 def count_rows() -> str:
-    """How many models of the zoo have weights with an address, with a link alone, and none."""
+    """Count the models of the zoo that have weights with an address, with a link only, and without weights."""
     kinds = {'an address': 0, 'a link': 0, 'neither': 0}
     for model in read_models():
         found = weights_of(model['Name'])
@@ -17,7 +19,7 @@ def count_rows() -> str:
 
 
 def table() -> str:
-    """Names, publishers and scores of all weights; where each file is, or is from, on a line of its own."""
+    """List the names, publishers and scores of all weights, each followed by a line on how to get the file."""
     lines = []
     for row in released().values():
         state = (
@@ -30,7 +32,7 @@ def table() -> str:
 
 
 def markdown() -> str:
-    """All weights as the table of docs/model_zoo.md and docs/weights.md, and how many models have some."""
+    """Format all weights as the table of docs/model_zoo.md and docs/weights.md, with the counts of models."""
     lines = ['| name | by | licence | scores | fits | from |', '| --- ' * 6 + '|']
     for row in released().values():
         fits = f'the backbone of {row.configs[0]}' if row.part else ', '.join(row.configs)
@@ -41,16 +43,18 @@ def markdown() -> str:
 
 @click.command('weights')
 @click.argument('names', nargs=-1)
-@click.option('--all', 'everything', is_flag=True, help='Fetch all that have an address.')
+@click.option('--all', 'everything', is_flag=True, help='Download all weights that have an address.')
 def command(names: tuple[str, ...], everything: bool) -> None:
-    """List released weights, or fetch those of NAMES, and print where they are.
+    """List released weights, or download those of NAMES and print their paths.
 
-    Each name works wherever a checkpoint does: -C NAME, load_from, init_cfg, predict, export, explain, convert.
+    A name can be used wherever a checkpoint is expected: -C NAME, load_from, init_cfg, predict, export, explain,
+    convert.
     """
     from ..weights import find_released  # imports torch
 
     with errors():
-        chosen = [find_released(SCHEME + name.removeprefix(SCHEME)) for name in names]
+        # With the scheme, unknown names raise.
+        chosen: list[Any] = [find_released(SCHEME + name.removeprefix(SCHEME)) for name in names]
         if everything:
             chosen += [row for row in released().values() if row.address]
         lines = [str(row.fetch()) for row in chosen] or [table(), count_rows()]

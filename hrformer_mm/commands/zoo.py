@@ -1,4 +1,4 @@
-"""All configs, and models to compare with, in one table: published figures next to counted ones."""
+"""One table of all configs and of the models to compare with: counted and published figures."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -20,11 +20,12 @@ COUNTS = Path(__file__).with_name('counts.json')
 
 @dataclass(frozen=True)
 class Row:
-    """A model: what is counted on an image of `size`, and what is published.
+    """Counted and published figures of a model.
 
-    `paper_convention` are the multiply-adds as the paper counts them. Published are `where` (tables and scripts),
-    parameters and operations as printed, and scores with their `origin`: 'published', 'converted' or 'ours'. `weights`
-    is who has released weights, which `hrformer-mm weights NAME` fetches or finds.
+    `parameters`, `everything` and `paper_convention` (multiply-adds as the paper counts them) are counted for an image
+    of `size`. `paper_parameters` and `paper_operations` are printed in `where`, tables and scripts. The `origin` of
+    `scores` is 'published', 'converted' or 'ours'. `weights` names the publisher of weights that
+    `hrformer-mm weights NAME` downloads or describes.
     """
 
     name: str
@@ -45,20 +46,20 @@ class Row:
 
     @property
     def figures(self) -> list[int]:
-        """What is counted, in the order of :func:`read_counts`."""
+        """The counted figures, in the order of :func:`read_counts`."""
         return [*self.size, self.parameters, self.everything, self.paper_convention, self.activations]
 
 
 def model_rows(root: str | None = None, count: bool = False) -> list[Row]:
-    """A row for every config of the metafiles: those of this package, or of a folder with a model index.
+    """Return a row for every config in the metafiles of this package, or of a folder with a model index.
 
     Args:
         root (str, optional): The folder, whose configs are always counted. Default: this package.
-        count (bool): Count again instead of reading the stored figures. Default: False.
+        count (bool): Count instead of reading the stored figures. Default: False.
     """
     known = {} if root or count else read_counts()
     rows = []
-    for model in bar(read_models(root), 'configs') if not known else read_models(root):
+    for model in read_models(root) if known else bar(read_models(root), 'configs'):
         about = model['Metadata']
         scores = '; '.join(
             f'{result["Dataset"]}: ' + ', '.join(f'{name} {score}' for name, score in result['Metrics'].items())
@@ -67,87 +68,68 @@ def model_rows(root: str | None = None, count: bool = False) -> list[Row]:
         weights = weights_of(model['Name'])
         rows.append(
             _row(
-                model['Name'],
-                model['Config'],
-                model['Path'],
-                about['Training Data'],
-                None,
+                model,
+                known.get(model['Config']) or _count(model['Path']),
                 about.get('Paper', {}),
-                known,
-                scores,
-                about.get('Origin', ''),
-                about.get('Note', ''),
-                weights.publisher if weights else '',
+                data=about['Training Data'],
+                scores=scores,
+                origin=about.get('Origin', ''),
+                note=about.get('Note', ''),
+                weights=weights.publisher if weights else '',
             )
         )
     return rows
 
 
 def peer_rows(count: bool = False) -> list[Row]:
-    """A row for each model to compare with, from the installed libraries' own configs.
+    """Return a row for each model to compare with, from the configs of the installed libraries.
 
     Raises:
-        ImportError: If a library that is needed to count is not installed.
+        ImportError: If a library is needed to count, but is not installed.
     """
     known = {} if count else read_counts()
     peers = yaml.safe_load(PEERS.read_text(encoding='utf-8'))
     return [
         _row(
-            peer['Name'],
-            peer['Config'],
-            peer['Config'],
-            'peers',
-            peer.get('Size'),
+            peer,
+            known.get(peer['Config']) or _count(peer['Config'], peer.get('Size')),
             {**peer, 'Where': f'table {peer["Table"]}' if 'Table' in peer else ''},
-            known,
+            data='peers',
             note=peer.get('Note', ''),
         )
-        for peer in (bar(peers, 'peers') if not known else peers)
+        for peer in (peers if known else bar(peers, 'peers'))
     ]
 
 
 def read_counts() -> dict[str, list[int]]:
-    """The stored figures of each config: height, width, parameters, both counts of multiply-adds, and activations."""
+    """Read the stored figures of each config: height, width, parameters, both counts of multiply-adds, activations."""
     return json.loads(COUNTS.read_text(encoding='utf-8'))
 
 
 def write_counts(rows: list[Row]) -> None:
-    """Store the figures of rows."""
+    """Store the counted figures of rows."""
     lines = [f'{json.dumps(row.config)}: {json.dumps(row.figures)}' for row in rows]
     COUNTS.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
 
 
-def _row(
-    name: str,
-    config: str,
-    path: str,
-    data: str,
-    size: list[int] | None,
-    paper: dict[str, Any],
-    known: dict[str, list[int]],
-    scores: str = '',
-    origin: str = '',
-    note: str = '',
-    weights: str = '',
-) -> Row:
-    height, width, *figures = known[config] if config in known else _count(path, size)
+def _row(entry: dict[str, Any], counted: list[int], paper: dict[str, Any], **rest: str) -> Row:
+    height, width, parameters, everything, paper_convention, activations = counted
     return Row(
-        name,
-        config,
-        data,
-        (height, width),
-        *figures,
-        str(paper.get('Where', '')),
-        str(paper.get('Parameters', '')),
-        str(paper.get('Operations', '')),
-        scores,
-        origin,
-        note,
-        weights,
+        name=entry['Name'],
+        config=entry['Config'],
+        size=(height, width),
+        parameters=parameters,
+        everything=everything,
+        paper_convention=paper_convention,
+        activations=activations,
+        where=str(paper.get('Where', '')),
+        paper_parameters=str(paper.get('Parameters', '')),
+        paper_operations=str(paper.get('Operations', '')),
+        **rest,
     )
 
 
-def _count(path: str, size: list[int] | None) -> list[int]:
+def _count(path: str, size: list[int] | None = None) -> list[int]:
     from .complexity import complexity  # imports torch
 
     count = complexity(path, size)
@@ -170,7 +152,7 @@ HEADER = (
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row of the table, as text."""
+    """Format a row of the table."""
     score = f'{row.scores} ({row.origin})' if row.scores else ''
     return (
         row.name,
@@ -187,7 +169,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def table(rows: list[Row]) -> str:
-    """Rows as columns of text, for a terminal."""
+    """Format rows as a table for a terminal."""
     lines = [HEADER, *map(cells, rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
     text = ['  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
@@ -195,7 +177,7 @@ def table(rows: list[Row]) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    """Rows as a page: one table for each data set, the names leading to the configs; then the notes."""
+    """Format rows as a page: a table for each data set, whose names link to the configs, and the notes."""
     page = [PAGE]
     for data in dict.fromkeys(row.data for row in rows):
         page += [f'\n## {data[0].upper()}{data[1:]}\n', f'| {" | ".join(HEADER)} |', '| --- ' * len(HEADER) + '|']
@@ -243,16 +225,22 @@ These files are untested: none could be downloaded here. See [Weights](weights.m
     '--peers',
     'with_peers',
     is_flag=True,
-    help="Also the paper's peers and later models, from the libraries' own configs.",
+    help="Add the paper's peers and later models, from the libraries' own configs.",
 )
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON instead of a table.')
 @click.option(
     '--markdown',
     'page',
     type=click.Path(),
     is_flag=False,
     flag_value='docs/model_zoo.md',
-    help='Write a page, by default docs/model_zoo.md.',
+    help='Write a Markdown page. Default path: docs/model_zoo.md.',
+)
+@click.option('--count', is_flag=True, help='Count all figures and store them, which takes a minute.')
+@click.option(
+    '--root',
+    type=click.Path(exists=True, file_okay=False),
+    help='Folder with a model-index.yml. Default: this package.',
 )
 @click.option(
     '--cards',
@@ -267,9 +255,9 @@ These files are untested: none could be downloaded here. See [Weights](weights.m
 def command(
     with_peers: bool, as_json: bool, page: str | None, folder: str | None, count: bool, root: str | None
 ) -> None:
-    """List all configs in one table: counted parameters and multiply-adds, and the published figures.
+    """List all configs in one table: counted parameters and multiply-adds, and published figures.
 
-    With --root all configs are counted; otherwise the table shows the figures that are stored with the package.
+    The counted figures are stored with the package. With --root, they are counted.
     """
     with errors():
         if page:

@@ -1,6 +1,7 @@
-"""Classification."""
+"""Image classification."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ TOP = 5
 
 
 class Classification(Model):
-    """Results hold `labels`, the five best: `label`, `name` and `score`; `array` is the score of every class."""
+    """A classifier. A result has `labels`, the five best: `label`, `name` and `score`; its `array` has all scores."""
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
         prepared = [self.prepare(image) for image in images]
@@ -22,12 +23,15 @@ class Classification(Model):
             else:
                 scores = np.exp(logits - logits.max())
                 scores /= scores.sum()
-            best = np.argsort(-scores, kind='stable')[:TOP]
-            labels = [
-                dict(label=int(i), name=self.metadata['classes'][i], score=round(float(scores[i]), 6)) for i in best
-            ]
+            labels = best_labels(scores, self.metadata['classes'])
             results.append(Result(dict(self.sizes(image, small), labels=labels), scores))
         return results
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
-        return drawing.draw_labels(image, [f'{label["name"]} {label["score"]:.2f}' for label in result['labels']])
+        return drawing.draw_labels(image, result['labels'], self.metadata['classes'])
+
+
+def best_labels(scores: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the five classes with the highest scores, best first."""
+    best = np.argsort(-scores, kind='stable')[:TOP]
+    return [dict(label=int(i), name=classes[i], score=round(float(scores[i]), 6)) for i in best]

@@ -1,4 +1,4 @@
-"""From heatmaps to keypoints: the codecs MSRAHeatmap, with and without DARK, and UDPHeatmap."""
+"""Decode heatmaps to keypoints as mmpose's codecs MSRAHeatmap (with and without DARK) and UDPHeatmap do."""
 
 from typing import Any
 
@@ -7,10 +7,14 @@ import numpy as np
 
 
 def decode(heatmaps: np.ndarray, codec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Decode heatmaps (K, H, W), or (3 K, H, W) with offsets, to points (K, 2) in pixels of the input, and scores (K).
+    """Decode heatmaps to keypoints.
 
     Args:
-        codec (dict): The arguments of mmpose's codec, and its `type`.
+        heatmaps (np.ndarray): (K, H, W), or (3 K, H, W) with offsets.
+        codec (dict): The `type` of mmpose's codec and its arguments.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Points (K, 2), x and y in pixels of the network's input, and scores (K,).
     """
     size, grid = np.array(codec['input_size']), np.array(codec['heatmap_size'])
     if codec['type'] == 'MSRAHeatmap':
@@ -29,7 +33,7 @@ def decode(heatmaps: np.ndarray, codec: dict[str, Any]) -> tuple[np.ndarray, np.
 
 
 def _peaks(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (K, 2), x and y, and values of the maxima; (-1, -1) where no value is above 0."""
+    """Find the maximum of each map: its position (K, 2), x and y, or (-1, -1) if no value is above 0; and its value."""
     flat = heatmaps.reshape(len(heatmaps), -1)
     y, x = np.unravel_index(flat.argmax(1), heatmaps.shape[1:])
     scores = flat.max(1)
@@ -39,7 +43,7 @@ def _peaks(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _refine_by_quarter(points: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
-    """Move each point by a quarter of a pixel towards its higher neighbors."""
+    """Shift each point by a quarter of a pixel towards the higher neighbor along each axis."""
     rows, columns = heatmaps.shape[1:]
     refined = points.copy()
     for k, (x, y) in enumerate(points.astype(int)):
@@ -51,7 +55,7 @@ def _refine_by_quarter(points: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
 
 
 def _blur(heatmaps: np.ndarray, kernel: int) -> np.ndarray:
-    """Smooth each map with zeros around it, and bring its maximum to what it was."""
+    """Blur each map, padded with zeros, and rescale it to its former maximum."""
     border = (kernel - 1) // 2
     blurred = []
     for heatmap in heatmaps:
@@ -62,7 +66,7 @@ def _blur(heatmaps: np.ndarray, kernel: int) -> np.ndarray:
 
 
 def _refine_dark(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.ndarray:
-    """One Newton step on the logarithm of the map, with differences over one and two pixels (arXiv 1910.06278)."""
+    """Take one Newton step on the logarithm of the map, with differences of one and two pixels (arXiv:1910.06278)."""
     rows, columns = heatmaps.shape[1:]
     maps = np.log(np.maximum(_blur(heatmaps, kernel), 1e-10))
     refined = points.copy()
@@ -79,7 +83,7 @@ def _refine_dark(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.nd
 
 
 def _refine_udp(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.ndarray:
-    """One Newton step on the logarithm of the map, with differences over one pixel (arXiv 1911.07524)."""
+    """Take one Newton step on the logarithm of the map, with differences of one pixel (arXiv:1911.07524)."""
     count, rows, columns = heatmaps.shape
     maps = np.log(np.clip(_blur(heatmaps, kernel), 1e-3, 50.0))
     flat = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode='edge').ravel()
@@ -87,7 +91,7 @@ def _refine_udp(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.nda
     index = (points[:, 0] + 1 + (points[:, 1] + 1) * step + step * (rows + 2) * np.arange(count)).astype(int)
 
     def at(dx: int, dy: int) -> np.ndarray:
-        return flat[index + dx + dy * step]  # the neighbors of a point at (-1, -1) are those of mmpose
+        return flat[index + dx + dy * step]  # reads the same neighbors as mmpose for a point at (-1, -1)
 
     gradient = 0.5 * np.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], 1)
     xx, yy = at(1, 0) - 2 * at(0, 0) + at(-1, 0), at(0, 1) - 2 * at(0, 0) + at(0, -1)
@@ -97,7 +101,7 @@ def _refine_udp(points: np.ndarray, heatmaps: np.ndarray, kernel: int) -> np.nda
 
 
 def _decode_offsets(heatmaps: np.ndarray, radius_factor: float, kernel: int) -> tuple[np.ndarray, np.ndarray]:
-    """The maxima of every third map, moved by the two maps after it, which are in units of the radius."""
+    """Find the maximum of every third map, and add the offsets in the two maps after it, in units of the radius."""
     side = 2 * kernel + 1
     points, scores = _peaks(np.stack([cv2.GaussianBlur(heatmap, (side, side), 0) for heatmap in heatmaps[::3]]))
     rows, columns = heatmaps.shape[1:]

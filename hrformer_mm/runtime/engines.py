@@ -1,4 +1,4 @@
-"""Engines that run exported files."""
+"""Engines that run exported models."""
 
 import importlib.util
 from pathlib import Path
@@ -8,22 +8,22 @@ import numpy as np
 
 from .metadata import KEY
 
-ENGINES = {'onnxruntime': ('.onnx',), 'openvino': ('.onnx', '.xml')}  # each with the files that it reads
+ENGINES = {'onnxruntime': ('.onnx',), 'openvino': ('.onnx', '.xml')}  # and the files that each can read
 
 
 class Engine:
-    """A file from images (N, C, H, W) to its one output, both float32, for any N.
+    """An engine with a loaded model, which maps images (N, C, H, W) to one output, both float32, for any N.
 
     Attributes:
-        metadata (str, optional): What the file holds under the key of this package.
-        shape (list[int, optional]): Of the images; None for a dimension that may vary.
+        metadata (str, optional): The text that the file stores under this package's key.
+        shape (list[int | None]): The shape of the images; None marks a dynamic dimension.
     """
 
     metadata: str | None
     shape: list[int | None]
 
     def compile(self, precision: str) -> None:
-        """Prepare to run, on OpenVINO in the precision 'f32', 'bf16' or 'int8'."""
+        """Prepare the model to run. OpenVINO computes in `precision`: 'f32', 'bf16' or 'int8'."""
 
     def run(self, images: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -49,8 +49,7 @@ class OnnxRuntime(Engine):
         provider = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}.get(kind)
         if provider not in onnxruntime.get_available_providers():
             raise ValueError(
-                f'the device {device} cannot be used by this onnxruntime: choose cpu, or install '
-                'onnxruntime-gpu for cuda'
+                f'the device {device} cannot be used by this onnxruntime: choose cpu, or install onnxruntime-gpu'
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -59,7 +58,7 @@ class OnnxRuntime(Engine):
             self.session = onnxruntime.InferenceSession(
                 path, options, providers=[(provider, dict(device_id=number) if number else {})]
             )
-        except Exception as error:  # onnxruntime's own classes, which it does not export
+        except Exception as error:  # onnxruntime does not export its exception classes
             raise ValueError(_damaged(path, error)) from None
         images = self.session.get_inputs()[0]
         self.name = images.name
@@ -91,12 +90,13 @@ class OpenVINO(Engine):
             raise ValueError(_damaged(path, error)) from None
         shape = self.model.inputs[0].partial_shape
         self.shape = [None if side.is_dynamic else side.get_length() for side in shape]
-        found = [place for place in ([KEY], ['framework', KEY]) if self.model.has_rt_info(place)]  # the latter: of ONNX
+        # OpenVINO reads the metadata of ONNX files into 'framework'.
+        found = [keys for keys in ([KEY], ['framework', KEY]) if self.model.has_rt_info(keys)]
         self.metadata = self.model.get_rt_info(found[0]).astype(str) if found else None
 
     def compile(self, precision: str) -> None:
-        # On CPUs with bf16 instructions, OpenVINO computes in bf16 unless told otherwise. A file of int8 states itself
-        # what is quantized; the rest is float32.
+        # By default, OpenVINO computes in bf16 on CPUs with bf16 instructions. An int8 file marks its quantized
+        # operators; all others run in float32.
         hint = 'f32' if precision == 'int8' else precision
         self.compiled = self.core.compile_model(
             self.model, self.device, {'INFERENCE_PRECISION_HINT': hint, **self.config}
@@ -107,11 +107,11 @@ class OpenVINO(Engine):
 
 
 def open_engine(path: str, name: str | None, device: str, threads: int | None) -> Engine:
-    """Open a file with the engine of that name, see :func:`load`."""
+    """Open a file with the engine `name`. See :func:`.load` for the arguments."""
     suffix = Path(path).suffix.lower()
     fitting = [engine for engine, suffixes in ENGINES.items() if suffix in suffixes]
     if not fitting:
-        raise ValueError(f'{path} is not an exported file that the runtime reads: it must end in .onnx or .xml')
+        raise ValueError(f'{path} is not a file that the runtime can read: it must end in .onnx or .xml')
     if name is not None and name not in fitting:
         raise ValueError(f'engine is {name!r}, but must be one of {", ".join(fitting)} for {path}')
     if not Path(path).is_file():

@@ -1,4 +1,4 @@
-"""Images as OpenCV reads them: (H, W) or (H, W, C), blue before red."""
+"""Read and convert images in OpenCV's layout: (H, W) or (H, W, C), BGR."""
 
 from typing import Any
 
@@ -16,25 +16,27 @@ _DTYPES = (np.uint8, np.uint16, np.float32)
 
 
 def read_image(path: str, color_type: str = 'color') -> np.ndarray:
-    """Read a file, turned as its EXIF orientation says unless the type of colours excludes it, as mmcv reads it.
+    """Read an image file as mmcv does, and apply its EXIF orientation unless `color_type` ignores it.
 
     Raises:
-        ValueError: If it cannot be read.
+        ValueError: If the file cannot be read.
     """
     try:
         image = cv2.imdecode(np.fromfile(path, np.uint8), READ[color_type])
     except (OSError, cv2.error):
         image = None
     if image is None:
-        raise ValueError(f'{path} cannot be read as a picture: convert it to a format that OpenCV reads, e.g. PNG')
+        raise ValueError(
+            f'{path} cannot be read as a picture: convert it to a format that OpenCV reads, for example PNG'
+        )
     return image
 
 
 def convert_channels(image: Any, channels: int) -> np.ndarray:
-    """Convert an image (H, W) or (H, W, 1, 3 or 4) to (H, W, channels).
+    """Convert an image (H, W) or (H, W, C), with C in 1, 3 and 4, to (H, W, channels).
 
     Raises:
-        TypeError, ValueError: If it is of another form, or cannot be converted.
+        TypeError, ValueError: If the image has another type or shape, or cannot be converted.
     """
     if not isinstance(image, np.ndarray) or image.dtype not in _DTYPES:
         kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
@@ -58,12 +60,12 @@ def convert_channels(image: Any, channels: int) -> np.ndarray:
 
 
 def channels_last(image: np.ndarray) -> np.ndarray:
-    """(H, W), where OpenCV dropped a single channel, to (H, W, 1)."""
+    """Return an image (H, W), whose single channel OpenCV dropped, as (H, W, 1)."""
     return image[..., None] if image.ndim == 2 else image
 
 
 def drawable(image: np.ndarray) -> np.ndarray:
-    """A copy of an image of any type and number of channels, as (H, W, 3), BGR, uint8."""
+    """Copy an image of any type and number of channels to (H, W, 3), BGR, uint8."""
     image = channels_last(image)
     if image.dtype != np.uint8:
         image = (image * (255 / max(255, float(image.max())))).clip(0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The metadata of exported files: JSON under one key, which `hrformer-mm export` writes and the runtime reads."""
+"""Metadata of exported files: JSON under one key, which `hrformer-mm export` writes and the runtime reads."""
 
 import json
 from typing import Any
@@ -9,10 +9,10 @@ TASKS = ('segmentation', 'pose', 'classification')
 
 
 def read_metadata(text: str | None, path: str) -> dict[str, Any]:
-    """Parse the text that a file holds under `KEY`.
+    """Parse the text that a file stores under `KEY`.
 
     Raises:
-        ValueError: If there is none, or if it is of another version.
+        ValueError: If the text is missing or damaged, or has another version.
     """
     remedy = 'export the model again with hrformer-mm export'
     if not text:
@@ -25,7 +25,5 @@ def read_metadata(text: str | None, path: str) -> dict[str, Any]:
         raise ValueError(f'{path} has damaged metadata of hrformer_mm: {remedy}')
     version = metadata.get('version')
     if version != VERSION or metadata.get('task') not in TASKS:
-        raise ValueError(
-            f'{path} has metadata of version {version}, but this package reads version {VERSION}: {remedy}'
-        )
+        raise ValueError(f'{path} has metadata version {version}, but this package reads version {VERSION}: {remedy}')
     return metadata

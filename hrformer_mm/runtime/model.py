@@ -1,4 +1,4 @@
-"""What the models of all tasks share."""
+"""Base classes of the models and results of all tasks."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from .images import convert_channels
 from .preprocessing import normalize, run_steps
 from .resampling import resize_maps
 
-STRIDE = 32  # of the sizes that a file for any size takes
+STRIDE = 32  # files with dynamic sizes take multiples of it
 
 
 class Result(dict):
-    """The result of one image: a dict as in `predictions.json` of `hrformer-mm predict`.
+    """The result for one image: a dict with the same keys as in `predictions.json` of `hrformer-mm predict`.
 
     Attributes:
-        array (np.ndarray): The label map (H, W), the scores (classes), or the keypoints (people, keypoints, 3), each x,
-            y and score.
+        array (np.ndarray): The label map (H, W), the scores (classes,), or the keypoints (people, K, 3): x, y and
+            score.
     """
 
     def __init__(self, data: dict[str, Any], array: np.ndarray) -> None:
@@ -28,12 +28,12 @@ class Result(dict):
 
 
 class Model:
-    """An exported model. Call it with an image, or a list of images for a list of results.
+    """An exported model. Call it with an image, or with a list of images for a list of results.
 
-    An image is an array (H, W), (H, W, 3) or (H, W, 4) of uint8, its channels in OpenCV's order.
+    An image is an array (H, W), (H, W, 3) or (H, W, 4), uint8, with its channels in OpenCV's order, BGR.
 
     Attributes:
-        metadata (dict): The file's metadata.
+        metadata (dict): The metadata of the file.
     """
 
     def __init__(self, engine: Engine, metadata: dict[str, Any]) -> None:
@@ -48,37 +48,36 @@ class Model:
         raise NotImplementedError
 
     def draw(self, image: np.ndarray, result: Result) -> np.ndarray:
-        """A result drawn on its image: (H, W, 3), BGR."""
+        """Draw a result on its image; returns (H, W, 3), BGR, uint8."""
         raise NotImplementedError
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """An image after the steps of the test pipeline, (H, W, C)."""
+        """Apply the steps of the test pipeline to an image; returns (H, W, C)."""
         image = convert_channels(image, self.metadata['channels'])
         if self.metadata['load']['to_float32']:
             image = image.astype(np.float32)
         return run_steps(image, self.metadata['steps'])
 
     def sizes(self, image: np.ndarray, prepared: np.ndarray) -> dict[str, list[int]]:
-        """Width and height of an image before and after the steps."""
+        """Return the width and height of an image before and after the steps of the test pipeline."""
         return dict(size=list(image.shape[1::-1]), input_size=list(prepared.shape[1::-1]))
 
     def run(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run the file on prepared images (H, W, C), those of one size in a batch, for one output each."""
+        """Run the network on prepared images (H, W, C), batched by size; returns one output for each."""
         inputs = [normalize(image, self.metadata) for image in images]
         return self.run_inputs(inputs)
 
     def run_inputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """:meth:`run` for normalized images (1, C, H, W)."""
+        """Run the network on normalized images (1, C, H, W), batched by size; returns one output for each."""
         inputs = [self._fit(x) for x in inputs]
-        outputs: list[np.ndarray | None] = [None] * len(inputs)
+        outputs: dict[int, np.ndarray] = {}
         for shape in dict.fromkeys(x.shape for x in inputs):
             group = [i for i, x in enumerate(inputs) if x.shape == shape]
-            for i, output in zip(group, self.engine(np.concatenate([inputs[i] for i in group]))):
-                outputs[i] = output
-        return outputs
+            outputs.update(zip(group, self.engine(np.concatenate([inputs[i] for i in group]))))
+        return [outputs[i] for i in range(len(inputs))]
 
     def _fit(self, x: np.ndarray) -> np.ndarray:
-        """Resize an input (1, C, H, W) that is not of a size that the file takes, with a warning."""
+        """Resize an input (1, C, H, W) whose size the file does not take, with a warning."""
         size = tuple(x.shape[2:])
         if None in self.engine.shape[2:]:
             fitting = tuple(max(2, round(side / STRIDE)) * STRIDE for side in size)
@@ -87,9 +86,9 @@ class Model:
         if fitting == size:
             return x
         warnings.warn(
-            f'an image is {size[0]}x{size[1]} after the test pipeline, and is resized to {fitting[0]}x'
-            f'{fitting[1]}, which the file takes: results differ from those of the checkpoint. Export with '
-            f'--size {size[0]} {size[1]}',
+            f'an image is {size[0]}x{size[1]} after the test pipeline, and is resized to {fitting[0]}x{fitting[1]}, '
+            'which the file takes: results differ from those of the checkpoint. '
+            f'Export with --size {size[0]} {size[1]}',
             stacklevel=2,
         )
         return resize_maps(x[0], fitting, align_corners=False)[None]

@@ -12,10 +12,11 @@ from .model import Model, Result
 
 
 class Pose(Model):
-    """Results hold `people`: for each its `box`, `score`, and `keypoints`, by name x, y and score; `array` holds these.
+    """A top-down pose estimator. A result has `people`, each with `box`, `score` and named `keypoints`: x, y and score.
 
     Attributes:
-        flip_test (bool): Average the heatmaps of each crop and of its mirror image. Default: as the config's test_cfg.
+        flip_test (bool): Average the heatmaps of each crop with those of its mirror image. Default: the value in the
+            config's test_cfg.
     """
 
     def __init__(self, engine: Any, metadata: dict[str, Any]) -> None:
@@ -23,13 +24,13 @@ class Pose(Model):
         self.flip_test: bool = metadata['flip']['test']
 
     def __call__(self, images: Any, boxes: Any = None, batch: int = 16) -> Any:
-        """Find the keypoints of each box.
+        """Estimate the keypoints in each box.
 
         Args:
-            images (np.ndarray | list): One image, or several.
-            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels, or (people, 5) with scores; for
-                several images a list of such. Default: one box around the whole image.
-            batch (int): Boxes at a time. Default: 16.
+            images (np.ndarray | list): One image, or a list of images.
+            boxes (array-like, optional): (people, 4), x0, y0, x1 and y1 in pixels, or (people, 5) with scores; for a
+                list of images, a list of these. Default: one box around the whole image.
+            batch (int): Number of boxes per batch. Default: 16.
         """
         if isinstance(images, (list, tuple)):
             boxes = [None] * len(images) if boxes is None else boxes
@@ -38,8 +39,8 @@ class Pose(Model):
             boxes = [[0, 0, images.shape[1], images.shape[0]]]
         return self._find(images, _check_boxes(boxes), batch)
 
-    def draw(self, image: np.ndarray, result: Result, threshold: float = drawing.SHOWN) -> np.ndarray:
-        """Keypoints with at least the score `threshold`, skeletons and boxes on an image: (H, W, 3), BGR."""
+    def draw(self, image: np.ndarray, result: Result, threshold: float = drawing.THRESHOLD) -> np.ndarray:
+        """Draw boxes, skeletons, and keypoints with a score of at least `threshold`; returns (H, W, 3), BGR, uint8."""
         boxes = [person['box'] for person in result['people']]
         return drawing.draw_people(image, boxes, result.array, self.metadata, threshold)
 
@@ -65,7 +66,7 @@ class Pose(Model):
         return Result(dict(self.sizes(image, crops[0]), people=describe(boxes, array, names)), array)
 
     def _regions(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Centers and sizes (boxes, 2), x and y, of the regions: with a margin, and in the proportions of the input."""
+        """Enlarge boxes by the margin and to the aspect ratio of the input; returns centers and sizes (boxes, 2)."""
         sizes = (boxes[:, 2:4] - boxes[:, :2]) * self.metadata['box_scale']
         ratio = self.metadata['size'][1] / self.metadata['size'][0]
         width, height = sizes[:, :1], sizes[:, 1:]
@@ -74,19 +75,14 @@ class Pose(Model):
         return (boxes[:, 2:4] + boxes[:, :2]) * 0.5, sizes
 
     def _matrix(self, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """The affine map from the picture to the input, of its pixels' centers with UDP, else of their corners."""
-        out = np.float32(self.metadata['size'][::-1])
+        """Return the affine map from a picture to the input, which aligns pixel centers with UDP, else corners."""
+        out = np.array(self.metadata['size'][::-1], np.float32)
         if self.metadata['udp']:
             factor = (out - 1) / scale
-            return np.float32(
-                [
-                    [factor[0], 0, factor[0] * (0.5 * scale[0] - center[0])],
-                    [0, factor[1], factor[1] * (0.5 * scale[1] - center[1])],
-                ]
-            )
+            return np.column_stack([np.diag(factor), factor * (0.5 * scale - center)]).astype(np.float32)
         half, middle = scale[0] * 0.5, out * 0.5
-        source = np.float32([center, center - [half, 0], center - [half, -half]])
-        target = np.float32([middle, middle - [middle[0], 0], middle - [middle[0], -middle[0]]])
+        source = np.array([center, center - [half, 0], center - [half, -half]], np.float32)
+        target = np.array([middle, middle - [middle[0], 0], middle - [middle[0], -middle[0]]], np.float32)
         return cv2.getAffineTransform(source, target)
 
     def _heatmaps(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -103,13 +99,13 @@ class Pose(Model):
 def describe(
     boxes: np.ndarray, keypoints: np.ndarray, names: Sequence[str], tracks: Sequence[int] | None = None
 ) -> list[dict[str, Any]]:
-    """People as plain data.
+    """Convert people to the plain data of `predictions.json`.
 
     Args:
         boxes (np.ndarray): (people, 5), x0, y0, x1, y1 and score.
         keypoints (np.ndarray): (people, K, 3), x, y and score.
-        names (Sequence[str]): Of the K keypoints.
-        tracks (Sequence[int], optional): In a video, the number of each person.
+        names (Sequence[str]): The names of the K keypoints.
+        tracks (Sequence[int], optional): The track number of each person in a video.
     """
     people = [
         dict(
@@ -123,7 +119,7 @@ def describe(
 
 
 def _unflip(heatmaps: np.ndarray, test: bool, mode: str, shift: bool, indices: Sequence[int]) -> np.ndarray:
-    """Heatmaps (K, H, W) of a mirrored image as those of the image, as mmpose's `flip_heatmaps`."""
+    """Flip the heatmaps (K, H, W) of a mirrored image back, as mmpose's `flip_heatmaps` does."""
     parts = 3 if mode == 'udp_combined' else 1
     maps = heatmaps.reshape(-1, parts, *heatmaps.shape[1:])[indices][..., ::-1].copy()
     if parts == 3:
@@ -135,7 +131,7 @@ def _unflip(heatmaps: np.ndarray, test: bool, mode: str, shift: bool, indices: S
 
 
 def _check_boxes(boxes: Any) -> np.ndarray:
-    """Boxes as (people, 5), with their scores; 1 where none is given."""
+    """Return boxes as (people, 5). The score defaults to 1."""
     boxes = np.asarray(boxes, np.float32)
     if boxes.size == 0:
         return np.zeros((0, 5), np.float32)

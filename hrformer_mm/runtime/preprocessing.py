@@ -1,7 +1,7 @@
-"""From a picture to the input of a model: the steps of a test pipeline, as mmcv and mmpretrain perform them."""
+"""Preprocessing: the steps of a test pipeline, as mmcv and mmpretrain perform them, and normalization."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -27,7 +27,7 @@ def resize(
     interpolation: str,
     backend: str,
 ) -> np.ndarray:
-    """mmcv's Resize: `scale` is (width, height), the bounds of both if the ratio is kept."""
+    """Resize as mmcv's Resize does. `scale` is (width, height), or their upper bounds if `keep_ratio` is set."""
     height, width = image.shape[:2]
     if scale is None:
         factors = (scale_factor, scale_factor) if isinstance(scale_factor, (int, float)) else scale_factor
@@ -39,7 +39,7 @@ def resize(
 
 
 def resize_edge(image: np.ndarray, scale: int, edge: str, interpolation: str, backend: str) -> np.ndarray:
-    """mmpretrain's ResizeEdge: one edge to `scale`, the ratio kept."""
+    """Resize one edge to `scale` pixels and keep the aspect ratio, as mmpretrain's ResizeEdge does."""
     height, width = image.shape[:2]
     if edge == 'width' or edge == 'short' and width < height or edge == 'long' and width > height:
         size = scale, int(scale * height / width)
@@ -60,9 +60,9 @@ def pad(
     size_divisor: int | None = None,
     pad_to_square: bool = False,
     pad_val: Any = 0,
-    padding_mode: str = 'constant',
+    padding_mode: Any = 'constant',
 ) -> np.ndarray:
-    """mmcv's Pad, at the right and at the bottom: `size` is (width, height)."""
+    """Pad on the right and at the bottom as mmcv's Pad does. `size` is (width, height)."""
     height, width = image.shape[:2]
     if pad_to_square:
         height = width = max(height, width)
@@ -80,7 +80,7 @@ def pad(
 
 
 def center_crop(image: np.ndarray, crop_size: Sequence[int], auto_pad: bool, padding: dict[str, Any]) -> np.ndarray:
-    """mmcv's CenterCrop: `crop_size` is (width, height)."""
+    """Crop the center as mmcv's CenterCrop does. `crop_size` is (width, height)."""
     if auto_pad:
         image = pad(image, [max(crop_size[0], image.shape[1]), max(crop_size[1], image.shape[0])], **padding)
     height, width = min(crop_size[1], image.shape[0]), min(crop_size[0], image.shape[1])
@@ -88,18 +88,20 @@ def center_crop(image: np.ndarray, crop_size: Sequence[int], auto_pad: bool, pad
     return image[top : top + height, left : left + width]
 
 
-STEPS = dict(Resize=resize, ResizeEdge=resize_edge, CenterCrop=center_crop, Pad=pad)
+STEPS: dict[str, Callable[..., np.ndarray]] = dict(
+    Resize=resize, ResizeEdge=resize_edge, CenterCrop=center_crop, Pad=pad
+)
 
 
 def run_steps(image: np.ndarray, steps: Sequence[dict[str, Any]]) -> np.ndarray:
-    """An image (H, W, C) after the steps of a pipeline, each `{'type': a key of STEPS, **its arguments}`."""
+    """Apply steps to an image (H, W, C). Each step has the `type`, a key of `STEPS`, and the arguments."""
     for step in steps:
         image = STEPS[step['type']](image, **{key: value for key, value in step.items() if key != 'type'})
     return image
 
 
 def normalize(image: np.ndarray, metadata: dict[str, Any]) -> np.ndarray:
-    """(H, W, C), BGR, to the input of a model, (1, C, H, W), float32, padded as its data preprocessor does."""
+    """Normalize and pad an image (H, W, C), BGR, as the data preprocessor does; returns (1, C, H, W), float32."""
     if metadata['rgb'] and image.shape[2] == 3:
         image = image[..., ::-1]
     image = (image.astype(np.float32) - np.float32(metadata['mean'])) / np.float32(metadata['std'])

@@ -1,4 +1,4 @@
-"""Bilinear resizing of maps of float32, as PyTorch's `interpolate` computes it."""
+"""Bilinear resizing of float32 maps, equal to PyTorch's `interpolate`."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def resize_maps(maps: np.ndarray, size: Sequence[int], align_corners: bool) -> np.ndarray:
-    """Resize maps (C, H, W) to a size (H', W')."""
+    """Resize maps (C, H, W) to `size` (H', W')."""
     if maps.shape[1:] == tuple(size):
         return maps
     if not align_corners:

@@ -1,4 +1,4 @@
-"""Micro models of each task as a user has them: a config, and a checkpoint beside it."""
+"""Micro models of each task: configs and checkpoints."""
 
 import copy
 import itertools
@@ -32,7 +32,7 @@ CONFIGS = dict(
     ),
 )
 LAST = dict(mmseg='decode_head.conv_seg', mmpose='head.final_layer', mmpretrain='head.fc')
-# Changes of the configs for generated data.
+# Changes to the configs for generated data.
 TESTED = dict(
     seg={'test_dataloader.dataset.pipeline.1': dict(scale=(96, 64), keep_ratio=False)},
     pose={'test_dataloader.dataset.bbox_file': None, 'test_evaluator': dict(_delete_=True, type='EPE')},
@@ -47,7 +47,7 @@ FOLDERS = dict(seg='custom', pose='coco', cls='imagenet')
 
 @pytest.fixture(scope='session')
 def micro(tmp_path_factory):
-    """`micro[task]` is the config's and the checkpoint's path."""
+    """Return the paths of a config and a checkpoint as `micro[task]`."""
     folder = tmp_path_factory.mktemp('micro')
     made = {}
     for task, (base, rest) in CONFIGS.items():
@@ -69,7 +69,7 @@ def micro(tmp_path_factory):
 
 @pytest.fixture
 def variant(micro, tmp_path):
-    """`variant(task, changes, …)` is the config and the checkpoint of a micro model with distinct results."""
+    """`variant(task, changes, …)` writes a config and a checkpoint of a micro model with distinct results."""
     number = itertools.count()
 
     def make(task, changes=(), pipeline=None, meta=None):
@@ -84,7 +84,7 @@ def variant(micro, tmp_path):
         last = model.get_submodule(LAST[cfg.default_scope])
         torch.nn.init.normal_(last.weight, std=1.0)
         torch.nn.init.zeros_(last.bias)
-        if task == 'seg':  # no class is everywhere
+        if task == 'seg':  # several classes occur
             coarse = torch.randn(2, cfg.model.backbone.get('in_channels', 3), 6, 8)
             images = torch.nn.functional.interpolate(coarse, scale_factor=12, mode='bicubic')
             with torch.no_grad():
@@ -104,7 +104,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def trained(variant, data):
-    """`trained(task)` is a config with generated data of three images, and a checkpoint with distinct results."""
+    """`trained(task)` writes a config with three generated images, and a checkpoint with distinct results."""
 
     def make(task):
         config, checkpoint = variant(task)

@@ -1,4 +1,4 @@
-"""Every fault is found, as what it is, and nothing else is."""
+"""check-data reports every fault with the right kind, and nothing else."""
 
 import gc
 import importlib.util
@@ -32,12 +32,12 @@ LAYOUTS = ('custom', 'coco', 'imagenet')
 
 @pytest.fixture(scope='module')
 def pristine(tmp_path_factory):
-    """Good data, and each config in one file, which is quicker to read."""
+    """Return valid data, and each config as one file, which is faster to read."""
     root = tmp_path_factory.mktemp('pristine')
     synthesize(root / 'data', LAYOUTS, train=5, val=2, size=(64, 64))
     for name, source in SOURCES.items():
         Config.fromfile(CONFIGS / f'{source}.py').dump(root / f'{name}.py')
-    gc.freeze()  # mmengine collects garbage for each data set: not all of the libraries' again
+    gc.freeze()  # mmengine collects garbage for each data set; skip the objects of the libraries
     yield root
     gc.unfreeze()
 
@@ -86,7 +86,7 @@ def test_fault(run, data, fault):
 
 
 def test_a_broken_annotation_file_does_not_hide_the_others(run, data):
-    """Problems of several kinds, in several files, of one run."""
+    """One run reports problems of several kinds in several files."""
     faults.empty(data / 'coco' / faults.COCO_IMAGE)
     faults.first('annotations', bbox=[5, 5, 0, 9])(data / 'coco' / faults.PERSONS)
     (data / 'coco/annotations/person_keypoints_val2017.json').unlink()
@@ -109,7 +109,7 @@ def test_detection(run, data, spoil, kind):
 
 
 def test_wrappers(run, data, pristine):
-    """Data sets inside of others are each checked, with the transforms that load for them."""
+    """Data sets in wrappers are checked separately, with the transforms that load them."""
     faults.halve(data / 'coco' / faults.COCO_IMAGE)
     inner = Config.fromfile(pristine / 'coco.py').train_dataloader.dataset.to_dict()
     steps, inner = inner['pipeline'], {**inner, 'data_root': f'{data}/coco/', 'pipeline': []}
@@ -156,7 +156,7 @@ def test_evaluators_of_detection(run, data):
 
 
 def test_many_faults_of_a_kind(run, data):
-    """The first few are named and all are counted."""
+    """The first few are listed, and all are counted."""
     change = faults.rewrite(lambda content: [person.update(iscrowd='0') for person in content['annotations']])
     change(data / 'coco' / faults.PERSONS)
     report = run('coco')
@@ -178,7 +178,7 @@ def test_many_faults_of_a_kind(run, data):
         ),
     ],
 )
-def test_keypoints_of_ones_own(run, data, change, message):
+def test_custom_keypoints(run, data, change, message):
     info = dict(
         dataset_name='own',
         skeleton_info={},
@@ -196,8 +196,8 @@ def test_keypoints_of_ones_own(run, data, change, message):
     assert sum(message in line for line in lines) == 1, lines
 
 
-def test_an_image_that_lies_on_its_side(run, data):
-    """OpenCV turns a picture as its EXIF says, and annotations of the file as it lies are then of another one."""
+def test_exif_orientation(run, data):
+    """OpenCV applies the EXIF orientation, so that annotations of the stored image no longer fit."""
     from PIL import Image
 
     path = data / 'custom' / faults.SEG_IMAGE
@@ -210,7 +210,7 @@ def test_an_image_that_lies_on_its_side(run, data):
     assert problem.kind == 'label map size' and 'is 64x48, but its image' in problem.what and '48x64' in problem.what
 
 
-def test_notes_are_no_problems(run, data):
+def test_notes_are_not_problems(run, data):
     faults.first('annotations', keypoints=[0] * 51, num_keypoints=0)(data / 'coco' / faults.PERSONS)
     report = run('coco')
     assert not report.problems
@@ -221,8 +221,8 @@ def test_notes_are_no_problems(run, data):
     assert report.datasets[0].notes[0].startswith('1 pictures in') and 'z.png' in report.datasets[0].notes[0]
 
 
-def test_labels_that_the_head_has_no_class_for(run, data):
-    """The data set has the class and the model does not: the loss would end in an obscure error."""
+def test_labels_beyond_the_classes_of_the_head(run, data):
+    """The data set has more classes than the model, which would cause an obscure error in the loss."""
     faults.relabel(lambda labels: labels * 0 + 1)(data / 'custom' / faults.SEG_LABELS)
     problems = run('custom', changes={'model.decode_head.num_classes': 1}).problems
     named = next(problem for problem in problems if problem.path.endswith(faults.SEG_LABELS))
@@ -237,7 +237,7 @@ def test_limit(run, data):
 
 
 def test_a_transform_that_fails(run, data):
-    """What no check foresees is found as well, by one sample that goes through all of the pipeline."""
+    """Running the whole pipeline on one sample finds problems without a check of their own."""
     steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=3)]
     (problem,) = run('custom', changes={'train_dataloader.dataset.pipeline': steps}).problems
     assert problem.kind == 'pipeline' and problem.path.endswith('.png') and 'TypeError' in problem.what

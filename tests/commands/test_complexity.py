@@ -1,4 +1,4 @@
-"""Counts against the paper's figures, against those in the authors' scripts, and against a count by hand."""
+"""Counts agree with the paper, with the authors' scripts, and with formulas."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 @pytest.mark.parametrize('name, everything, paper', [('t', 1.708, 1.83), ('s', 3.364, 3.56), ('b', 13.308, 13.71)])
 def test_classification(name, everything, paper):
-    """Ours is a little below the authors' counter, which also counts dropout that does nothing."""
+    """Our count is slightly below the authors' counter, which includes inactive dropout."""
     count = complexity(str(CONFIGS / f'hrformer-{name}_imagenet.py'))
     assert count.size == (224, 224)
     assert round(count.total.everything / 1e9, 3) == everything
@@ -40,7 +40,7 @@ def test_pose(name, paper):
 
 
 def test_the_misprint_of_table_3():
-    """T at 384x288 has 2.25 times the pixels that it has at 256x192, and as many operations more: 2.9 G, not 1.8."""
+    """384x288 has 2.25 times the pixels and operations of 256x192: 2.9 G for T, not 1.8 G."""
     small, large = (
         complexity(str(CONFIGS / f'td-hm_hrformer-t_coco-{size}.py')).total.weights for size in ('256x192', '384x288')
     )
@@ -49,7 +49,7 @@ def test_the_misprint_of_table_3():
 
 @pytest.mark.parametrize('arch, window, authors', [('s', 9, 422.8918), ('b', 11, 1069.6191), ('b', 15, 1119.8634)])
 def test_segmentation(arch, window, authors, tmp_path):
-    """The figures are those in `seg/scripts/test_flops` of the authors' repository, at 1024x1024."""
+    """The figures are from `seg/scripts/test_flops` in the authors' repository, at 1024x1024."""
     cfg = Config.fromfile(CONFIGS / f'ocr_hrformer-{arch}_cityscapes.py')
     cfg.model.backbone.window_sizes = window
     cfg.dump(tmp_path / 'config.py')
@@ -58,7 +58,7 @@ def test_segmentation(arch, window, authors, tmp_path):
 
 
 def test_attention_by_hand():
-    """Two products and four projections in every block, on maps padded to whole windows for the products alone."""
+    """Every block has four projections, and two products on maps that are padded to whole windows."""
     count = complexity(str(CONFIGS / 'td-hm_hrformer-s_coco-256x192.py'))
     arch, blocks = ARCHS['small'], {2: (2, 2), 3: (8, 8, 8), 4: (4, 4, 4, 4)}
     for stage, per_branch in blocks.items():
@@ -73,7 +73,7 @@ def test_attention_by_hand():
         assert (part.weights, part.products, part.parameters) == (weights, products, parameters)
 
 
-def test_parts_sum_up_and_nothing_is_left_behind():
+def test_parts_add_up_to_the_total():
     count = complexity(str(CONFIGS / 'ocr_hrformer-s_cityscapes.py'), (64, 128))
     assert count.total.parameters == sum(part.parameters for part in count.parts.values()) == 13_523_856
     assert list(count.parts)[:3] == ['stem', 'stage 1', 'transitions'] and list(count.parts)[-1] == 'head'

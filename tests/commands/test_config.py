@@ -1,4 +1,4 @@
-"""Configs of all kinds, changes of them, and interruptions, for every command that reads one."""
+"""Kinds of configs, --cfg-options and Ctrl-C, for every command that reads a config."""
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ test_dataloader.dataset.update(type=ImageNet, pipeline=[
 
 @pytest.fixture
 def pure(micro, tmp_path):
-    """`pure(task)` is the path of a pure Python config of the micro model."""
+    """`pure(task)` returns the path of a pure Python config of a micro model."""
 
     def make(task):
         Config.fromfile(micro[task][0]).dump(tmp_path / 'base.py')
@@ -65,7 +65,7 @@ def picture(tmp_path_factory):
 
 @pytest.mark.parametrize('task', PURE)
 def test_pure_python_configs_predict(micro, pure, picture, tmp_path, task):
-    """A pure config, and what mmengine dumps of it into the work folder of a training, which has long names."""
+    """Test a pure config, and its dump in the work folder of a training, which has full class names."""
     config = pure(task)
     Config.fromfile(config).dump(tmp_path / 'dumped.py')
     made = [

@@ -32,7 +32,7 @@ def test_segmentation_versions(tmp_path, version):
 
 
 def test_mmposes_files(tmp_path):
-    """What OpenMMLab publishes: mmpose's names, before and since version 1, and bare backbones."""
+    """OpenMMLab publishes mmpose's names from before and after version 1, and backbones without a head."""
     head = {'weight': torch.randn(17, 6, 1, 1), 'bias': torch.randn(17)}
     for prefix in ('keypoint_head.final_layer.', 'head.final_layer.', None):
         state = backbone(out_indices=(0,))
@@ -95,7 +95,7 @@ def test_without_the_host_libraries(tmp_path, run_python):
 
 
 def test_a_file_of_this_package_is_already_in_this_layout(tmp_path):
-    """One of a released shape is written as a plain file; any other is named, with what differs, and left alone."""
+    """A file of a released shape is rewritten; for any other, the error states the differences."""
     torch.save(dict(state_dict=backbone(), optimizer={}), tmp_path / 'a.pth')
     out = CliRunner().invoke(cli, ['convert', str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth')])
     assert out.exit_code == 0 and 'already in this layout' in out.output and (tmp_path / 'b.pth').is_file()

@@ -1,4 +1,4 @@
-"""The command on micro models, attention against the module, gradients and components that are known."""
+"""Run the command on micro models; compare attention with the module, and other results with known values."""
 
 import json
 
@@ -126,7 +126,7 @@ def test_invalid_arguments(micro, image, tmp_path, monkeypatch, change, message)
 
 
 @pytest.mark.parametrize('task', ['seg', 'pose', 'cls', 'det'])
-def test_images_are_normalised_as_the_model_does(micro, image, task):
+def test_images_are_normalized_as_in_the_model(micro, image, task):
     config = 'configs/fcos_hrformer-s_coco.py' if task == 'det' else micro[task][0]
     _, preprocessor = load_network(read_config(config, ALL_TASKS), 'none', 'cpu')
     expected = (cv2.imread(image)[..., ::-1] - np.array([123.675, 116.28, 103.53])) / [58.395, 57.12, 57.375]
@@ -134,7 +134,7 @@ def test_images_are_normalised_as_the_model_does(micro, image, task):
 
 
 @pytest.mark.parametrize('options', [dict(), dict(shift_windows=True), dict(with_rpe=False), dict(with_pad_mask=True)])
-def test_attention_is_that_of_the_module(options):
+def test_attention_agrees_with_the_module(options):
     block, bare = make_block(**options), make_block(**options)
     if options.get('with_rpe', True):
         torch.nn.init.zeros_(bare.attn.attn.relative_position_bias_table)
@@ -173,7 +173,7 @@ def test_receptive_field():
 
 
 def test_receptive_field_of_a_block():
-    """From a corner of a window the convolution reaches the windows that meet there, and from its centre none."""
+    """From a corner of a window, the convolution reaches the adjacent windows; from the center, it reaches none."""
     block, x = make_block((7, 7)), torch.randn(1, 12, 21, 21)
     inside, met = np.zeros((21, 21), bool), np.zeros((21, 21), bool)
     inside[7:14, 7:14] = met[0:14, 7:21] = True
@@ -183,7 +183,7 @@ def test_receptive_field_of_a_block():
     assert ((receptive_field(block, x, (10, 10)) > 0) == inside).all()
 
 
-def test_without_the_convolution_is_what_the_argument_builds():
+def test_removed_convolution_equals_with_dwconv_false():
     model, x = HRFormer(MICRO).eval(), torch.randn(1, 3, 32, 48)
     networks, built = with_and_without_dwconv(model), HRFormer(MICRO, with_dwconv=False).eval()
     built.load_state_dict(networks['without_dwconv'].state_dict())

@@ -44,7 +44,7 @@ def test_any_batch_and_size(micro, tmp_path):
     checks = json.loads(result.output[result.output.index('{') :])['checks']
     assert [check['shape'] for check in checks] == [[1, 3, 64, 96], [2, 3, 64, 96], [1, 3, 128, 64]]
     assert all(0 < check['difference'] < 1e-4 for check in checks)
-    # Against the model as mmseg builds it, not its form for inference, at a size that no check saw.
+    # Compare with the original model, not its deployment form, at a size without a check.
     session = onnxruntime.InferenceSession(str(tmp_path / 'a.onnx'), providers=['CPUExecutionProvider'])
     images = torch.randn(3, 3, 160, 96)
     cfg = read_config(micro['seg'][0])
@@ -57,7 +57,7 @@ def test_any_batch_and_size(micro, tmp_path):
     assert about['mean'] == pytest.approx([123.675, 116.28, 103.53]) and about['size'] == [64, 96]
 
 
-def test_what_differs_is_not_written(pose, micro, tmp_path, monkeypatch):
+def test_a_file_that_differs_is_not_written(pose, micro, tmp_path, monkeypatch):
     monkeypatch.setitem(exporting.TOLERANCES, 'f32', 1e-12)
     monkeypatch.setitem(exporting._WRITERS, 'torch', lambda network, *_: lambda images: network(images) * 1.001)
     result = call(*micro['pose'], tmp_path / 'a.pt2', '--format', 'torch')

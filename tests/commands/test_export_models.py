@@ -1,4 +1,4 @@
-"""Graphs of the backbone and of whole models, exported and compiled, against the models that they were made of."""
+"""Exported and compiled graphs of backbones and whole models agree with the original models."""
 
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from hrformer_mm.commands.model import load_model, read_config
 
 TASKS = ['seg', 'pose', 'cls']
 SIZES = [(64, 96), (96, 64), (45, 70)]
-# What a graph for any size takes. In the first, which it is recorded with, a stream is one window high; not in others.
+# Sizes for a graph with dynamic size. A branch is one window high only in the first, with which it is recorded.
 MULTIPLES = [(64, 96), (128, 64), (96, 160), (256, 288)]
 BACKBONES = {
     'backbone': dict(),
@@ -31,7 +31,7 @@ def forget():
 
 @pytest.fixture
 def network(micro):
-    """`network(task)` is a whole model, from normalised images on, as its library builds it, and as it is exported."""
+    """`network(task)` returns a whole model without preprocessing, as its library builds it and as it is exported."""
 
     @lru_cache(None)
     def build(task):
@@ -51,7 +51,7 @@ def error(out, expected):
 
 
 class Logits(torch.nn.Module):
-    """Backbone and head of a segmentor, without mmseg's `resize`: for its warning it reads every size as a constant."""
+    """Backbone and head of a segmentor, without mmseg's `resize`, whose warning makes every size a constant."""
 
     def __init__(self, segmentor):
         super().__init__()

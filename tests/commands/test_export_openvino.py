@@ -17,7 +17,7 @@ def run(path, images):
 
 
 def test_pose(micro, tmp_path):
-    """The suffix chooses the format; the file computes what the model as mmpose builds it does."""
+    """The suffix chooses the format. The file computes the same as mmpose's model."""
     done = export(*micro['pose'], str(tmp_path / 'a.xml'))
     assert done.format == 'openvino' and 0 < done.difference < 1e-5
     assert sorted(os.listdir(tmp_path)) == ['a.bin', 'a.xml']
@@ -41,6 +41,6 @@ def test_one_shape_only(micro, tmp_path, option):
         export(*micro['seg'], str(tmp_path / 'a.xml'), **{option: True})
 
 
-def test_a_suffix_of_no_format(micro, tmp_path):
+def test_unknown_suffix(micro, tmp_path):
     with pytest.raises(ValueError, match='must end in one of .onnx, .xml, .pt2, which chooses the format'):
         export(*micro['pose'], str(tmp_path / 'a.bin'))

@@ -1,4 +1,4 @@
-"""What the runtime makes of a model, against what `predict` makes of its checkpoint."""
+"""The runtime predicts the same with an exported model as `predict` with its checkpoint."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ LOAD = dict(type='LoadImageFromFile')
 
 
 class TorchEngine(Engine):
-    """The network of an exported file, without the export."""
+    """An engine that runs the network without exporting it."""
 
     def __init__(self, network, shape):
         self.network, self.shape = network.eval(), shape
@@ -40,7 +40,7 @@ class TorchEngine(Engine):
 
 @pytest.fixture(scope='module')
 def pictures(tmp_path_factory):
-    """A picture of each shape, and a JPEG that is to be turned."""
+    """Write pictures of several shapes, and a JPEG file with an EXIF orientation."""
     folder = tmp_path_factory.mktemp('pictures')
     generator = np.random.default_rng(0)
     for name, size in (('wide', (160, 120)), ('high', (90, 150)), ('other', (160, 120))):
@@ -58,7 +58,7 @@ def describe(config, checkpoint):
 
 
 def exported(config, checkpoint, size=(None, None)):
-    """The model as :func:`runtime.load` returns it."""
+    """Build a model like that of :func:`runtime.load`."""
     cfg = read_config(config)
     model = load_model(cfg, checkpoint)
     about = json.loads(json.dumps(metadata(cfg, model)))
@@ -67,7 +67,7 @@ def exported(config, checkpoint, size=(None, None)):
 
 
 def compare(paths, pictures, folder, boxes=None, size=None, frames=1):
-    """Run both on pictures, and compare all results."""
+    """Predict pictures with both, and compare all results."""
     inputs = list(map(str, pictures))
     wanted = predict(*paths, inputs, str(folder / 'a'), 'cpu', batch=2, boxes=boxes)
 
@@ -324,7 +324,7 @@ def test_metadata_of_pipelines_and_checkpoints(variant):
         ('pose', {'model.head.decoder': dict(codec('MSRAHeatmap'), input_size=(64, 96))}, None, 'give both the same'),
     ],
 )
-def test_what_a_file_cannot_state(variant, task, changes, pipeline, message):
+def test_unsupported_processing(variant, task, changes, pipeline, message):
     with pytest.raises(ValueError, match=message) as caught:
         describe(*variant(task, changes, pipeline))
     assert '\n' not in str(caught.value)
@@ -372,7 +372,7 @@ def test_openvino_runs_the_same_file(onnx_file, pictures):
 def test_runtime_imports_neither_torch_nor_mmengine(onnx_file, pictures, tmp_path, run_python):
     code = """
 import sys
-import hrformer_mm  # whose import asks whether torch is imported
+import hrformer_mm  # its import checks whether torch is imported
 blocked = ('torch', 'mmengine', 'mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'matplotlib')
 sys.modules.update(dict.fromkeys(blocked))  # an import of them raises
 from hrformer_mm.cli import main
@@ -419,7 +419,7 @@ def test_no_engine(onnx_file, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize('task, size', [('seg', (520, 693)), ('cls', None)])
 def test_files(micro, pictures, tmp_path, task, size):
-    """Exported, and run by the command."""
+    """Export a file, and run it with the command."""
     pytest.importorskip('onnxruntime')
     export(*micro[task], str(tmp_path / 'a.onnx'), size=size)
     picture = str(pictures / 'wide.png')

@@ -1,4 +1,4 @@
-"""Outputs are checked before any work, and in the same words by every command."""
+"""Every command checks its outputs before any work, with the same messages."""
 
 import os
 
@@ -74,7 +74,7 @@ COMMANDS = dict(
 
 @pytest.mark.parametrize('command', COMMANDS)
 def test_every_command_checks_first(micro, folder, command):
-    """The other inputs are missing or wrong, too, and take long: the output is checked before them."""
+    """The other inputs are missing or invalid as well; the output is checked first."""
     (folder / 'offsets').mkdir()
     (folder / 'offsets/a.mat').touch()
     arguments = [micro['seg'][0] if argument == 'CONFIG' else argument for argument in COMMANDS[command]]

@@ -1,4 +1,4 @@
-"""Int8 and bf16 of OpenVINO's files."""
+"""OpenVINO files in int8 and bf16."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ def calibration_images(config, count, changes=()):
 
 
 def test_images_of_the_training_data(trained, data):
-    """They go through the test pipeline, without the augmentation of the training's."""
+    """They pass through the test pipeline, without the augmentation of training."""
     images = calibration_images(trained('seg')[0], 2)
     assert (len(images), images.split) == (2, 'train')
     paths = sorted((data / 'custom/images/train').iterdir())
@@ -59,7 +59,7 @@ def test_windows_are_cropped(trained):
 
 
 class Attention(torch.nn.Module):
-    """A convolution, a product of its result with itself, and a classifier that is upsampled."""
+    """A convolution, a product of its output with itself, and an upsampled classifier."""
 
     def __init__(self):
         super().__init__()
@@ -71,7 +71,7 @@ class Attention(torch.nn.Module):
         return torch.nn.functional.interpolate(self.last(x), scale_factor=2.0)
 
 
-def test_what_stays_in_float():
+def test_float_operators():
     ov = pytest.importorskip('openvino', reason=f'OpenVINO {REASON}')
     model = ov.convert_model(Attention(), example_input=torch.zeros(1, 3, 8, 8))
     products = [

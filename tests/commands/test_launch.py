@@ -1,4 +1,4 @@
-"""mim's entrance to the package: the launcher of the library that a config is for."""
+"""The launcher that mim runs, which starts the script of a config's library."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """A library `mmtoy` whose script says what it is given, and a config for it."""
+    """Write a library `mmtoy` whose script prints its arguments, and a config for it."""
     tools = tmp_path / 'mmtoy/.mim/tools'
     tools.mkdir(parents=True)
     (tmp_path / 'mmtoy/__init__.py').touch()
@@ -36,7 +36,7 @@ def test_the_library_gets_the_arguments(library, capsys, before):
 
 
 def test_a_data_set_that_cannot_be_read_is_explained(library):
-    """Runners read data sets before hooks are called: the error of the library alone would be numpy's."""
+    """Runners read data sets before they call hooks; the library alone would raise numpy's error."""
     (library / 'mmtoy/.mim/tools/train.py').write_text(
         'from mmengine.dataset import BaseDataset\n'
         'class Empty(BaseDataset):\n'
@@ -48,7 +48,7 @@ def test_a_data_set_that_cannot_be_read_is_explained(library):
     assert 'at least one array' in str(raised.value.__cause__)
 
 
-def test_other_errors_stay(library):
+def test_other_errors_are_unchanged(library):
     (library / 'mmtoy/.mim/tools/train.py').write_text('raise ValueError("another")')
     with pytest.raises(ValueError, match='^another$'):
         launch('train.py', [f'{library}/a.py'])
@@ -74,7 +74,7 @@ def test_a_name_of_the_zoo_is_a_path_to_the_library(library, monkeypatch):
         ('model = {}', 'train.py', ValueError, 'a.py does not name its library'),
     ],
 )
-def test_what_cannot_be_started(library, text, script, error, message):
+def test_configs_that_cannot_be_launched(library, text, script, error, message):
     (library / 'a.py').write_text(text)
     with pytest.raises(error, match=message):
         find_script(script, f'{library}/a.py')
@@ -89,7 +89,7 @@ def test_errors_are_one_line():
 @pytest.mark.integration
 @pytest.mark.parametrize('name', ['train', 'test'])
 def test_help_without_a_config(name):
-    """mim asks for it before every training, and takes '--gpus' in it for a library older than OpenMMLab 2.0."""
+    """mim requests it before every training, and takes '--gpus' in it as a sign of a library before OpenMMLab 2.0."""
     command = [sys.executable, '-W', 'ignore', f'{ROOT}/tools/{name}.py']
     done = subprocess.run([*command, '-h'], capture_output=True, text=True, env={'PYTHONPATH': str(ROOT)})
     assert done.returncode == 0 and done.stdout.startswith(f'usage: {name}.py CONFIG') and '--gpus' not in done.stdout

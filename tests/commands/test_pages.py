@@ -1,4 +1,4 @@
-"""The commands on the pages are run, on tiny data, where that takes seconds; tests/test_docs.py parses them all."""
+"""Run the fast commands on the pages, on tiny data; tests/test_docs.py parses all of them."""
 
 import importlib.util
 import json
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with everything that the commands name."""
+    """Create a folder with all files that the commands name."""
     monkeypatch.chdir(tmp_path)
     for name in ('configs', 'model-index.yml'):
         (tmp_path / name).symlink_to(pages.ROOT / name)
@@ -57,7 +57,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def made_small(words: list[str], micro: dict[str, tuple[str, str]]) -> list[str]:
-    """The same command for the smallest of models: other values of its arguments, and no camera."""
+    """Replace the arguments of a command by those for a micro model, without a camera."""
     action, *rest = words
     if action == 'predict' and rest[0].endswith('.onnx'):
         export(*micro['pose'], rest[0])
@@ -66,7 +66,7 @@ def made_small(words: list[str], micro: dict[str, tuple[str, str]]) -> list[str]
         task = 'pose' if 'td-hm' in rest[0] else 'cls' if 'imagenet' in rest[0] else 'seg'
         released = action == 'predict' and is_input(rest[1])
         rest[: 1 if released else 2] = micro[task]
-        rest += ['--whole-image'] if released else []  # nothing is fetched
+        rest += ['--whole-image'] if released else []  # no detector is downloaded
         rest = [word for word in rest if not word.startswith('camera:')]
         rest += ['--size', '64', '64'] if action == 'export' and '--size' not in rest else []
     elif action == 'convert':
@@ -86,7 +86,7 @@ def test_command(name, folder, micro):
 
 @pytest.mark.integration
 def test_a_tool_of_a_host(tmp_path):
-    """With mmcv-lite, a tool that imports models before anything else needs the repairs first."""
+    """With mmcv-lite, a tool that imports models needs the repairs before."""
     tool = Path(find_spec('mmseg').submodule_search_locations[0], '.mim/tools/analysis_tools/get_flops.py')
     (words,) = (words for words in pages.commands(pages.ROOT / 'docs/install.md') if words[-1] == 'TOOL')
     done = subprocess.run(
@@ -101,7 +101,7 @@ def test_a_tool_of_a_host(tmp_path):
 
 @pytest.mark.integration
 def test_train_your_data(tmp_path, monkeypatch):
-    """The worked example, command by command, with few of its iterations."""
+    """Run the worked example, command by command, with fewer iterations."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'configs').symlink_to(pages.ROOT / 'configs')
     for name, text in pages.files(EXAMPLE).items():
@@ -110,7 +110,7 @@ def test_train_your_data(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     environment = dict(os.environ, PYTHONPATH=str(pages.ROOT), PYTHONWARNINGS='ignore')
     for words in pages.commands(EXAMPLE):
-        # Of files that must be fetched.
+        # These need files from the network.
         if words[:2] == ['hrformer-mm', 'convert'] or any('camvid' in word for word in words):
             continue
         words = [word.replace('iter_300', 'iter_12') for word in words]

@@ -59,7 +59,7 @@ def test_segmentation_of_a_folder_and_a_video(micro, pictures, video, tmp_path):
     picture, original = cv2.imread(str(tmp_path / 'out/a.png')), cv2.imread(str(pictures / 'a.png'))
     assert picture.shape[0] == 120 and picture.shape[1] > 160  # the legend
     person = results[0]['shares'].get('person', 0)
-    if person == 0:  # the background's colour is black
+    if person == 0:  # the color of the background is black
         np.testing.assert_allclose(picture[:, :160], original * 0.4, atol=2)
     capture = cv2.VideoCapture(str(tmp_path / 'out/v.mp4'))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 3

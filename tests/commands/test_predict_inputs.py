@@ -1,4 +1,4 @@
-"""What predict takes as inputs, and that it never overwrites them; videos of all kinds."""
+"""Inputs of predict, which are never overwritten, and videos of all kinds."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from hrformer_mm.commands.predict.sources import Source, find_sources, read_imag
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """A folder with a.png and b.jpg, in the working directory."""
+    """Create a folder with a.png and b.jpg in the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'photos').mkdir()
     for name in ('a.png', 'b.jpg'):
@@ -35,7 +35,7 @@ def write_video(path, fourcc='mp4v', frames=12, rate=10):
 
 
 def damage(path):
-    """Overwrite the second half of the frames with zeros: decoders see that, and end."""
+    """Overwrite the second half of the frames with zeros, where decoders stop."""
     content = bytearray(path.read_bytes())
     start, end = int(len(content) * 0.55), int(len(content) * 0.9)
     content[start:end] = bytes(end - start)
@@ -87,7 +87,7 @@ def test_results_are_not_inputs_of_a_second_run(micro, photos):
 
 
 def test_results_beside_inputs(photos):
-    """Only what predictions.json lists is a result where other inputs are in the folder as well."""
+    """If a folder also has other inputs, only the files in predictions.json are results."""
     (photos / 'b.png').write_bytes((photos / 'a.png').read_bytes())
     (photos / 'predictions.json').write_text(json.dumps([dict(source='photos/b.jpg', picture='b.png')]))
     assert [source.name for source in find_sources(['photos'])[0]] == ['photos/a.png', 'photos/b.jpg']
@@ -167,7 +167,7 @@ def test_a_damaged_video_is_reported(micro, tmp_path):
 
 
 def test_raw_motion_jpeg(micro, tmp_path):
-    """Such a file states neither a number of frames nor a rate."""
+    """Such a file has neither a number of frames nor a frame rate."""
     frame = cv2.imencode('.jpg', np.full((64, 96, 3), 90, np.uint8))[1].tobytes()
     (tmp_path / 'v.avi').write_bytes(12 * frame)
     result = CliRunner().invoke(main, ['predict', *micro['cls'], str(tmp_path / 'v.avi'), '-o', str(tmp_path / 'out')])
@@ -177,7 +177,7 @@ def test_raw_motion_jpeg(micro, tmp_path):
 
 
 class Capture:
-    """A video of 5 frames that states any number and rate."""
+    """A video of 5 frames with arbitrary metadata."""
 
     def __init__(self, rate, count, times):
         self.number, self.rate, self.count, self.times = 0, rate, count, times
@@ -211,7 +211,7 @@ class Capture:
         (math.inf, 5, 0, 25, -1),
         (30, math.inf, 33, 30, -1),
         (30, 0, 33, 30, -1),
-        (10, 100, 2000, 10, 100),  # of a varying frame rate: the count is made up
+        (10, 100, 2000, 10, 100),  # variable frame rate: the count is an estimate
     ],
 )
 def test_numbers_that_containers_state(tmp_path, monkeypatch, rate, count, times, expected, hint):

@@ -1,4 +1,4 @@
-"""Where predict finds people: torchvision's detectors, files, whole pictures; and who is who in videos."""
+"""People in predict: torchvision's detectors, box files, whole pictures, and tracks in videos."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ NAMES = models.list_models(module=models.detection)
 
 
 class Detector(torch.nn.Module):
-    """Two people, one of them unlikely, and a car; the first person moves by 2 pixels in each image."""
+    """Detect two people, one with a low score, and a car; the first person moves by 2 pixels per image."""
 
     sizes = ()
 
@@ -48,7 +48,7 @@ class Detector(torch.nn.Module):
 
 @pytest.fixture
 def detector(monkeypatch):
-    """Stands for whatever torchvision would build; nothing is fetched."""
+    """Replace torchvision's detectors; nothing is downloaded."""
     made = Detector()
     monkeypatch.setattr(detectors, 'fetch', lambda url: None)
     monkeypatch.setattr(models, 'get_model', lambda name, weights: made)
@@ -97,7 +97,7 @@ def test_people_are_found(micro, photo, detector, tmp_path):
 
 @pytest.mark.parametrize('name', [boxes_module.DETECTOR, 'ssdlite320_mobilenet_v3_large'])
 def test_detections_are_those_of_torchvision(photo, monkeypatch, name):
-    """With random weights, and as its own transforms give them for the same pixels, red before blue."""
+    """With random weights, and with torchvision's own transforms for the same pixels in RGB."""
     limit = dict(detections_per_img=20) if name.startswith('ssd') else dict(box_score_thresh=0, box_nms_thresh=1)
     model = models.get_model(name, weights=None, weights_backbone=None, num_classes=2, **limit).eval()
     weights = models.get_model_weights(name).DEFAULT
@@ -117,7 +117,7 @@ def test_detections_are_those_of_torchvision(photo, monkeypatch, name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_weights_of_detectors(name, tmp_path, monkeypatch):
-    """What is fetched is where torch.hub looks for it, and tells people from other things."""
+    """The weights are downloaded to the folder of torch.hub, and have a class for people."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     weights = models.get_model_weights(name).DEFAULT
     assert cache_path(weights.url) == tmp_path / 'checkpoints' / Path(weights.url).name
@@ -126,7 +126,7 @@ def test_weights_of_detectors(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('broken', ['network', 'page'])
 def test_without_network(micro, photo, tmp_path, monkeypatch, broken):
-    """One line names the file, where to bring it, and what works without; nothing is written or run."""
+    """One line names the file, its path, and alternatives; nothing is written or run."""
 
     def urlopen(*args, **kwargs):
         raise URLError('no route to host')
@@ -182,7 +182,7 @@ def test_no_torchvision(micro, photo, tmp_path, monkeypatch):
 
 
 def test_mmdet(micro, photo, tmp_path, monkeypatch):
-    """Its boxes of class 0, without duplicates."""
+    """mmdet's boxes of class 0 are used, without duplicates."""
     apis = pytest.importorskip('mmdet.apis')
 
     def inferencer(*files, device, show_progress):
@@ -203,7 +203,7 @@ def test_mmdet(micro, photo, tmp_path, monkeypatch):
 
 
 def test_videos(micro, video, detector, tmp_path):
-    """The same number and smooth keypoints for the same person, whatever the batch."""
+    """Track numbers and smooth keypoints do not depend on the batch size."""
     results = {}
     for name, arguments in dict(smooth={}, batch=dict(batch=3), raw=dict(smooth=False)).items():
         detector.sizes = ()
@@ -243,7 +243,7 @@ def test_a_frame_that_fails_leaves_the_tracks_of_others(micro, video, tmp_path, 
 
 
 def test_people_cut_by_the_border(micro, photo, tmp_path):
-    """Keypoints outside of a picture leave it where it is."""
+    """Keypoints outside of a picture do not change its size."""
     (tmp_path / 'boxes.json').write_text('{"photo.jpg": [[-200, -100, 20, 40]]}')
     done = predict(
         *micro['pose'], [photo], str(tmp_path / 'out'), 'cpu', boxes=str(tmp_path / 'boxes.json'), keypoint_threshold=0

@@ -1,4 +1,4 @@
-"""What predict computes, keeps and draws: sizes, failures, channels, pipelines, thresholds."""
+"""Results of predict: sizes, failures, channels, pipelines, thresholds and drawings."""
 
 import json
 
@@ -20,7 +20,7 @@ from hrformer_mm.runtime.images import drawable
 
 @pytest.fixture(scope='module')
 def sizes(tmp_path_factory):
-    """Pictures of three sizes."""
+    """Write pictures of three sizes."""
     folder, generator = tmp_path_factory.mktemp('sizes'), np.random.default_rng(0)
     for name, size in dict(a=(64, 96), b=(96, 64), c=(64, 96), d=(64, 64)).items():
         cv2.imwrite(str(folder / f'{name}.png'), generator.integers(0, 255, (*size, 3)).astype(np.uint8))
@@ -55,7 +55,7 @@ def test_batches_of_different_sizes(micro, sizes, tmp_path, task):
 
 
 def test_a_failure_keeps_the_other_results(micro, sizes, tmp_path, monkeypatch):
-    """Whatever a library raises, for one picture of a batch or one frame of a video."""
+    """A library may raise anything for one picture of a batch or one frame of a video."""
     prepare, calls = Predictor.prepare, []
 
     def fail(self, loaded):
@@ -139,7 +139,7 @@ def test_differences_of_pipelines():
 
 @pytest.fixture(scope='module')
 def of_channels(micro, tmp_path_factory):
-    """`of_channels(task, channels, color_type)` is a config and a checkpoint for pictures loaded that way."""
+    """`of_channels(task, channels, color_type)` writes a config and a checkpoint for such pictures."""
     import torch
     from mmengine.registry import MODELS, DefaultScope
 
@@ -211,7 +211,7 @@ def test_a_checkpoint_of_another_task_is_one_line(micro, sizes, tmp_path, comman
 
 @pytest.mark.slow
 def test_a_cascade_of_heads(micro, sizes, tmp_path):
-    """mmseg's CascadeEncoderDecoder, whose decode_head is a list, through all commands."""
+    """Run all commands on mmseg's CascadeEncoderDecoder, whose decode_head is a list."""
     import torch
     from mmengine.registry import MODELS, DefaultScope
 

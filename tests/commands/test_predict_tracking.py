@@ -1,4 +1,4 @@
-"""Tracks by overlap, and the 1 euro filter against its definition."""
+"""Tracking by overlap, and the 1€ filter against its definition."""
 
 import math
 
@@ -52,7 +52,7 @@ def follow(tracker, time, *boxes):
     return tracker(time, boxes, np.zeros((len(boxes), 3, 2), np.float32))[0]
 
 
-def test_numbers():
+def test_track_numbers():
     a, b, c = [0, 0, 40, 80, 0.9], [30, 0, 70, 80, 0.8], [200, 0, 240, 80, 0.9]
     tracker = Tracker()
     assert follow(tracker, 0.0, a, b) == [1, 2]
@@ -65,7 +65,7 @@ def test_numbers():
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
-def test_inputs_stay(dtype):
+def test_inputs_are_not_modified(dtype):
     tracker, boxes, points = Tracker(), np.array([[0, 0, 40, 80, 0.5]], dtype), np.ones((1, 3, 2), dtype)
     tracker(0.0, boxes, points)
     numbers, smooth_boxes, smooth = tracker(0.1, boxes + [[4, 4, 4, 4, 0]], points + 4)

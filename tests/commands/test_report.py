@@ -1,4 +1,4 @@
-"""The page about a training: its values are those of the files that mmengine wrote."""
+"""The report shows the values in the files of mmengine."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ from hrformer_mm.commands.report.training import Curve
 
 
 class Page(HTMLParser):
-    """A page's tables by section, notes, folded texts and images."""
+    """The tables by section, notes, collapsible texts and images of a page."""
 
     def __init__(self, path):
         super().__init__()
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 
 class Interrupt(Hook):
-    """Ends a training as Ctrl-C does, after its third iteration."""
+    """Interrupts a training after its third iteration, as Ctrl-C does."""
 
     priority = 'VERY_LOW'
 
@@ -69,7 +69,7 @@ class Interrupt(Hook):
 
 @pytest.fixture(scope='module')
 def small_training():
-    """The module of the hooks' tests, imported once: it registers its classes."""
+    """Import the module of the hooks' tests once, since it registers classes."""
     sys.path.insert(0, str(Path(__file__).parents[1] / 'hooks'))
     import small_training
 
@@ -79,7 +79,7 @@ def small_training():
 
 @pytest.fixture(scope='module')
 def work(small_training, tmp_path_factory):
-    """A training that was interrupted after iteration 3 and resumed after 2, and a test."""
+    """Run a training, interrupt it after iteration 3, resume it after 2, and test it."""
     folder = tmp_path_factory.mktemp('report') / 'work'
     save = dict(
         default_hooks=dict(
@@ -102,14 +102,14 @@ def work(small_training, tmp_path_factory):
 
 
 def rename(folder, old, new):
-    """Give a run another start time: mmengine's have a resolution of a second."""
+    """Change the start time of a run; mmengine's has a resolution of one second."""
     run = (folder / old).rename(folder / new)
     for path in run.glob(f'{old}.*'):
         path.rename(path.with_stem(new))
 
 
 def make(folder, name='20260101_120000', records=(), log='', **files):
-    """Write the files of a run by hand."""
+    """Write the files of a run."""
     run = folder / name
     (run / 'vis_data').mkdir(parents=True)
     (run / 'vis_data/scalars.json').write_text(''.join(json.dumps(record) + '\n' for record in records))
@@ -120,7 +120,7 @@ def make(folder, name='20260101_120000', records=(), log='', **files):
 
 
 def page_of(folder, **options):
-    """The page, and the notes that the function returned."""
+    """Return the page and the returned notes."""
     output = folder.parent / 'page.html'
     notes = report(str(folder), str(output), **options)
     return Page(output), notes
@@ -178,7 +178,7 @@ def test_epochs(small_training, tmp_path):
 
 
 def test_diverged(small_training, tmp_path):
-    """The reason that the Safeguard hook logs is on the page."""
+    """The page has the reason that the Safeguard hook logs."""
     with pytest.raises(FloatingPointError):
         small_training.runner(tmp_path / 'work', 6, model=dict(broken_at=3)).train()
     page, _ = page_of(tmp_path / 'work')
@@ -193,7 +193,7 @@ def test_losses_that_are_not_finite(tmp_path):
 
 
 def test_classes(tmp_path):
-    """The tables that mmseg and mmdet print, a table of something else, and the lists of mmpretrain."""
+    """Tables of mmseg and mmdet, another table, and lists of mmpretrain."""
 
     def log(*columns, **rows):
         table = PrettyTable(columns)
@@ -269,7 +269,7 @@ def test_missing_files_are_named(tmp_path, change, note):
     assert any(note in line for line in notes)
 
 
-def test_a_training_that_resumed_nothing_stands_alone(tmp_path):
+def test_a_training_that_did_not_resume_is_separate(tmp_path):
     for name, loss in (('20260101_120000', 1.0), ('20260102_120000', 2.0)):
         make(tmp_path / 'work', name, [dict(iter=1, loss=loss)])
     page, _ = page_of(tmp_path / 'work')
@@ -278,7 +278,7 @@ def test_a_training_that_resumed_nothing_stands_alone(tmp_path):
 
 
 def test_nothing_is_executed(tmp_path):
-    """Code in configs, logs, records, scores and pictures stays text."""
+    """Code in configs, logs, records, scores and pictures is not executed."""
     marker = tmp_path / 'marker'
     code = f"__import__('pathlib').Path({str(marker)!r}).touch()"
     eval(code)
@@ -323,7 +323,7 @@ def test_nothing_is_executed(tmp_path):
 
 
 def test_plot():
-    """Curves are drawn to scale, far apart ones on a logarithmic axis, and any name is in the legend."""
+    """The axis is logarithmic if values are far apart, and the legend accepts any name."""
 
     def paths(curves, **options):
         svg = base64.b64decode(plot(curves, 'Iteration', **options).split(',')[1]).decode()

@@ -1,4 +1,4 @@
-"""The metrics of exported files, against mmengine's test loop."""
+"""The metrics of exported files agree with mmengine's test loop."""
 
 import json
 
@@ -21,7 +21,7 @@ from hrformer_mm.runtime.engines import Engine
 
 
 class Program(Engine):
-    """The network of an exported file, without the export."""
+    """An engine that runs the network without exporting it."""
 
     def __init__(self, network):
         self.network, self.shape = network, [2, 3, None, None]
@@ -60,7 +60,7 @@ def call(*arguments):
 
 
 def test_command(trained, micro, pose_file, tmp_path):
-    """A table, and JSON, of a file beside its checkpoint."""
+    """Print a file and its checkpoint as a table and as JSON."""
     config, _ = trained('pose')
     rows = json.loads(call(config, pose_file, '--checkpoint', micro['pose'][1], '--limit', 2, '--json').stdout)
     assert [row['file'] for row in rows] == [micro['pose'][1], pose_file]
@@ -72,7 +72,7 @@ def test_command(trained, micro, pose_file, tmp_path):
     assert float(row.split()[2]) == pytest.approx(rows[0]['metrics']['EPE'], abs=1e-3)
 
 
-def test_what_was_finished_is_printed(trained, micro, pose_file, monkeypatch):
+def test_finished_rows_are_printed(trained, micro, pose_file, monkeypatch):
     from hrformer_mm.commands.test import testing
 
     def interrupt(*_):

@@ -1,4 +1,4 @@
-"""The table of released weights: what the command prints, and what is made of it."""
+"""The table of released weights, and the output of the command."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def run(*args):
 
 
 def test_table():
-    """Every row has an address whose name has its checksum, or a link; and fits models of the zoo."""
+    """Every row has an address with a checksum in its name, or a link, and fits models of the zoo."""
     models = {model['Name'] for model in read_models()}
     assert len({row.address or row.link for row in released().values()}) == len(released()) == 25
     for name, row in released().items():
@@ -34,7 +34,7 @@ def test_table():
 
 
 def test_metafile():
-    """`Weights` are the table's; mim and mmpretrain read them."""
+    """`Weights` agree with the table. mim and mmpretrain read them."""
     for model in load(str(ROOT / 'model-index.yml')).models:
         found = weights_of(model.name)
         assert model.weights == (found and (found.address or f'hrformer_mm://{found.name}'))

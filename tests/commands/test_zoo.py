@@ -1,4 +1,4 @@
-"""The table of all models: every config is in it, and what is counted agrees with what is published."""
+"""The zoo lists every config, and counted figures agree with published ones."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from hrformer_mm.commands import zoo
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = zoo.read_models()
-# Why these are not within 3 %; the notes of the metafile say it to readers.
+# Not within 3 % because of misprints, which the notes of the metafile explain.
 MISPRINTS = ('td-hm_hrformer-t_coco-384x288',)
 
 
 def digits(number: int, printed: str) -> str:
-    """A number as another is printed: 8035820 as '8.0 M'."""
+    """Format a number like `printed`, for example 8035820 as '8.0 M'."""
     if not printed.endswith((' M', ' G')):
         return str(number)
     figure, unit = printed.split()
@@ -39,7 +39,7 @@ def test_every_config_has_an_entry():
 
 @pytest.mark.parametrize('entry', ENTRIES, ids=lambda entry: entry['Name'])
 def test_entry(entry):
-    """In the form of model-index, and what the config's own words say."""
+    """The entry follows model-index, and agrees with the docstring of the config."""
     about = entry['Metadata']
     text = Path(entry['Path']).read_text()
     assert f'{about["Parameters"]:,} parameters' in text
@@ -128,7 +128,7 @@ def test_the_table_is_printed_without_torch_and_without_warnings():
 
 
 def test_tables(tmp_path, monkeypatch):
-    """On one config of another root; the whole table is in the slow tests."""
+    """Test one config of another root; the slow tests check the whole table."""
     monkeypatch.setattr(zoo, 'PEERS', tmp_path / 'peers.yml')
     config = ROOT / 'configs/td-hm_hrformer-t_coco-256x192.py'
     (tmp_path / 'model-index.yml').write_text('Import: [metafile.yml]')

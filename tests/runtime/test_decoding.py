@@ -1,4 +1,4 @@
-"""Against mmpose's codecs."""
+"""Decoding agrees with mmpose's codecs."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ SIZES = dict(input_size=(96, 128), heatmap_size=(24, 32))
 
 @pytest.fixture
 def heatmaps():
-    """Smooth maps with peaks inside, on every border, and nowhere."""
+    """Return smooth maps with peaks inside and on every border, and without a peak."""
     maps = np.random.default_rng(0).random((60, 32, 24), dtype=np.float32)
     maps = np.stack([cv2.GaussianBlur(single, (7, 7), 0) for single in maps])
     for k, (x, y) in enumerate([(0, 0), (23, 31), (1, 5), (22, 30), (12, 0), (0, 9), (2, 2), (21, 29)]):
@@ -36,7 +36,7 @@ def heatmaps():
     ],
     ids=['MSRA', 'DARK', 'UDP', 'UDP, offsets'],
 )
-def test_points_are_mmposes(heatmaps, codec):
+def test_points_agree_with_mmpose(heatmaps, codec):
     about = {key: value for key, value in vars(codec).items() if key != 'scale_factor'}
     points, scores = decode(heatmaps.copy(), dict(about, type=type(codec).__name__))
     expected, expected_scores = codec.decode(heatmaps.copy())
@@ -45,7 +45,7 @@ def test_points_are_mmposes(heatmaps, codec):
 
 
 @pytest.mark.parametrize('shift', [True, False])
-def test_flipped_heatmaps_are_mmposes(heatmaps, shift):
+def test_flipped_heatmaps_agree_with_mmpose(heatmaps, shift):
     indices = np.random.default_rng(0).permutation(60).tolist()
     expected = flip_heatmaps(from_numpy(heatmaps[None]), indices, 'heatmap', shift)[0]
     np.testing.assert_array_equal(_unflip(heatmaps, True, 'heatmap', shift, indices), expected)

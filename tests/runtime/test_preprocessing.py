@@ -1,4 +1,4 @@
-"""Against mmcv, mmpretrain and PyTorch."""
+"""Preprocessing agrees with mmcv, mmpretrain and PyTorch."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_steps(transform, shape):
 
 @pytest.mark.parametrize('align_corners', [True, False])
 @pytest.mark.parametrize('size', [(120, 160), (13, 9), (30, 1)])
-def test_maps_are_resized_as_by_pytorch(align_corners, size):
+def test_resized_maps_agree_with_pytorch(align_corners, size):
     maps = np.random.default_rng(0).standard_normal((5, 30, 41), dtype=np.float32)
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(maps)[None], size, mode='bilinear', align_corners=align_corners

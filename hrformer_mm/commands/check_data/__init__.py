@@ -1,4 +1,4 @@
-"""Everything that is wrong with the data sets of a config, found before a training."""
+"""Find the problems in the data sets of a config before training."""
 
 from .checking import Report, check_data
 

@@ -1,8 +1,8 @@
-"""Check every file and annotation of a config's data sets."""
+"""Check every file and annotation in the data sets of a config."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -21,19 +21,19 @@ from ...checks.keypoints import count_problems, head_problems, metainfo_problems
 from ...checks.lists import UNREADABLE, list_problems
 from ...checks.reading import annotation_problems
 from ...checks.segmentation import LabelCount, ignored_labels
+from ..common import Progress, silent
 from ..config import load_config
 from .folders import empty_classes, unread
 from .sources import SPLITS, build_unread, find_datasets
 
-Progress = Callable[[Iterable, str], Iterable]
-_AHEAD = 256  # samples that are handed to the threads at a time
+_AHEAD = 256  # number of samples that are queued for the threads
 
 
 @dataclass
 class Checked:
-    """A data set: the splits that use it, its description, how much of it was checked, and what is wrong.
+    """A checked data set: the splits that use it, its description, the numbers of samples and files, and its problems.
 
-    `notes` are not faults, since they are common in good data sets, but are worth knowing.
+    `notes` report facts that are common in valid data sets.
     """
 
     splits: str
@@ -46,7 +46,7 @@ class Checked:
 
 @dataclass
 class Report:
-    """All data sets of a config."""
+    """The report on all data sets of a config."""
 
     config: str
     datasets: list[Checked]
@@ -56,7 +56,7 @@ class Report:
         return [problem for dataset in self.datasets for problem in dataset.problems]
 
     def counts(self) -> Counter:
-        """How many problems there are of each kind."""
+        """Count the problems of each kind."""
         counts: Counter = Counter()
         for problem in self.problems:
             counts[problem.kind] += problem.count
@@ -73,29 +73,33 @@ def check_data(
     options: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Check the data sets of a config, as its data loaders name them.
+    """Check the data sets in the data loaders of a config.
 
-    Every image and label map is decoded by the config's own loading transforms, and the whole pipeline is tried on one
-    sample of each data set. Annotation files are read whole.
+    The loading transforms of the config decode every image and label map. The whole pipeline runs on one sample of
+    each data set. Annotation files are read completely.
 
     Args:
-        config (str): A config file, or a model's name.
-        splits (Sequence[str]): Some of 'train', 'val' and 'test'. Default: all that the config has.
-        limit (int, optional): The number of samples to check in each data set, evenly spread. Default: all.
-        options (dict, optional): Changes of the config, e.g. {'train_dataloader.dataset.data_root': 'data'}.
-        progress (callable, optional): Wraps the iteration over samples.
+        config (str): A config file or the name of a model.
+        splits (Sequence[str]): Any of 'train', 'val' and 'test'. Default: all splits in the config.
+        limit (int, optional): Number of samples to check in each data set, evenly spread. Default: all.
+        options (dict, optional): Changes to the config, for example {'train_dataloader.dataset.data_root': 'data'}.
+        progress (callable, optional): Wraps the iterable of samples, to show progress.
 
     Raises:
-        FileNotFoundError, ValueError: If there is no such config, or no such split in it.
+        FileNotFoundError, ValueError: If the config or a split does not exist.
     """
     cfg = load_config(config, options)
-    checked, built, first, counts, model = [], [], {}, {}, cfg.get('model') or {}
+    checked: list[Checked] = []
+    built: list[tuple[BaseDataset, dict | None]] = []
+    first: dict[str, BaseDataset] = {}
+    counts: dict[Any, list] = {}
+    model = cfg.get('model') or {}
     for names, datasets in find_datasets(cfg, splits).items():
         for settings in datasets:
             dataset = build_unread(cfg, settings)
             result = Checked(names, describe(dataset))
             content = read_coco(dataset.ann_file)
-            count = _check(dataset, content, result, cfg, limit, progress or (lambda items, _: items))
+            count = _check(dataset, content, result, cfg, limit, progress or silent)
             named = {(problem.path, problem.what) for other in checked for problem in other.problems}
             result.problems += (
                 problem
@@ -108,8 +112,8 @@ def check_data(
             group = names, tuple(dataset.metainfo.get('classes') or ())
             counts.setdefault(group, []).append((dataset, result, count))
     _check_metrics(cfg, checked, built)
-    for group in counts.values():
-        _check_classes(*zip(*group))
+    for together in counts.values():
+        _check_classes(*zip(*together))
     asked = tuple(splits or (split for split in SPLITS if split in first))
     problems = [*config_problems(cfg, asked), *folder_problems(first, cfg)]
     if problems:
@@ -118,7 +122,7 @@ def check_data(
 
 
 def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], counts: Sequence[LabelCount]) -> None:
-    """Report classes without a pixel in data sets that are used together."""
+    """Report classes without pixels in data sets that are used together."""
     total, classes = LabelCount.sum(counts), len(datasets[0].metainfo.get('classes') or ())
     problem = total.problem(datasets[0])
     if problem and total.read < total.masks:
@@ -130,7 +134,7 @@ def _check_classes(datasets: Sequence[BaseDataset], results: Sequence[Checked], 
 
 
 def _check_metrics(cfg: Config, checked: list[Checked], built: list[tuple[BaseDataset, dict | None]]) -> None:
-    """Add the problems of the metrics' own files to those of the data sets that they evaluate."""
+    """Add the problems in files of the metrics to the data sets that they evaluate."""
     done: list[Any] = []
     for split in ('val', 'test'):
         chosen = [index for index, result in enumerate(checked) if split in result.splits.split(', ')]
@@ -169,7 +173,7 @@ def _check(
         if without:
             total = len(entries(content, 'annotations'))
             result.notes.append(
-                f'{without} of {total} annotations say that they have no keypoints: poses are not trained on them'
+                f'{without} of {total} annotations have no keypoints (num_keypoints=0): poses are not trained on them'
             )
     result.problems += empty_classes(dataset)
     listed = list(list_problems(dataset, classes))
@@ -179,12 +183,11 @@ def _check(
     except DataError as error:
         path = str(dataset.ann_file or next(iter(dict(dataset.data_prefix).values()), dataset.data_root))
         what, _, remedy = str(error).removeprefix(f'{result.dataset} ').partition('. ')
-        # Its reason may be named already, e.g. as an annotation without bbox.
-        end = error.problem and error.problem.what.rpartition(') ')[2]
-        named = any(
-            problem.path == error.problem.path and problem.what.endswith(end)
+        # The cause may be reported already, for example as an annotation without a bbox.
+        cause = error.problem
+        named = cause and any(
+            problem.path == cause.path and problem.what.endswith(cause.what.rpartition(') ')[2])
             for problem in result.problems
-            if error.problem
         )
         if not named and not any(problem.kind in UNREADABLE for problem in listed):
             result.problems.append(Problem('unreadable data set', path, what, remedy.removesuffix('.')))
@@ -209,7 +212,7 @@ def _check(
     description = f'{result.splits}: {type(dataset).__name__}'
     for index, (problem, labels) in zip(progress(samples, description), _load_all(dataset, list(samples.values()))):
         if problem:
-            if not (problem.kind == 'label beyond classes' and listed):  # its entry was named
+            if not (problem.kind == 'label beyond classes' and listed):  # the entry is already reported
                 result.problems.append(problem)
         elif good is None:
             good = index
@@ -221,9 +224,9 @@ def _check(
 
 
 def _choose(dataset: BaseDataset, limit: int | None) -> dict[int, dict[str, Any]]:
-    """Samples by index, one for each image, which may have many annotations."""
+    """Choose samples by index, one for each image, which may have several annotations."""
     count = min(len(dataset), limit or len(dataset))
-    chosen = {}
+    chosen: dict[Any, tuple[int, dict[str, Any]]] = {}
     for index in np.linspace(0, len(dataset) - 1, count).astype(int).tolist():
         sample = dataset.get_data_info(index)
         chosen.setdefault(tuple(_files(sample)) or index, (index, sample))
@@ -237,15 +240,17 @@ def _files(sample: dict[str, Any]) -> list[str]:
 def _load_all(
     dataset: BaseDataset, samples: list[dict[str, Any]]
 ) -> Iterator[tuple[Problem | None, np.ndarray | None]]:
-    """The problem of each sample, or None, and the pixels of its labels, in their order, by threads: decoders release
-    the interpreter's lock."""
+    """Yield the problem of each sample, or None, and its label counts, in order.
+
+    Loads in threads, since decoders release the global interpreter lock.
+    """
 
     def load(sample: dict[str, Any]) -> tuple[Problem | None, np.ndarray | None]:
         try:
             return None, dataset.pipeline.load(sample)
         except DataError as error:
             return error.problem, None
-        except Exception as error:  # a library's transform may raise anything, which would end a training
+        except Exception as error:  # a library's transform may raise anything
             return _failure(error, sample), None
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None) as pool:

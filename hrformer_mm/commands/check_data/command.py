@@ -1,4 +1,4 @@
-"""`hrformer-mm check-data`."""
+"""The command `hrformer-mm check-data`."""
 
 import json
 import sys
@@ -15,16 +15,18 @@ from ..common import bar, cfg_options, errors
     'splits',
     type=click.Choice(['train', 'val', 'test']),
     multiple=True,
-    help='May be repeated. Default: all that the config has.',
+    help='Split to check. Repeatable. Default: all splits in the config.',
 )
-@click.option('--limit', type=click.IntRange(min=1), help='Samples of each data set, evenly spread. Default: all.')
+@click.option(
+    '--limit', type=click.IntRange(min=1), help='Number of samples of each data set, evenly spread. Default: all.'
+)
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 def command(config: str, splits: tuple[str, ...], limit: int | None, options: tuple[str, ...], as_json: bool) -> None:
-    """Find what is wrong with the data sets of CONFIG (a file or a model's name) before training on them.
+    """Find the problems in the data sets of CONFIG (a file or the name of a model) before training.
 
-    Reads every image and label map as the config's pipelines do, and annotation files whole. Prints each problem with
-    its file and a remedy. The exit code is 0 if there is none.
+    Reads annotation files completely, and every image and label map as the pipelines of the config do. Prints each
+    problem with its file and a remedy. The exit code is 0 if there are no problems.
     """
     with errors():
         from ..config import parse_options

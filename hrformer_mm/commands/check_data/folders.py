@@ -1,4 +1,4 @@
-"""Files in the folders of a data set that are not read, and classes without files."""
+"""Find classes without files, and files that a data set ignores."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,8 +12,8 @@ _SHOWN = 3
 
 
 def empty_classes(dataset: BaseDataset) -> Iterator[Problem]:
-    """Folders of mmpretrain's classes without a picture."""
-    extensions, folder = getattr(dataset, 'extensions', None), getattr(dataset, 'img_prefix', None)
+    """Yield the folders of mmpretrain's classes that contain no picture."""
+    extensions, folder = getattr(dataset, 'extensions', None), getattr(dataset, 'img_prefix', '')
     if not extensions or not is_local(folder) or not getattr(dataset, 'with_label', True) or not Path(folder).is_dir():
         return
     for child in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
@@ -22,12 +22,12 @@ def empty_classes(dataset: BaseDataset) -> Iterator[Problem]:
                 'empty class folder',
                 str(child),
                 f'has no file that ends in {", ".join(sorted(extensions))}',
-                'Put the images of this class there, or remove the folder and the class',
+                'Add the images of this class, or remove the folder and the class',
             )
 
 
 def unread(dataset: BaseDataset, read: Collection[str]) -> str:
-    """A note on pictures whose names the data set ignores in a folder that it scans; '' if there are none."""
+    """Return a note on pictures that the data set ignores in a folder that it scans, or ''."""
     folder = dataset.data_prefix.get('img_path')
     scanned = hasattr(dataset, 'img_suffix') or hasattr(dataset, 'extensions')
     if dataset.ann_file or not scanned or not is_local(folder) or not folder or not Path(folder).is_dir():
@@ -43,6 +43,6 @@ def unread(dataset: BaseDataset, read: Collection[str]) -> str:
         return ''
     wanted = getattr(dataset, 'img_suffix', None) or ', '.join(sorted(dataset.extensions))
     return (
-        f'{len(left)} pictures in {folder} are not read, as their names do not end in {wanted}: '
+        f'{len(left)} pictures in {folder} are not read, because their names do not end in {wanted}: '
         f'{", ".join(left[:_SHOWN])}{", …" if len(left) > _SHOWN else ""}'
     )

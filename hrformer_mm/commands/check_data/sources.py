@@ -1,4 +1,4 @@
-"""The data sets of a config, each once, as its training and tests build them."""
+"""Find and build the data sets of a config."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ SPLITS = ('train', 'val', 'test')
 
 
 def find_datasets(cfg: Config, splits: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The configs of all data sets, inside of wrappers too, by their splits, e.g. 'val, test'.
+    """Return the configs of all data sets, also those in wrappers, by their splits, for example 'val, test'.
 
     Raises:
-        ValueError: If the config has no data loader of a split that was asked for, or of any.
+        ValueError: If the config has no data loader for a requested split, or none at all.
     """
     for split in splits:
         if not cfg.get(f'{split}_dataloader'):
@@ -47,7 +47,7 @@ def _leaves(dataset: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for child in inside:
         for leaf in _leaves(child):
             steps = list(leaf.get('pipeline') or ())
-            # mmpose's CombinedDataset loads the files of its data sets; wrappers that mix images get loaded ones.
+            # mmpose's CombinedDataset loads files itself; the data sets in wrappers that mix images load their own.
             loaded = any(type_name(step).startswith('LoadImage') for step in steps)
             yield leaf if loaded else {**leaf, 'pipeline': steps + list(dataset.get('pipeline') or ())}
 
@@ -56,7 +56,7 @@ def build_unread(cfg: Config, dataset: Mapping[str, Any]) -> BaseDataset:
     """Build a data set without reading its annotations.
 
     Raises:
-        ValueError: If it cannot be built, or is not a BaseDataset of mmengine.
+        ValueError: If the data set cannot be built, or is not a BaseDataset of mmengine.
     """
     try:
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):

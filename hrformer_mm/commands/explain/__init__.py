@@ -1,1 +1,1 @@
-"""Pictures of what an HRFormer computes on an image."""
+"""Explain what an HRFormer computes on an image, in pictures."""

@@ -1,4 +1,4 @@
-"""The attention of one position, computed by the formula."""
+"""Compute the attention of one position from its definition."""
 
 from typing import Any
 
@@ -15,18 +15,19 @@ def attention_of(block: HRFormerBlock, x: Tensor, grid: WindowGrid, position: tu
 
     Args:
         block (HRFormerBlock): The block.
-        x (Tensor): Its input, (1, C, H, W).
-        grid (WindowGrid): Its windows.
+        x (Tensor): The input of the block, (1, C, H, W).
+        grid (WindowGrid): The windows of the block.
         position (tuple[int, int]): Row and column.
 
     Returns:
-        dict: Of plain types: `probabilities` (heads, h, w), of which those of a head sum to 1; the same `without_bias`;
-        the relative position `bias` (heads, h, w), None if the model has none; `padded` (h, w), the positions that pad
-        the map; `on_padding` (heads,), the sum of the probabilities there; `difference`, how much the output that
-        follows from them differs at most from that of the attention module, relative to its largest value; and the
-        `position` and its `window`.
+        dict: In plain types: `probabilities` (heads, h, w), which sum to 1 for each head; the probabilities
+        `without_bias`; the relative position `bias` (heads, h, w), or None; `padded` (h, w), which marks padding;
+        `on_padding` (heads,), the sum of the probabilities on padding; `difference`, the largest deviation of the
+        resulting output from that of the attention module, relative to its largest value; the `position`; and its
+        `window`.
     """
-    attention, window = block.attn.attn, grid.window_of(position)
+    attention: Any = block.attn.attn
+    window = grid.window_of(position)
     rows = torch.arange(window.top, window.bottom, device=x.device)
     columns = torch.arange(window.left, window.right, device=x.device)
     row, column = position[0] - window.top, position[1] - window.left  # within the window

@@ -1,4 +1,4 @@
-"""Everything that is computed of an image, and the files that show it."""
+"""Compute the explanation of an image, and write its files."""
 
 import json
 from collections.abc import Mapping
@@ -33,19 +33,19 @@ def explain(
     device: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write pictures of what an HRFormer computes on an image into a folder, and the numbers behind them.
+    """Write pictures of what an HRFormer computes on an image, and their numbers, into a folder.
 
     Args:
-        config (str): A config of mmseg, mmpose, mmpretrain or mmdet, or a name in the zoo.
+        config (str): A config file of mmseg, mmpose, mmpretrain or mmdet, or a name in the zoo.
         checkpoint, device: See :func:`~hrformer_mm.commands.explain.network.load_network`.
         image, max_side, pixel: See :func:`~hrformer_mm.commands.explain.picture.read_picture`.
-        folder (str): Folder to write to, which is made if it does not exist.
-        stage, module, block, branch (int): The block to look into: stage 2 to 4, the others from 0.
-        options (Mapping[str, Any], optional): Changes of the config.
+        folder (str): Output folder, which is created if it does not exist.
+        stage, module, block, branch (int): The block to explain: stage 2 to 4, the others from 0.
+        options (Mapping[str, Any], optional): Changes to the config.
 
     Returns:
-        dict: The content of explanation.json. Lengths are in pixels of the image as the network sees it, positions and
-        windows in rows and columns of a map.
+        dict: The content of explanation.json. Lengths are in pixels of the network's input; positions and windows are
+        in rows and columns of a map.
 
     Raises:
         FileNotFoundError, ValueError: If an argument is invalid, or an output would overwrite an input.
@@ -66,7 +66,7 @@ def explain(
     x, grid, stride = inputs[blocks[branch]], grids[branch], 4 * 2**branch
     column, row = (at // stride for at in about_image['pixel_seen'])
     window = grid.window_of((row, column))
-    corner = grid.corner_of(window)  # a 3x3 convolution reaches other windows only from the border of a window
+    corner = grid.corner_of(window)  # a 3x3 convolution reaches other windows only from a border
 
     fields: dict[str, dict[str, np.ndarray]] = dict(block={}, backbone={})
     for name, network in with_and_without_dwconv(backbone).items():
@@ -120,14 +120,14 @@ def principal_components(x: Tensor) -> tuple[np.ndarray, list[float]]:
     """Compute the first three principal components of a map's channels, over its positions.
 
     Returns:
-        tuple[np.ndarray, list[float]]: The components of a map (C, H, W) as colours (H, W, 3) in [0, 1], each from its
-        1st to its 99th percentile; and the share of the variance in each.
+        tuple[np.ndarray, list[float]]: The components of a map (C, H, W) as colors (H, W, 3) in [0, 1], each scaled
+        from its 1st to its 99th percentile; and the share of the variance in each.
     """
     values = x.double().flatten(1).cpu().numpy()
     values = values - values.mean(1, keepdims=True)
     _, directions = np.linalg.eigh(values @ values.T)  # in ascending order
     components = directions[:, :-4:-1].T @ values
     low, high = np.percentile(components, [1, 99], axis=1, keepdims=True)
-    colours = ((components - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    colors = ((components - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
     variances = (components**2).sum(1) / max((values**2).sum(), 1e-300)
-    return colours.T.reshape(*x.shape[1:], 3), variances.tolist()
+    return colors.T.reshape(*x.shape[1:], 3), variances.tolist()

@@ -1,4 +1,4 @@
-"""The backbone of a config, and what its blocks receive and return."""
+"""Load the backbone of a config, and record the inputs and outputs of its blocks."""
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from ..model import build_model, find_device, load_model
 
 
 def load_network(cfg: Config, checkpoint: str, device: str | None) -> tuple[HRFormer, nn.Module]:
-    """Load the backbone, in evaluation mode and without gradients of its weights, and the model's data preprocessor.
+    """Load the backbone, in evaluation mode with frozen weights, and the data preprocessor of a model.
 
     Args:
         cfg (Config): A config of mmseg, mmpose, mmpretrain or mmdet.
-        checkpoint (str): The model's weights, or 'none' for untrained ones, which are the same every time.
-        device (str, optional): Default: the first GPU, or the CPU.
+        checkpoint (str): The weights of the model, or 'none' for untrained weights from a fixed seed.
+        device (str, optional): Device of the model. Default: the first GPU, or the CPU.
 
     Raises:
         FileNotFoundError, ValueError: If the checkpoint is missing or does not fit, if the device cannot be used, or if
@@ -34,24 +34,24 @@ def load_network(cfg: Config, checkpoint: str, device: str | None) -> tuple[HRFo
     if backbone is None:
         found = type(getattr(model, 'backbone', model))
         raise ValueError(
-            f'{cfg.filename}: model.backbone is a {found.__name__} of {found.__module__.split(".")[0]}, '
-            "but must be of type 'hrformer_mm.HRFormer'"
+            f'{cfg.filename}: model.backbone is a {found.__name__} of {found.__module__.split(".")[0]}, but must be of '
+            "type 'hrformer_mm.HRFormer'"
         )
     return backbone.to(device).requires_grad_(False), model.data_preprocessor.to(device)
 
 
 def preprocess(image: np.ndarray, preprocessor: nn.Module) -> Tensor:
-    """Normalise and pad an image (H, W) or (H, W, C), BGR, as the model does; returns (1, C, H', W')."""
+    """Normalize and pad an image (H, W) or (H, W, C), BGR, as the model does; returns (1, C, H', W')."""
     image = image if image.ndim == 3 else image[..., None]
     data = dict(inputs=[torch.from_numpy(image.transpose(2, 0, 1))], data_samples=[BaseDataElement()])
     return preprocessor(data, training=False)['inputs']
 
 
 def find_blocks(backbone: HRFormer, stage: int, module: int, block: int) -> list[HRFormerBlock]:
-    """Find a block in each branch of a stage.
+    """Find the block with the same number in each branch of a module.
 
     Raises:
-        ValueError: If there is no such block, with the numbers that are allowed.
+        ValueError: If a number is invalid. The message lists the allowed numbers.
     """
     check_number('stage', stage, range(2, 5))
     modules = backbone.get_submodule(f'stage{stage}')
@@ -67,12 +67,12 @@ def check_number(name: str, value: int, allowed: range) -> None:
 
 
 def run(backbone: HRFormer, images: Tensor) -> tuple[list[Tensor], dict[nn.Module, Tensor]]:
-    """Run the backbone on normalised images (N, C, H, W).
+    """Run the backbone on normalized images (N, C, H, W).
 
     Returns:
-        tuple[list[Tensor], dict[HRFormerBlock, Tensor]]: The last map of each branch, (N, C_i, H_i, W_i): an output of
-        the backbone, or for a branch that `out_indices` leaves out, the output of its last block, since the exchange
-        between branches that follows computes only the outputs. And the input of each block.
+        tuple[list[Tensor], dict[HRFormerBlock, Tensor]]: The last map of each branch, (N, C_i, H_i, W_i), and the input
+        of each block. The last map is an output of the backbone. For a branch that is not in `out_indices`, it is the
+        output of the last block, since the final exchange between branches computes only the outputs.
     """
     inputs, outputs = {}, {}
 
@@ -81,7 +81,7 @@ def run(backbone: HRFormer, images: Tensor) -> tuple[list[Tensor], dict[nn.Modul
 
     blocks = [module for module in backbone.modules() if isinstance(module, HRFormerBlock)]
     handles = [block.register_forward_hook(record) for block in blocks]
-    last = dict(zip(backbone.out_indices, backbone.forward(images)))  # calling a compiled backbone would run no hooks
+    last = dict(zip(backbone.out_indices, backbone.forward(images)))  # a call of a compiled backbone runs no hooks
     for handle in handles:
         handle.remove()
     return [last.get(i, outputs[branch[-1]]) for i, branch in enumerate(backbone.stage4[-1].branches)], inputs

@@ -1,4 +1,4 @@
-"""The image that is explained."""
+"""Read the image to explain."""
 
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,17 @@ def read_picture(
     """Read an image as a config does, and shrink it by averaging if its longer side exceeds `max_side` pixels.
 
     Args:
-        cfg (Config): The config, of which the step of the test pipeline that loads images is used.
-        path (str): File of the image.
-        max_side (int): Longest side that is not shrunk, in pixels.
-        pixel (tuple[int, int], optional): x and y in the file. Default: its centre.
+        cfg (Config): The config, whose test pipeline loads the image.
+        path (str): Path of the image.
+        max_side (int): Maximum length of the longer side in pixels.
+        pixel (tuple[int, int], optional): x and y in the file. Default: the center.
 
     Returns:
-        tuple[np.ndarray, dict]: The possibly smaller image, (H, W) or (H, W, C), BGR; and the `size` (width and height)
-        and the `pixel` (x and y) in the file, and in the smaller image (`seen`, `pixel_seen`).
+        tuple[np.ndarray, dict]: The image, (H, W) or (H, W, C), BGR; and the `size` (width and height) and the `pixel`
+        (x and y) in the file, and those in the shrunk image (`seen` and `pixel_seen`).
 
     Raises:
-        FileNotFoundError, ValueError: If the file is missing or not an image, or if it has no such pixel.
+        FileNotFoundError, ValueError: If the file is missing or not an image, or if the pixel is outside of it.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no picture {path}')
@@ -39,8 +39,8 @@ def read_picture(
     x, y = pixel or (width // 2, height // 2)
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(
-            f'the pixel is {x} {y}, but {path} has {width} x {height} pixels: x must be 0 to {width - 1}, '
-            f'and y 0 to {height - 1}'
+            f'the pixel is {x} {y}, but {path} has {width} x {height} pixels: x must be 0 to {width - 1}, and y 0 to '
+            f'{height - 1}'
         )
     factor = min(1.0, max_side / max(width, height))
     size = max(1, round(width * factor)), max(1, round(height * factor))

@@ -1,4 +1,4 @@
-"""The pictures. Axes are in pixels of the image as the network sees it: x to the right, y down."""
+"""Draw the pictures. Axes are in pixels of the network's input: x to the right, y down."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 
 from .windows import Window, WindowGrid
 
-STYLE = {
+STYLE: Any = {
     'font.size': 7.5,
     'axes.titlesize': 7.5,
     'axes.facecolor': 'silver',
@@ -25,16 +25,16 @@ STYLE = {
 PICTURES = ('overview.png', 'features.png', 'windows.png', 'attention.png', 'receptive_field.png')
 WIDTH, DPI = 12, 150  # inches, and dots per inch: 1800 pixels
 PIXEL, WINDOW, SQUARE = '#00e5ff', '#ff3355', '#ffd21f'
-STROKE = [withStroke(linewidth=2, foreground='black')]  # around lines, so that they stand out on any image
+STROKE = [withStroke(linewidth=2, foreground='black')]  # outlines lines, so that they are visible on any image
 FOOT = (
-    'Axes in pixels. Blue: the pixel (+) and its position in the map. Red: its window. Dashed: the map, which '
-    'padding surrounds.\nBranches: three principal components of the channels as red, green and blue. Yellow: '
+    'Axes in pixels. Blue: the pixel (+) and its position in the map. Red: its window. Dashed: the border of the map, '
+    'inside of its padding.\nBranches: three principal components of the channels as red, green and blue. Yellow: '
     'squares that hold 50% and 95% of the gradient.\ndwconv: the 3x3 depth-wise convolution of the FFN.'
 )
 
 
 class Explanation(NamedTuple):
-    """What the pictures show."""
+    """The content of the pictures."""
 
     about: dict[str, Any]  # explanation.json
     image: np.ndarray  # (H, W, 3), RGB, uint8
@@ -44,7 +44,7 @@ class Explanation(NamedTuple):
 
 
 def write(result: Explanation, folder: Path) -> dict[str, list[int]]:
-    """Write all pictures into a folder, and return the width and height of each in pixels by its file name."""
+    """Write all pictures into a folder; returns the width and height in pixels by file name."""
     about, ratio = result.about, min(max(result.image.shape[0] / result.image.shape[1], 0.5), 1.5)
     weights = Path(about['checkpoint']).name if about['trained'] else 'UNTRAINED WEIGHTS'
     heading = (
@@ -75,9 +75,9 @@ def write(result: Explanation, folder: Path) -> dict[str, list[int]]:
 
 
 def features(figure: FigureBase, result: Explanation) -> None:
-    """The maps of the four branches at the end of the backbone."""
+    """Draw the maps of the four branches at the end of the backbone."""
     axes = figure.subplots(1, 5)
-    show(axes[0], result.image, 'the image as the network sees it')
+    show(axes[0], result.image, "the network's input")
     for at, (i, branch) in zip(axes[1:], enumerate(result.about['branches'])):
         before = '' if branch['is_output'] else '\nbefore the last exchange of branches'
         show(
@@ -90,7 +90,7 @@ def features(figure: FigureBase, result: Explanation) -> None:
 
 
 def windows(figure: FigureBase, result: Explanation) -> None:
-    """The windows of the block on each branch of its stage."""
+    """Draw the windows of the block on each branch of its stage."""
     x, y = result.about['image']['pixel_seen']
     for i, (at, grid) in enumerate(zip(figure.subplots(1, len(result.grids)), result.grids)):
         (rows, columns), (height, width), s = grid.edges, grid.window_size, grid.stride
@@ -109,14 +109,14 @@ def windows(figure: FigureBase, result: Explanation) -> None:
 
 
 def attention(figure: FigureBase, result: Explanation) -> None:
-    """The attention of the pixel's position: the mean and each head, with and without the bias, and the bias."""
+    """Draw the attention of the pixel's position with and without the bias, and the bias: mean and each head."""
     found, grid = result.about['attention'], result.grids[result.about['branch']]
-    maps = {'attention': (found['probabilities'], dict(norm=Normalize(0)))}
+    maps: dict[str, tuple[Any, dict[str, Any]]] = {'attention': (found['probabilities'], dict(norm=Normalize(0)))}
     if found['bias'] is not None:
         maps['without the bias'] = found['without_bias'], dict(norm=Normalize(0))
         maps['position bias'] = found['bias'], dict(norm=CenteredNorm(), cmap='RdBu_r')
     window, (row, column), s = Window(**found['window']), found['position'], grid.stride
-    count = len(found['probabilities']) + 2  # panels in a row
+    count = len(found['probabilities']) + 2  # panels per row
     axes = figure.subplots(len(maps), max(count, 8), squeeze=False)
     for unused in axes[:, count:].flat:
         unused.remove()
@@ -136,7 +136,7 @@ def attention(figure: FigureBase, result: Explanation) -> None:
 
 
 def receptive_field(figure: FigureBase, result: Explanation) -> None:
-    """The effective receptive field of the block around its window, and of the whole backbone."""
+    """Draw the effective receptive fields of the block, around its window, and of the whole backbone."""
     grid, (height, width) = result.grids[result.about['branch']], result.grids[result.about['branch']].window_size
     cases = [(kind, name) for kind, fields in result.fields.items() for name in fields]
     axes, s = figure.subplots(1, len(cases)), grid.stride
@@ -170,14 +170,14 @@ def receptive_field(figure: FigureBase, result: Explanation) -> None:
 def show(
     axes: Axes, values: np.ndarray, title: str = '', stride: int = 1, window: Window | None = None, **options: Any
 ) -> AxesImage:
-    """Show values of a window of a map of this stride; by default, of the whole map."""
+    """Show the values of a map with this stride in a window; by default, in the whole map."""
     top, bottom, left, right = (window or Window(0, values.shape[0], 0, values.shape[1])).times(stride)
     axes.set_title(title)
     return axes.imshow(values, extent=(left, right, bottom, top), **options)
 
 
 def outline(axes: Axes, window: Window, color: str, **options: Any) -> None:
-    """Draw a line around a window, in pixels."""
+    """Draw the outline of a window, in pixels."""
     axes.add_patch(
         Rectangle(
             (window.left, window.top),

@@ -1,4 +1,4 @@
-"""The effective receptive field: how much an output depends on each input (Luo et al., arXiv 1701.04128)."""
+"""Effective receptive fields: how much an output depends on each input (Luo et al., arXiv:1701.04128)."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,8 +14,11 @@ from .windows import Window
 
 
 def with_and_without_dwconv(backbone: HRFormer) -> dict[str, HRFormer]:
-    """Return the backbone, and a copy without the depth-wise convolutions and the norms and GELUs that follow them, as
-    `with_dwconv=False` builds it, with all other weights unchanged; only the backbone if it has no such convolution."""
+    """Return the backbone and a copy without depth-wise convolutions, by name.
+
+    The copy also lacks the norms and GELUs that follow the convolutions, as with `with_dwconv=False`; all other weights
+    are unchanged. A backbone without depth-wise convolutions is returned alone.
+    """
     bare = deepcopy(backbone)
     ffns = [module.ffn for module in bare.modules() if isinstance(module, HRFormerBlock)]
     if all(ffn.dw3x3 is None for ffn in ffns):
@@ -26,17 +29,28 @@ def with_and_without_dwconv(backbone: HRFormer) -> dict[str, HRFormer]:
 
 
 def receptive_field(function: Callable[[Tensor], Tensor], x: Tensor, position: tuple[int, int]) -> np.ndarray:
-    """Compute the gradient of one position (row, column) of a function's output (1, C', H', W'), its channels summed,
-    with respect to the input (1, C, H, W); returns the mean over C of its magnitude, (H, W), float64."""
+    """Compute the gradient of one output position with respect to the input.
+
+    Args:
+        function (callable): Maps the input to an output (1, C', H', W'), whose channels are summed.
+        x (Tensor): The input, (1, C, H, W).
+        position (tuple[int, int]): Row and column of the output.
+
+    Returns:
+        np.ndarray: The mean magnitude over C, (H, W), float64.
+    """
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(function(x)[0, :, position[0], position[1]].sum(), x)
     return gradient[0].abs().double().mean(0).cpu().numpy()
 
 
 def describe_field(field: np.ndarray, centre: tuple[int, int], window: Window, stride: int = 1) -> dict[str, Any]:
-    """Return how many `inputs` of a field (H, W), `of` all, have a gradient, the sides in pixels of the smallest
-    `squares` around the centre (row, column) that hold 50% and 95% of it, and the share of it `outside_window`; each
-    value is `stride` pixels high and wide."""
+    """Summarize a receptive field (H, W), whose values are `stride` pixels high and wide.
+
+    Returns:
+        dict: The number of `inputs`, `of` all, that have a gradient; the sides in pixels of the smallest `squares`
+        around the center (row, column) that hold 50% and 95% of it; and its share `outside_window`.
+    """
     rows, columns = np.indices(field.shape)
     distance = np.maximum(abs(rows - centre[0]), abs(columns - centre[1]))
     sums = np.bincount(distance.ravel(), weights=field.ravel()).cumsum()

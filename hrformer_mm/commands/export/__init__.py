@@ -1,4 +1,4 @@
-"""Models as files that run without this package."""
+"""Export models to files that run without this package."""
 
 from .exporting import FORMATS, Exported, export
 

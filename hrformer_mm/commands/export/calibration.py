@@ -1,6 +1,5 @@
-"""Images of a config's own data, by which the ranges of int8 are chosen."""
+"""Calibration images for int8, from the data of the config."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,35 +7,37 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..model import find_dataset
 
 
-class CalibrationImages(Sequence):
-    """Images of the training data, else of the validation data, after the test pipeline and the data preprocessor.
+class CalibrationImages:
+    """Images of the training data, or else the validation data, after the test pipeline and the data preprocessor.
 
-    Each is (1, C, H, W), normalized, in the size of the file: cropped at its center for a model that slides windows,
-    else resized.
+    Each is (1, C, H, W), normalized, in the size of the file: center-cropped for a model with sliding windows,
+    otherwise resized.
 
     Args:
-        cfg (Config): The model's config.
-        model (nn.Module): The model, for its data preprocessor.
-        about (dict): The file's metadata.
-        count (int): How many, evenly spread over the data; all, if there are fewer.
+        cfg (Config): The config of the model.
+        model (nn.Module): The model, whose data preprocessor is used.
+        about (dict): The metadata of the file.
+        count (int): Maximum number of images, evenly spread over the data.
 
     Attributes:
         split (str): 'train' or 'val'.
 
     Raises:
-        FileNotFoundError, ValueError: If the config has no such data.
+        FileNotFoundError, ValueError: If the config has neither training nor validation data.
     """
 
-    def __init__(self, cfg: Config, model: nn.Module, about: dict[str, Any], count: int) -> None:
+    def __init__(self, cfg: Config, model: Any, about: dict[str, Any], count: int) -> None:
         self.split = 'train' if find_dataset(cfg, 'train') else 'val'
         config = dict(find_dataset(cfg, self.split), pipeline=find_dataset(cfg, 'test')['pipeline'])
         if 'type' not in config:
-            raise ValueError(f'{cfg.filename} has neither training nor validation data, with which int8 is calibrated')
+            raise ValueError(
+                f'{cfg.filename} has neither training nor validation data, which --int8 needs for calibration'
+            )
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             self.dataset = DATASETS.build(config)
         self.indices = np.linspace(0, len(self.dataset) - 1, min(count, len(self.dataset))).astype(int)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -14,21 +15,20 @@ from ..common import cfg_options, errors
 @click.argument('output', type=click.Path())
 @click.option(
     '--format',
-    'format_',
     type=click.Choice(['onnx', 'openvino', 'torch', 'aoti']),
-    help='ONNX (.onnx); OpenVINO (.xml, .bin); a program of torch.export (.pt2); or one that AOTInductor '
-    'compiled for this CPU (.pt2). Default: by the suffix of OUTPUT, torch for .pt2.',
+    help='onnx (.onnx), openvino (.xml and .bin), torch for torch.export (.pt2), or aoti for AOTInductor on this CPU '
+    '(.pt2). Default: chosen by the suffix of OUTPUT; torch for .pt2.',
 )
 @click.option(
     '--size',
     type=click.IntRange(min=1),
     nargs=2,
     metavar='HEIGHT WIDTH',
-    help='Of the images. Default: what the model is for.',
+    help='Size of the images. Default: the size after the test pipeline.',
 )
-@click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images at a time.')
-@click.option('--dynamic-batch', is_flag=True, help='The file takes any number of images.')
-@click.option('--dynamic-size', is_flag=True, help='The file takes any height and width that are multiples of 32.')
+@click.option('--batch', type=click.IntRange(min=1), default=1, help='Images per batch.')
+@click.option('--dynamic-batch', is_flag=True, help='Make the batch size dynamic.')
+@click.option('--dynamic-size', is_flag=True, help='Make height and width dynamic, in multiples of 32.')
 @click.option(
     '--check-size',
     'check_sizes',
@@ -36,23 +36,16 @@ from ..common import cfg_options, errors
     nargs=2,
     multiple=True,
     metavar='HEIGHT WIDTH',
-    help='One more size to compare at; may be repeated.',
+    help='Additional size to compare with PyTorch. Repeatable.',
 )
-@click.option(
-    '--repeats',
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help='Timed runs at each size; the quickest counts.',
-)
+@click.option('--repeats', type=click.IntRange(min=1), default=1, help='Timed runs per size. The fastest is reported.')
 @click.option('--bf16', 'precision', flag_value='bf16', help='Compute in bfloat16 (OpenVINO).')
 @click.option('--int8', 'precision', flag_value='int8', help='Quantize to int8, with NNCF (OpenVINO).')
 @click.option(
     '--calibration',
     type=click.IntRange(min=1),
     default=300,
-    show_default=True,
-    help="Images of the config's training data, by which the ranges of int8 are chosen.",
+    help="Number of the config's training images that calibrate int8.",
 )
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
@@ -60,43 +53,23 @@ def command(
     config: str,
     checkpoint: str,
     output: str,
-    format_: str | None,
-    size: tuple[int, int] | None,
-    batch: int,
-    dynamic_batch: bool,
-    dynamic_size: bool,
-    check_sizes: tuple[tuple[int, int], ...],
-    repeats: int,
     precision: str | None,
-    calibration: int,
     options: tuple[str, ...],
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Export the model of CONFIG (a file or a name in the zoo) with the weights of CHECKPOINT to OUTPUT.
 
-    The file is run beside PyTorch. It is written only if no result differs by more than 1e-4 of the largest, or with
-    --bf16 and --int8 by more than docs/export.md states.
+    The results of the file are compared with PyTorch's. OUTPUT is written only if they differ by at most 1e-4 of the
+    largest value. The limits for --bf16 and --int8 are in docs/export.md.
     """
     with errors():
         from ..config import parse_options
         from .exporting import export as run
 
         try:
-            done = run(
-                config,
-                checkpoint,
-                output,
-                format_,
-                size,
-                batch,
-                dynamic_batch,
-                dynamic_size,
-                check_sizes,
-                repeats,
-                parse_options(options),
-                precision or 'f32',
-                calibration,
-            )
+            changes = parse_options(options)
+            done = run(config, checkpoint, output, options=changes, precision=precision or 'f32', **settings)
         except ArithmeticError as error:
             raise click.ClickException(str(error)) from error
     if as_json:

@@ -1,13 +1,12 @@
-"""Int8 by NNCF's post-training quantization."""
+"""Post-training quantization to int8 with NNCF."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-# Upsampling in int8 doubles the mean square of the errors of heatmaps; attention in int8 is no faster.
+# Upsampling in int8 doubles the mean squared error of heatmaps; attention in int8 is not faster.
 _FLOAT = ('Interpolate', 'ScaledDotProductAttention')
 
 
@@ -15,7 +14,7 @@ def import_nncf() -> Any:
     """Import NNCF.
 
     Raises:
-        ImportError: If it is not installed, with the command that installs it.
+        ImportError: If NNCF is not installed. The message has the command that installs it.
     """
     try:
         import nncf
@@ -25,15 +24,15 @@ def import_nncf() -> Any:
     return nncf
 
 
-def quantize(model: Any, images: Sequence[Tensor], batch: int) -> Any:
+def quantize(model: Any, images: Any, batch: int) -> Any:
     """Quantize the convolutions and projections of an `openvino.Model`, with progress bars.
 
-    Norms, softmax, activations, upsampling, the products of attention and the last classifier stay in float.
+    Norms, softmax, activations, upsampling, the products of attention and the final classifier stay in float.
 
     Args:
-        model (openvino.Model): It is unchanged.
-        images (Sequence[Tensor]): Normalized images (1, C, H, W), by which ranges and biases are chosen.
-        batch (int): Images that the model takes at a time.
+        model (openvino.Model): The model, which is not modified.
+        images (Sequence[Tensor]): Normalized images (1, C, H, W) that calibrate ranges and biases.
+        batch (int): Batch size of the model.
     """
     nncf = import_nncf()
 
@@ -51,7 +50,7 @@ def quantize(model: Any, images: Sequence[Tensor], batch: int) -> Any:
 
 
 def float_operators(model: Any) -> list[str]:
-    """The names of the operators of an `openvino.Model` that are not to be quantized."""
+    """Return the names of the operators of an `openvino.Model` that stay in float."""
     kept = [
         op
         for op in model.get_ordered_ops()
@@ -61,8 +60,8 @@ def float_operators(model: Any) -> list[str]:
 
 
 def _last_products(model: Any) -> Iterator[Any]:
-    """The operators with weights that only the outputs depend on."""
-    operators, seen = list(model.get_results()), set()
+    """Yield the operators with weights that are the last before an output."""
+    operators, seen = list(model.get_results()), set[str]()
     while operators:
         op = operators.pop()
         if op.get_friendly_name() in seen:

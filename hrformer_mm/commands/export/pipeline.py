@@ -1,4 +1,4 @@
-"""The test pipeline of a config as the plain steps that :mod:`hrformer_mm.runtime` performs."""
+"""Describe the test pipeline of a config as plain steps, which :mod:`hrformer_mm.runtime` performs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from mmengine.registry import TRANSFORMS, DefaultScope
 from ...runtime import pillow
 from ...runtime.images import READ
 from ...runtime.preprocessing import STEPS
-from ..model import find_dataset
+from ..model import find_pipeline
 
 _HOSTS = ('mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'hrformer_mm')
 _ARGUMENTS = dict(
@@ -26,21 +26,17 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
     """Describe the test pipeline.
 
     Returns:
-        tuple: The steps that change the image, see :func:`...runtime.preprocessing.run_steps`; for poses
+        tuple: The steps that change the image, see :func:`...runtime.preprocessing.run_steps`; for poses,
         `box_scale`, the factor of a box's size, `size`, the height and width of the crop, and `udp`; and how images are
-        loaded, `color_type` and `to_float32`.
+        loaded: `color_type` and `to_float32`.
 
     Raises:
-        ValueError: If the config has no test pipeline, or one with a step that has no description.
+        ValueError: If the config has no test pipeline, or if a step is not supported.
     """
-    pipeline = find_dataset(cfg, 'test').get('pipeline')
-    if not pipeline:
-        raise ValueError(
-            f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: use '
-            'the config that the training dumped into its work folder'
-        )
-    steps, crop, load = [], {}, dict(color_type='color', to_float32=False)
-    for transform in _build(pipeline, cfg.default_scope):
+    steps: list[dict[str, Any]] = []
+    crop: dict[str, Any] = {}
+    load: dict[str, Any] = dict(color_type='color', to_float32=False)
+    for transform in _build(find_pipeline(cfg), cfg.default_scope):
         name = type(transform).__name__
         known = type(transform).__module__.split('.')[0] in _HOSTS
         if known and name in STEPS:
@@ -59,16 +55,16 @@ def describe_pipeline(cfg: Config) -> tuple[list[dict[str, Any]], dict[str, Any]
             raise _unsupported(name)
     if cfg.default_scope == 'mmpose' and (steps or len(crop) < 3):
         raise ValueError(
-            'test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and nothing '
-            'else between loading and packing: an exported file cannot state another preparation of poses'
+            'test_dataloader.dataset.pipeline must have GetBBoxCenterScale and TopdownAffine, and no other step '
+            'between loading and packing: export does not support other pipelines for poses'
         )
     return steps, crop, load
 
 
 def _unsupported(name: str) -> ValueError:
     return ValueError(
-        f'test_dataloader.dataset.pipeline has the step {name}, which an exported file cannot state: '
-        f'leave it out, or use {", ".join(STEPS)}'
+        f'test_dataloader.dataset.pipeline has the step {name}, which export does not support: remove it, or use '
+        f'{", ".join(STEPS)}'
     )
 
 
@@ -97,8 +93,8 @@ def _image_value(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value of a config or a data set as one of JSON."""
-    if hasattr(value, 'tolist'):  # NumPy's and PyTorch's
+    """Convert a value of a config or a data set to plain types."""
+    if hasattr(value, 'tolist'):  # arrays and tensors
         return value.tolist()
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]

@@ -1,4 +1,4 @@
-"""From pictures to pictures and JSON."""
+"""Predict pictures and videos: drawings of the results, and JSON."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ['Prediction', 'predict']
 
 
 def __getattr__(name: str) -> Any:
-    """Import `predict` when it is used: it needs torch, which exported files do without."""
+    """Import `predict` on first use: it requires torch, which exported files do not."""
     if name != 'predict':
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from .predicting import predict

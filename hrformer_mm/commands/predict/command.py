@@ -12,7 +12,7 @@ from .boxes import DETECTOR
 from .exported import is_exported, predict_exported
 from .sources import is_input
 
-SIZES = 5  # that are printed
+SIZES = 5  # number of sizes that are printed
 
 
 @click.command('predict')
@@ -22,43 +22,28 @@ SIZES = 5  # that are printed
     '-o',
     '--output',
     default='predictions',
-    show_default=True,
     type=click.Path(),
-    help='Folder for the pictures, videos and predictions.json.',
+    help='Output folder of the pictures, videos and predictions.json.',
 )
-@click.option('--device', help="For example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
-@click.option(
-    '--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Pictures at a time; for poses, boxes.'
-)
-@click.option('--boxes', type=click.Path(), help='For poses: JSON, {"picture.jpg": [[x0, y0, x1, y1], …], …}.')
-@click.option('--whole-image', is_flag=True, help='For poses: one person fills each picture.')
-@click.option('--detector', metavar='NAME', help=f"For poses: torchvision's detector of people.  [default: {DETECTOR}]")
-@click.option(
-    '--mmdet', nargs=2, metavar='CONFIG WEIGHTS', help='For poses: a detector of mmdet instead, persons its class 0.'
-)
-@click.option(
-    '--threshold', type=click.FloatRange(0, 1), default=0.3, show_default=True, help='Least score of a detection.'
-)
+@click.option('--device', help="Device, for example 'cpu' or 'cuda:1'. Default: the first GPU, or the CPU.")
+@click.option('--batch', type=click.IntRange(min=1), default=1, help='Pictures per batch; for poses, boxes.')
+@click.option('--boxes', type=click.Path(), help='For poses: JSON file {"picture.jpg": [[x0, y0, x1, y1], …], …}.')
+@click.option('--whole-image', is_flag=True, help='For poses: take one box around each picture.')
+@click.option('--detector', metavar='NAME', help=f'For poses: torchvision detector of people.  [default: {DETECTOR}]')
+@click.option('--mmdet', nargs=2, metavar='CONFIG WEIGHTS', help='For poses: mmdet detector whose class 0 is person.')
+@click.option('--threshold', type=click.FloatRange(0, 1), default=0.3, help='Minimum score of a detection.')
 @click.option(
     '--keypoint-threshold',
     type=click.FloatRange(min=0),
     default=0.3,
-    show_default=True,
-    help='Least score of a keypoint that is drawn; the JSON has all.',
+    help='Minimum score of the keypoints that are drawn. The JSON has all keypoints.',
 )
-@click.option('--frames', type=click.IntRange(min=1), help='Of each video or camera, so many at most.')
-@click.option(
-    '--smooth/--no-smooth',
-    default=True,
-    show_default=True,
-    help='For poses in videos: smooth boxes and keypoints over time.',
-)
-@click.option('--deploy/--no-deploy', default=True, show_default=True, help='Run the faster deployment form.')
-@click.option(
-    '--flip-test/--no-flip-test', default=None, help='For poses of an exported file. Default: as its config says.'
-)
+@click.option('--frames', type=click.IntRange(min=1), help='Maximum number of frames of each video or camera.')
+@click.option('--smooth/--no-smooth', default=True, help='For poses in videos: smooth boxes and keypoints over time.')
+@click.option('--deploy/--no-deploy', default=True, help='Run the deployment form, which is faster.')
+@click.option('--flip-test/--no-flip-test', default=None, help="For poses of exported files. Default: the config's.")
 @cfg_options
-@click.option('--json', 'as_json', is_flag=True, help='Print the results, too.')
+@click.option('--json', 'as_json', is_flag=True, help='Print the results as JSON.')
 def command(
     config: str,
     words: tuple[str, ...],
@@ -80,66 +65,38 @@ def command(
 ) -> None:
     """Run the model of CONFIG (a file or a name in the zoo) with CHECKPOINT on INPUTS.
 
-    INPUTS are pictures, videos, folders, patterns in quotes, or a camera: camera:0. What follows CONFIG is the
-    CHECKPOINT unless it is one of these; without it, the weights released for CONFIG are fetched (hrformer-mm weights).
-    Segmentation is laid over the picture beside a legend; people are found by a detector, and their poses drawn as
-    skeletons; a classifier's five best labels are written beside it. A file of `hrformer-mm export` (.onnx or .xml)
-    stands for both CONFIG and CHECKPOINT, and runs without torch.
+    INPUTS are pictures, videos, folders, quoted patterns, or a camera: camera:0. The word after CONFIG is the
+    CHECKPOINT unless it is one of these. Without CHECKPOINT, the weights released for CONFIG are downloaded
+    (hrformer-mm weights). A segmentation is blended with the picture and gets a legend. For poses, a detector finds
+    people, and skeletons are drawn. For classification, the five best labels are listed next to the picture. A file
+    from `hrformer-mm export` (.onnx or .xml) replaces both CONFIG and CHECKPOINT, and runs without torch.
     """
     exported = is_exported(config)
     checkpoint = None if exported or is_input(words[0]) else words[0]
     inputs = words if checkpoint is None else words[1:]
     if not inputs:
         raise click.UsageError(
-            f"Missing argument 'INPUTS...': {checkpoint} is taken for the checkpoint, since it is "
-            'not a picture, a video, a folder or a pattern.'
+            f"Missing argument 'INPUTS...': {checkpoint} is taken for the checkpoint, since it is not a picture, a "
+            'video, a folder or a pattern.'
         )
     if mmdet and detector:
-        raise click.UsageError('--detector and --mmdet are two detectors: give one.')
+        raise click.UsageError('--detector and --mmdet are two detectors: give only one.')
     if exported and options or flip_test is not None and not exported:
         raise click.UsageError(
-            '--cfg-options is for configs, and --flip-test for exported files: for a config, give '
-            '--cfg-options model.test_cfg.flip_test=False'
+            '--cfg-options is for configs, and --flip-test for exported files: for a config, give --cfg-options '
+            'model.test_cfg.flip_test=False'
         )
+    common = (device, batch, boxes, mmdet or detector, threshold, frames, bar)
     with errors():
         if exported:
-            done = predict_exported(
-                config,
-                inputs,
-                output,
-                device,
-                batch,
-                boxes,
-                mmdet or detector,
-                threshold,
-                frames,
-                bar,
-                keypoint_threshold,
-                flip_test,
-                whole_image,
-                smooth,
-            )
+            done = predict_exported(config, inputs, output, *common, keypoint_threshold, flip_test, whole_image, smooth)
         else:
             from ..config import parse_options
             from .predicting import predict
 
+            changes = parse_options(options)
             done = predict(
-                config,
-                checkpoint,
-                inputs,
-                output,
-                device,
-                batch,
-                boxes,
-                mmdet or detector,
-                threshold,
-                frames,
-                bar,
-                deploy,
-                keypoint_threshold,
-                parse_options(options),
-                whole_image,
-                smooth,
+                config, checkpoint, inputs, output, *common, deploy, keypoint_threshold, changes, whole_image, smooth
             )
     if as_json:
         click.echo(json.dumps(done.results, indent=2))
@@ -149,8 +106,8 @@ def command(
     empty = sum(result.get('people') == [] for result in done.results)
     if empty:
         done.notes.append(
-            f'in {empty} of {len(done.results)} results there is nobody: a lower --threshold, another '
-            '--detector or --boxes FILE may find people'
+            f'in {empty} of {len(done.results)} results there is nobody: a lower --threshold, another --detector or '
+            '--boxes FILE may find people'
         )
     for note in done.notes:
         click.echo(f'Note: {note}.', err=True)
@@ -160,7 +117,7 @@ def command(
 
 
 def _sizes(results: list[dict[str, Any]]) -> list[str]:
-    """Which sizes the network saw, the most frequent ones first."""
+    """List the sizes of the pictures and of the network's inputs, the most frequent ones first."""
     pairs = Counter(
         tuple('{}x{}'.format(*result[key]) for key in ('size', 'input_size'))
         for result in results

@@ -1,4 +1,4 @@
-"""People in pictures, found by a detector of torchvision or mmdet."""
+"""Detectors of people, from torchvision or mmdet."""
 
 from collections.abc import Sequence
 
@@ -11,27 +11,27 @@ from .boxes import WITHOUT
 
 
 class TorchvisionDetector:
-    """A detector of torchvision with its best weights, which are fetched to where torch.hub keeps checkpoints.
+    """A torchvision detector with its best weights, which are downloaded to torch.hub's checkpoint folder.
 
     Args:
         name (str): One of `torchvision.models.list_models(module=torchvision.models.detection)`.
-        device (str): Where it runs.
+        device (str): Device of the detector.
 
     Raises:
-        ValueError: If there is no such detector.
-        OSError: If its weights cannot be fetched, with where to bring them and what works without.
+        ValueError: If torchvision has no detector of this name.
+        OSError: If the weights cannot be downloaded. The message names the file's path and alternatives.
     """
 
     def __init__(self, name: str, device: str) -> None:
         names = models.list_models(module=models.detection)
         if name not in names:
             raise ValueError(
-                f'torchvision has no detector {name}: choose one of {", ".join(names)}, or give one of '
-                'mmdet by --mmdet CONFIG WEIGHTS'
+                f'torchvision has no detector {name}: choose one of {", ".join(names)}, or give one of mmdet with '
+                '--mmdet CONFIG WEIGHTS'
             )
         weights = models.get_model_weights(name).DEFAULT
         try:
-            fetch(weights.url)  # checks the file, which torchvision then finds
+            fetch(weights.url)  # verifies the checksum; torchvision finds the file afterwards
         except (OSError, ValueError) as error:
             raise OSError(f'the detector {name} has no weights: {error}. {WITHOUT}') from error
         self.model = models.get_model(name, weights=weights).eval().to(device)
@@ -40,7 +40,7 @@ class TorchvisionDetector:
 
     @torch.no_grad()
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Find people in images (H, W, 3), BGR, uint8: (people, 5), x0, y0, x1, y1 and score, of each image."""
+        """Find people in images (H, W, 3), BGR, uint8; returns (people, 5) for each: x0, y0, x1, y1 and score."""
         inputs = [torch.from_numpy(image[..., ::-1].copy()).to(self.device).permute(2, 0, 1) / 255 for image in images]
         return [
             torch.cat([found['boxes'], found['scores'][:, None]], 1)[found['labels'] == self.person].cpu().numpy()
@@ -49,11 +49,11 @@ class TorchvisionDetector:
 
 
 class MMDetDetector:
-    """A detector of mmdet, persons its class 0.
+    """An mmdet detector whose class 0 is person.
 
     Args:
-        config, weights (str): Its files.
-        device (str): Where it runs.
+        config, weights (str): Files of the config and the checkpoint.
+        device (str): Device of the detector.
     """
 
     def __init__(self, config: str, weights: str, device: str) -> None:
@@ -62,7 +62,7 @@ class MMDetDetector:
         self.inferencer = DetInferencer(config, weights, device=device, show_progress=False)
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """As :meth:`TorchvisionDetector.__call__`."""
+        """See :meth:`TorchvisionDetector.__call__`."""
         from mmengine.registry import DefaultScope
         from mmpose.evaluation.functional import nms
 

@@ -1,4 +1,4 @@
-"""Exported files behind the interface of :class:`.predictors.Predictor`: without torch and OpenMMLab."""
+"""Prediction with exported files, without torch and OpenMMLab."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ...runtime import Model, load
-from ...runtime.images import drawable, read_image
+from ...runtime import load
+from ...runtime.images import drawable
 from ...runtime.pose import describe
+from ..common import Progress
 from .boxes import Boxes, Detector, files_of
-from .running import Prediction, Progress, predict_sources
-from .sources import unreadable
+from .running import Prediction, predict_sources
+from .sources import read_image
 from .tracking import Follower
 
 SUFFIXES = ('.onnx', '.xml')
 
 
 def is_exported(name: str) -> bool:
-    """Whether a command's CONFIG is an exported file."""
+    """Return whether the CONFIG of a command is an exported file."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
@@ -38,31 +39,31 @@ def predict_exported(
     whole_image: bool = False,
     smooth: bool = True,
 ) -> Prediction:
-    """As :func:`.predicting.predict`, for an exported file.
+    """Predict with an exported file. See :func:`.predicting.predict` for the other arguments.
 
     Args:
-        path (str): The file.
-        flip_test (bool, optional): For poses: average the heatmaps with those of the mirror image. Default: as the
-            config says.
+        path (str): The exported file.
+        flip_test (bool, optional): For poses, average the heatmaps with those of the mirror image. Default: the
+            config's value.
 
     Raises:
-        ImportError: If no engine is installed that runs the file.
+        ImportError: If no engine that runs the file is installed.
         FileNotFoundError, ValueError: See :func:`...runtime.load` and :func:`.predicting.predict`.
     """
 
     def build() -> ExportedPredictor:
-        model = load(path, device=device or 'cpu')
+        model: Any = load(path, device=device or 'cpu')
         pose = model.metadata['task'] == 'pose'
         if not pose and (boxes or detector or whole_image or flip_test is not None):
             raise ValueError(
-                f'boxes, detectors, the whole image and the flip test are for poses, but {path} is for '
+                f'boxes, detectors, --whole-image and the flip test are for poses, but {path} is for '
                 f'{model.metadata["task"]}'
             )
         if flip_test is not None:
             model.flip_test = flip_test
         if not pose:
             return ExportedPredictor(model, None, batch, keypoint_threshold)
-        detects_on = device if device and device.startswith('cuda') else 'cpu'  # not an engine's own device
+        detects_on = device if device and device.startswith('cuda') else 'cpu'  # engines have further devices
         finder = Boxes(boxes, detector, threshold, detects_on, whole_image)
         return ExportedPredictor(model, finder, batch, keypoint_threshold, smooth)
 
@@ -70,36 +71,30 @@ def predict_exported(
 
 
 class _Reader:
-    """Loads a picture as the step of the test pipeline did that loads images."""
+    """Loads pictures as the loading step of the test pipeline does."""
 
     def __init__(self, color_type: str) -> None:
         self.color_type = color_type
 
     def __call__(self, path: str) -> dict[str, Any]:
-        problem = unreadable(path, full=False)
-        if problem:
-            raise ValueError(problem)
-        try:
-            return self.frame(path, read_image(path, self.color_type))
-        except ValueError as error:
-            raise ValueError(unreadable(path) or str(error)) from None
+        return self.frame(path, read_image(path, self.color_type))
 
     def frame(self, name: str, image: np.ndarray) -> dict[str, Any]:
         return dict(img=image, img_path=name)
 
 
 class ExportedPredictor:
-    """An exported model.
+    """An exported model of any task, with the interface of :class:`.running.Predictor`.
 
     Args:
         model (Model): The model.
-        boxes (Boxes, optional): For poses, the boxes of each picture.
-        batch (int): For poses, the number of boxes at a time.
-        threshold (float): The least score of a keypoint that is drawn.
+        boxes (Boxes, optional): For poses, finds the boxes in each picture.
+        batch (int): For poses, the number of boxes per batch.
+        threshold (float): Minimum score of the keypoints that are drawn.
         smooth (bool): For poses in videos, smooth boxes and keypoints. Default: True.
     """
 
-    def __init__(self, model: Model, boxes: Boxes | None, batch: int, threshold: float, smooth: bool = True) -> None:
+    def __init__(self, model: Any, boxes: Boxes | None, batch: int, threshold: float, smooth: bool = True) -> None:
         self.model, self.boxes, self.batch, self.threshold = model, boxes, batch, threshold
         self.follow = Follower(smooth)
         self.load = _Reader(model.metadata['load']['color_type'])

@@ -1,4 +1,4 @@
-"""The frames of videos and cameras."""
+"""Frames of videos and cameras."""
 
 import math
 import os
@@ -10,35 +10,29 @@ import numpy as np
 
 from .sources import CAMERA, Source
 
-RATE = 25.0  # frames per second where a file states none
-_RATES = (0.1, 240.0)  # what files state otherwise is not a frame rate, but, e.g., a unit of time
+RATE = 25.0  # frames per second, if the file states none
+_RATES = (0.1, 240.0)  # other values in files are not frame rates, but, for example, units of time
 _MP4 = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')  # types of the first box of MP4 and MOV files
-_SLACK = 0.1  # of a duration that a container states: it may be that of the sound
+_SLACK = 0.1  # relative: a container may state the duration of its sound
 
 
 class Frames:
-    """The frames of a video or camera, (H, W, 3), BGR.
+    """Iterates over the frames (H, W, 3), BGR, of a video or a camera.
 
     Attributes:
         rate (float): Frames per second.
-        ended_early (str, optional): After the iteration: how many frames are missing, if the file is damaged.
+        ended_early (str, optional): Set after the iteration if the file is damaged: reports the missing frames.
 
     Raises:
-        ValueError: If it cannot be opened.
+        ValueError: If the source cannot be opened.
     """
 
     def __init__(self, source: Source, limit: int | None = None) -> None:
         camera = source.kind == 'camera'
         self.capture = cv2.VideoCapture(int(source.name.removeprefix(CAMERA)) if camera else source.name)
         if not self.capture.isOpened():
-            raise ValueError(
-                f'{source.name} cannot be opened: '
-                + (
-                    'is it plugged in, free, and yours to read (group video)?'
-                    if camera
-                    else 'is it a video, and whole?'
-                )
-            )
+            advice = 'connected, not in use, and readable (group video)' if camera else 'a video, and complete'
+            raise ValueError(f'{source.name} cannot be opened: check that it is {advice}')
         self.name, self.limit = source.name, limit
         with Path(os.devnull if camera else source.name).open('rb') as file:
             start = file.read(8)
@@ -72,17 +66,17 @@ class Frames:
     def _missing(self, number: int, seconds: float) -> str | None:
         if self.count is None or number >= self.count * (1 - self.slack):
             return None
-        # AVI files may leave out frames that repeat, and the count of others is made up from duration and frame rate.
+        # AVI files may omit repeated frames; for other formats OpenCV estimates the count from duration and frame rate.
         if not self.counts_frames and seconds >= (self.count * (1 - self.slack) - 0.5) / self.rate:
             return None
         return (
-            f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are '
-            'kept. Copy the file again'
+            f'{self.name} is damaged: {number} of its {self.count} frames could be read, and their results are kept. '
+            'Copy the file again'
         )
 
 
 def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Crop a picture at the right and the bottom, or pad it with white, to a width and height."""
+    """Crop a picture on the right and at the bottom, or pad it with white there, to `size` (width, height)."""
     fitted = np.full((size[1], size[0], 3), 255, np.uint8)
     inside = picture[: size[1], : size[0]]
     fitted[: inside.shape[0], : inside.shape[1]] = inside

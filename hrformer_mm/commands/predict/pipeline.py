@@ -1,4 +1,4 @@
-"""A config's own pipeline for tests: the step that loads images, the steps after it, and whether validation differs."""
+"""The test pipeline of a config: its loading step, the other steps, and differences from the validation pipeline."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -11,24 +11,24 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, DefaultScope
 
 from ...checks.settings import type_name
-from ..model import find_dataset
+from ..model import find_dataset, find_pipeline
 from .sources import read_image, unreadable
 
 Step = Mapping[str, Any]
 
 
 def split_pipeline(steps: Sequence[Step]) -> tuple[dict[str, Any], list[Step]]:
-    """The step of a pipeline that loads images ({} if none does), and all others but those that load annotations."""
+    """Split a pipeline into the step that loads images ({} if absent) and the others, without those for annotations."""
     steps = [step for step in steps if 'Annotation' not in type_name(step)]
     loads = [step for step in steps if type_name(step).startswith('Load')]
     return dict(loads[0]) if loads else {}, [step for step in steps if step not in loads[:1]]
 
 
 class Loader:
-    """Loads a picture as the step of a pipeline does: in colour, in grey or with all channels that the file has.
+    """Loads pictures with the loading step of the test pipeline: in color, in gray, or with all channels of the file.
 
     Args:
-        cfg (Config): The config; colour, if it has no pipeline for tests or no step that loads images.
+        cfg (Config): The config. Pictures are loaded in color if it has no test pipeline or no loading step.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -42,7 +42,7 @@ class Loader:
         """Load a file: `img`, (H, W) or (H, W, C), with its `img_path` and shapes.
 
         Raises:
-            ValueError: If it cannot be read.
+            ValueError: If the file cannot be read.
         """
         if self.step is None:
             return self.frame(path, read_image(path))
@@ -54,34 +54,28 @@ class Loader:
             raise ValueError(unreadable(path) or f'{path} cannot be loaded: {error}') from error
 
     def frame(self, name: str, image: np.ndarray) -> dict[str, Any]:
-        """The same for a picture in memory, (H, W, 3), BGR, uint8."""
+        """Prepare a picture in memory, (H, W, 3), BGR, uint8, in the same way."""
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if self.grey else image
         return dict(img=image.astype(self.dtype), img_path=name, img_shape=image.shape[:2], ori_shape=image.shape[:2])
 
 
 class Pipeline:
-    """The steps after loading: from what :class:`Loader` returns to what a model's `test_step` takes.
+    """The steps after loading, which convert the output of :class:`Loader` to the input of a model's `test_step`.
 
     Raises:
-        ValueError: If the config has no pipeline for tests.
+        ValueError: If the config has no test pipeline.
     """
 
     def __init__(self, cfg: Config) -> None:
-        steps = find_dataset(cfg, 'test').get('pipeline')
-        if not steps:
-            raise ValueError(
-                f'{cfg.filename} has no test_dataloader.dataset.pipeline, which prepares the pictures: '
-                'use the config that the training dumped into its work folder'
-            )
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
-            self.run = Compose(split_pipeline(steps)[1])
+            self.run = Compose(split_pipeline(find_pipeline(cfg))[1])
 
     def __call__(self, loaded: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(dict(loaded))
 
 
 def check_channels(loaded: Mapping[str, Any], cfg: Config) -> None:
-    """Raise ValueError if a picture was not loaded with the channels that the backbone takes."""
+    """Raise a ValueError unless a picture was loaded with the number of channels that the backbone takes."""
     expected = cfg.model.get('backbone', {}).get('in_channels', 3)
     channels = loaded['img'].shape[2] if loaded['img'].ndim == 3 else 1
     if channels != expected:
@@ -93,7 +87,7 @@ def check_channels(loaded: Mapping[str, Any], cfg: Config) -> None:
 
 
 def pipeline_differences(cfg: Config) -> list[str]:
-    """How the pipeline for tests, which predictions use, differs from that for validation, a line for each step."""
+    """Compare the test pipeline, which predictions use, with the validation pipeline; returns a line for each step."""
     val, test = (
         [step for step in find_dataset(cfg, split).get('pipeline') or () if _prepares(step)]
         for split in ('val', 'test')
@@ -113,7 +107,7 @@ def _prepares(step: Step) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Lists and tuples are the same to a transform, and so are the full and the short name of its class."""
+    """Replace tuples by lists and class names by short names, which are equivalent to transforms."""
     if isinstance(value, Mapping):
         return {key: type_name(value) if key == 'type' else _plain(entry) for key, entry in value.items()}
     return list(map(_plain, value)) if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""A model with its checkpoint over pictures and videos."""
+"""Predict with a config and its checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +8,12 @@ from mmengine.config import Config
 
 from ...deploy import can_deploy, to_deploy
 from ...released import SCHEME, Released, weights_of
+from ..common import Progress
 from ..model import TASKS, find_device, load_model, read_config
 from .boxes import Boxes, Detector, files_of
 from .pipeline import pipeline_differences
 from .predictors import Classifier, PoseFinder, Predictor, Segmenter
-from .running import Prediction, Progress, predict_sources
+from .running import Prediction, predict_sources
 
 
 def predict(
@@ -33,44 +34,44 @@ def predict(
     whole_image: bool = False,
     smooth: bool = True,
 ) -> Prediction:
-    """Write a picture (or video) of the result of each input into a folder, and all results to predictions.json.
+    """Predict pictures and videos. Writes a drawing for each input into a folder, and all results to predictions.json.
 
     Args:
-        config (str): A config or a name in the zoo.
-        checkpoint (str, optional): Its weights: a file, a URL, or a released name. Default: those released for a
-            config of this name.
+        config (str): A config file or the name of a model in the zoo.
+        checkpoint (str, optional): The weights: a file, a URL, or the name of released weights. Default: the weights
+            that were released for the config.
         inputs (Sequence[str]): Pictures, videos, folders, patterns, or 'camera:0'.
-        folder (str): It is made if it is not there.
-        device (str, optional): Default: the first GPU, or the CPU.
-        batch (int): Pictures at a time, those of one size together; for poses, boxes.
+        folder (str): The output folder, which is created if it does not exist.
+        device (str, optional): Device of the model. Default: the first GPU, or the CPU.
+        batch (int): Number of pictures of the same size per batch; for poses, of boxes. Default: 1.
         boxes (str, optional): For poses, a JSON file: {"picture.jpg": [[x0, y0, x1, y1], …], …}.
-        detector (str | tuple[str, str], optional): For poses, a detector of torchvision that finds people, or a config
-            and weights of mmdet. Default: 'fasterrcnn_mobilenet_v3_large_320_fpn'.
-        threshold (float): Least score of a detection. Default: 0.3.
-        frames (int, optional): Of each video or camera, so many at most.
-        progress (callable, optional): Goes around what is worked through.
+        detector (str | tuple[str, str], optional): For poses, the torchvision detector of people, or the config and
+            the weights of an mmdet detector. Default: 'fasterrcnn_mobilenet_v3_large_320_fpn'.
+        threshold (float): Minimum score of a detection. Default: 0.3.
+        frames (int, optional): Maximum number of frames of each video or camera. Default: all.
+        progress (callable, optional): Wraps the iterables of pictures and frames, to show progress.
         deploy (bool): Run the deployment form of the model. Default: True.
-        keypoint_threshold (float): The least score of a keypoint that is drawn. Default: 0.3.
-        options (Mapping[str, Any], optional): Changes of the config.
-        whole_image (bool): For poses, one box around each picture, instead of a detector. Default: False.
+        keypoint_threshold (float): Minimum score of the keypoints that are drawn. Default: 0.3.
+        options (Mapping[str, Any], optional): Changes to the config.
+        whole_image (bool): For poses, take one box around each picture instead of running a detector. Default: False.
         smooth (bool): For poses in videos, smooth boxes and keypoints over time. Default: True.
 
     Raises:
-        FileNotFoundError, ValueError: If the model or an input's name cannot be used, or an output would overwrite an
-            input; a file that cannot be read is noted in `problems` instead.
-        OSError: If the folder cannot be written to, or weights cannot be fetched.
+        FileNotFoundError, ValueError: If the model or the name of an input is invalid, or an output would overwrite
+            an input. Files that cannot be read are listed in `problems` instead.
+        OSError: If the folder cannot be written to, or the weights cannot be downloaded.
         KeyboardInterrupt: On Ctrl-C, with the number of results that were written.
     """
     cfg = read_config(config, options=options)
     task = TASKS[cfg.default_scope]
     if (boxes or detector or whole_image) and task != 'pose':
-        raise ValueError(f'boxes, detectors and the whole image are for poses, but {config} is for {task}')
+        raise ValueError(f'boxes, detectors and --whole-image are for poses, but {config} is for {task}')
     notes = [f'the pipelines differ: {difference}, which is used here' for difference in pipeline_differences(cfg)]
     if checkpoint is None:
         weights = _released(cfg)
         checkpoint = SCHEME + weights.name
         notes.append(
-            f'no checkpoint is given: the weights are {weights.name} of {weights.publisher}'
+            f'no checkpoint is given: using the weights {weights.name} of {weights.publisher}'
             + f' ({weights.scores})' * bool(weights.scores)
         )
 
@@ -90,7 +91,7 @@ def predict(
 
 
 def _released(cfg: Config) -> Released:
-    """The released weights that fit a config by its name."""
+    """Find the weights that were released for the config of this name."""
     name = Path(cfg.filename).stem
     found = weights_of(name)
     if found is None:

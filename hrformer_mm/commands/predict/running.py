@@ -1,7 +1,7 @@
-"""A predictor over pictures and videos, file by file, so that what is done is kept whatever comes after."""
+"""Run a predictor on pictures and videos, file by file, and keep the finished results if a later file fails."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,18 +10,18 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from ..common import Progress, silent
 from ..folder import check_folder
 from .frames import Frames, fit
 from .sources import RESULTS, Source, find_sources
 
-Progress = Callable[[Iterable, str], Iterable]
-Loaded = dict[str, Any]  # an image under 'img', its name under 'img_path', and the seconds of a frame under 'time'
-Result = tuple[dict[str, Any], np.ndarray]  # for predictions.json, and as a picture
+Loaded = dict[str, Any]  # 'img', 'img_path', and for a frame its 'time' in seconds
+Result = tuple[dict[str, Any], np.ndarray]  # the entry of predictions.json, and the drawing
 
 
 @dataclass
 class Prediction:
-    """What was written, one line about each source that failed, and what a user should know besides."""
+    """The results, one line about each source that failed, and notes for the user."""
 
     folder: str
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -30,9 +30,9 @@ class Prediction:
 
 
 class Predictor(Protocol):
-    """A model of any task: loaded pictures of one size in, a result of each out."""
+    """A model of any task, which maps loaded pictures of one size to their results."""
 
-    load: Any  # `load(path)` and `load.frame(name, image)` make the inputs
+    load: Any  # `load(path)` and `load.frame(name, image)` return the inputs
 
     def __call__(self, loaded: Sequence[Loaded]) -> Sequence[Result]: ...
 
@@ -47,14 +47,14 @@ def predict_sources(
     progress: Progress | None,
     notes: Sequence[str] = (),
 ) -> Prediction:
-    """Run a predictor, which is built when inputs and outputs are found to be usable; its results go to a folder.
+    """Run a predictor, and write its results into a folder. Inputs and outputs are checked before it is built.
 
     Args:
         build (callable): Returns the predictor.
-        given (Sequence[str]): More files that must not be overwritten.
-        notes (Sequence[str]): What a user should know besides. Default: ().
+        given (Sequence[str]): Further files that must not be overwritten.
+        notes (Sequence[str]): Notes for the user. Default: ().
 
-    See :func:`.predicting.predict` for the other arguments and what is raised.
+    See :func:`.predicting.predict` for the other arguments and the exceptions.
     """
     sources, left_out = find_sources(inputs)
     outputs = _outputs(sources)
@@ -65,12 +65,12 @@ def predict_sources(
     predictor = build()
     target.mkdir(parents=True, exist_ok=True)
     try:
-        pictures = iter((progress or _plain)([s for s in sources if s.kind == 'image'], 'pictures'))
+        pictures = iter((progress or silent)([s for s in sources if s.kind == 'image'], 'pictures'))
         while group := list(islice(pictures, batch)):
             _pictures(predictor, group, [target / outputs[source] for source in group], done)
         for source in (s for s in sources if s.kind != 'image'):
             try:
-                _video(predictor, source, target / outputs[source], done, batch, frames, progress or _plain)
+                _video(predictor, source, target / outputs[source], done, batch, frames, progress or silent)
             except ValueError as error:
                 done.problems.append(str(error))
     except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def predict_sources(
 
 
 def _outputs(sources: Sequence[Source]) -> dict[Source, str]:
-    """The name of each source's picture or video in the output folder, none twice."""
+    """Choose a unique name in the output folder for the drawing of each source."""
     names: dict[Source, str] = {}
     taken: set[str] = set()
     for source in sources:
@@ -108,12 +108,12 @@ def _pictures(predictor: Predictor, group: Sequence[Source], paths: Sequence[Pat
             continue
         data, picture = result
         if not cv2.imwrite(str(path), picture):
-            raise OSError(f'{path} cannot be written: is the disk full?')
+            raise OSError(f'{path} cannot be written: check that the disk is not full')
         done.results.append(dict(source=source.name, picture=path.name, **data))
 
 
 def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Result | Exception]:
-    """Predict those of one size together, and give the error of each that fails in place of its result."""
+    """Predict pictures of the same size together. The result of a picture that fails is its exception."""
     groups: dict[Any, list[int]] = {}
     for i, one in enumerate(loaded):
         groups.setdefault(one['img'].shape, []).append(i)
@@ -126,7 +126,7 @@ def _predict_all(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Result 
 def _try(predictor: Predictor, loaded: Sequence[Loaded]) -> list[Result | Exception]:
     try:
         return list(predictor(loaded))
-    except Exception as error:  # a library's transform or the memory of a GPU: it must not end the others
+    except Exception as error:  # for example in a library's transform, or out of memory: the other pictures must go on
         if len(loaded) == 1:
             return [error]
         return [result for one in loaded for result in _try(predictor, [one])]
@@ -164,20 +164,23 @@ def _video(
                     continue
                 data, picture = result
                 if writer is None:
-                    size = max(2, picture.shape[1] // 2 * 2), max(2, picture.shape[0] // 2 * 2)  # what codecs take
-                    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), frames.rate, size)
+                    size = (
+                        max(2, picture.shape[1] // 2 * 2),
+                        max(2, picture.shape[0] // 2 * 2),
+                    )  # codecs need even sizes
+                    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), frames.rate, size)
                     if not writer.isOpened():
                         raise OSError(f'{path} cannot be written: OpenCV has no encoder for MP4, or the disk is full')
                 writer.write(fit(picture, size))
                 done.results.append(dict(source=source.name, frame=number - 1, picture=path.name, **data))
     except KeyboardInterrupt:
-        if source.kind != 'camera':  # a camera ends so
+        if source.kind != 'camera':  # Ctrl-C is the normal end of a camera
             raise
     finally:
         if writer is not None:
             writer.release()
     if not number:
-        raise ValueError(f'{source.name} has no frame that can be read')
+        raise ValueError(f'{source.name} has no readable frame: check that it is a complete video')
     if failures:
         first, error = failures[0]
         done.problems.append(
@@ -185,7 +188,3 @@ def _video(
         )
     if frames.ended_early:
         done.problems.append(frames.ended_early)
-
-
-def _plain(items: Iterable, description: str) -> Iterable:
-    return items

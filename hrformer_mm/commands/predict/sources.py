@@ -1,4 +1,4 @@
-"""Where pictures come from: files, folders, patterns, videos and cameras."""
+"""Find the inputs of a prediction: pictures and videos in files, folders and patterns, and cameras."""
 
 import glob
 import json
@@ -7,40 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
 from ...checks.files import cut_problem, find_problem, jpeg_is_cut
+from ...runtime import images
 
 CAMERA = 'camera:'
 RESULTS = 'predictions.json'
 _EXPLANATION = 'explanation.json'
-# What OpenCV reads, and `mimetypes` may not know: it depends on the system.
-_IMAGES = ('.avif', '.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-_VIDEOS = (
-    '.3gp',
-    '.avi',
-    '.flv',
-    '.m4v',
-    '.mjpeg',
-    '.mjpg',
-    '.mkv',
-    '.mov',
-    '.mp4',
-    '.mpeg',
-    '.mpg',
-    '.mts',
-    '.ogv',
-    '.ts',
-    '.webm',
-    '.wmv',
-)
+# Formats that OpenCV reads, but `mimetypes` does not know on every system.
+_IMAGES = '.avif .bmp .jp2 .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'.split()
+_VIDEOS = '.3gp .avi .flv .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv'.split()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A picture's file, a video's, or a camera's number."""
+    """A picture, a video or a camera."""
 
     name: str
     kind: str  # 'image', 'video' or 'camera'
@@ -51,7 +35,7 @@ class Source:
 
 
 def is_input(word: str) -> bool:
-    """Whether a word is for :func:`find_sources`: a camera, a folder, a pattern, or the name of a picture or video."""
+    """Return whether a word names a camera, a folder, a pattern, a picture or a video; see :func:`find_sources`."""
     if '://' in word:
         return False
     path = Path(word)
@@ -59,17 +43,17 @@ def is_input(word: str) -> bool:
 
 
 def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
-    """What each of the user's words stands for. Results of earlier runs are left out.
+    """Find the sources that the names stand for, without the results of earlier runs.
 
     Args:
         names (Sequence[str]): Files, folders (all pictures and videos in them), patterns, and 'camera:0'.
 
     Returns:
-        tuple[list[Source], list[str]]: The sources, each once, in order; and a line about each folder of which files
-        are left out.
+        tuple[list[Source], list[str]]: The unique sources in order, and a note for each folder with files that are
+        left out.
 
     Raises:
-        FileNotFoundError: If one stands for nothing, or all for results of earlier runs.
+        FileNotFoundError: If a name matches nothing, or if all matches are results of earlier runs.
         ValueError: If a camera has no number.
     """
     found: dict[Source, None] = {}
@@ -78,7 +62,7 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
     for name in names:
         if name.startswith(CAMERA):
             if not name.removeprefix(CAMERA).isdecimal():
-                raise ValueError(f'{name} is not a camera: give its number, as in {CAMERA}0')
+                raise ValueError(f'{name} is not a camera: give its number, for example {CAMERA}0')
             found[Source(name, 'camera')] = None
             continue
         files = _files(name)
@@ -86,7 +70,7 @@ def find_sources(names: Sequence[str]) -> tuple[list[Source], list[str]]:
             path.parent for path in files if path.name in results.setdefault(path.parent, _results_in(path.parent))
         )
         files = [path for path in files if path.name not in results[path.parent]]
-        # The content of a file with another suffix is checked when its turn comes.
+        # A named file may have any suffix: its content is checked when it is read.
         chosen = [path for path in files if _kind(path)] or ([] if Path(name).is_dir() else files)
         for folder, count in earlier.items():
             notes[f'{count} results of an earlier run in {folder} are left out'] = None
@@ -119,7 +103,7 @@ def _kind(path: Path) -> str | None:
 
 
 def _results_in(folder: Path) -> set[str]:
-    """The names of the files in a folder that `predict` or `explain` wrote, as their JSON files list them."""
+    """Return the names of the files that `predict` or `explain` wrote into a folder, from their JSON files."""
     try:
         names = set(json.loads((folder / _EXPLANATION).read_text(encoding='utf-8'))['pictures'])
     except (OSError, ValueError, TypeError, KeyError):
@@ -130,63 +114,54 @@ def _results_in(folder: Path) -> set[str]:
         sources = {Path(entry['source']).name for entry in entries}
     except (OSError, ValueError, TypeError, KeyError):
         return names
-    # Unless inputs are in it as well, a folder of results holds those of the runs before the last one, too.
+    # predictions.json lists the last run only: without inputs in the folder, all other files are older results.
     only_results = listed and not any((folder / name).is_file() for name in sources - listed)
     return names | listed | ({path.name for path in folder.iterdir()} if only_results else set())
 
 
 def _pictures_below(folder: Path) -> int:
-    """The number of pictures and videos in subfolders, except results of earlier runs."""
+    """Count the pictures and videos in subfolders, without the results of earlier runs."""
     return sum(bool(_kind(path)) and path.name not in _results_in(path.parent) for path in folder.glob('*/**/*'))
 
 
 def _reason(name: str, files: Sequence[Path]) -> str:
-    """Why there is nothing, and what to do."""
+    """Explain why there is no input, with a remedy."""
     path = Path(name)
     if path.is_dir() and (inside := _pictures_below(path)):
         return f" itself, but {inside} in its subfolders: '{name}/**/*' in quotes finds them"
     if files:
         suffixes = ', '.join(sorted({path.suffix or path.name for path in files})[:8])
         return f': {len(files)} files have other suffixes ({suffixes}). To read one of them anyway, name the file'
-    return (
-        f': give a file, a folder with some in it, a pattern in quotes, or {CAMERA}0'
-        if not path.exists()
-        else ': the folder is empty'
-    )
+    if path.exists():
+        return ': the folder is empty'
+    return f': give a file, a folder with some in it, a pattern in quotes, or {CAMERA}0'
 
 
 def unreadable(path: str, full: bool = True) -> str | None:
-    """Why a file cannot be read as a picture, or None.
+    """Explain why a file cannot be read as a picture; None if it can.
 
     Args:
         path (str): The file.
-        full (bool): Decode it, too. Default: True.
+        full (bool): Decode the whole file as well. Default: True.
     """
     if not Path(path).is_file():
         return f'there is no picture {path}'
-    problem = cut_problem(path) if jpeg_is_cut(path) else find_problem(path, 'picture') if full else None
+    problem: Any = cut_problem(path) if jpeg_is_cut(path) else find_problem(path, 'picture') if full else None
     return problem and (
-        f'{path} cannot be read as a picture: it {problem.what}. Copy it again, or convert it to a '
-        'format that OpenCV reads, for example PNG'
+        f'{path} cannot be read as a picture: it {problem.what}. Copy it again, or convert it to a format that OpenCV '
+        'reads, for example PNG'
     )
 
 
-def read_image(path: str) -> np.ndarray:
-    """(H, W, 3), BGR, uint8.
+def read_image(path: str, color_type: str = 'color') -> np.ndarray:
+    """Read a picture; by default (H, W, 3), BGR, uint8. See :func:`...runtime.images.read_image`.
 
     Raises:
-        ValueError: If the file is not a picture, or is cut short.
+        ValueError: If the file is not a picture, or is truncated.
     """
-    problem, image = unreadable(path, full=False), None
-    if not problem:
-        try:
-            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-        except (OSError, cv2.error):
-            pass
-    if image is None:
-        raise ValueError(
-            problem
-            or unreadable(path)
-            or f'{path} cannot be read as a picture: convert it to a format that OpenCV reads, for example PNG'
-        )
-    return image
+    if problem := unreadable(path, full=False):
+        raise ValueError(problem)
+    try:
+        return images.read_image(path, color_type)
+    except ValueError as error:
+        raise ValueError(unreadable(path) or str(error)) from None

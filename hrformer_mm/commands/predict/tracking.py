@@ -1,4 +1,4 @@
-"""People in the frames of a video: the same number for the same person, and motion without jitter."""
+"""Track people in the frames of a video, and smooth their motion."""
 
 import math
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-OVERLAP = 0.3  # least IoU of the boxes of one person in two frames
-LOST = 1.0  # seconds after which a person who was not found gets a new number
-# Of the filter, for motion in sizes of a box per second: less jitter at rest with a lower CUTOFF, less lag with a
-# higher SLOPE; at a constant speed, the lag stays below 1 / (2 pi SLOPE) of the size.
+OVERLAP = 0.3  # minimum IoU of the boxes of a person in two frames
+LOST = 1.0  # seconds after which a lost person gets a new number
+# Parameters of the filter, for speeds in box sizes per second. A lower CUTOFF reduces jitter at rest, a higher SLOPE
+# reduces lag, which stays below 1 / (2 pi SLOPE) of the size at a constant speed.
 CUTOFF, SLOPE, SPEED_CUTOFF = 1.5, 5.0, 1.0  # Hz, Hz per speed, Hz
 
 
@@ -20,8 +20,8 @@ class OneEuroFilter:
     Systems", CHI 2012.
 
     Args:
-        time (float): Seconds.
-        points (np.ndarray): The first points.
+        time (float): Time of the first points in seconds.
+        points (np.ndarray): The first points (K, 2).
     """
 
     def __init__(self, time: float, points: np.ndarray) -> None:
@@ -29,7 +29,7 @@ class OneEuroFilter:
         self.speed = np.zeros_like(points)
 
     def __call__(self, time: float, points: np.ndarray, size: float) -> np.ndarray:
-        """The smooth points at a later time; `size` is that of the person in pixels."""
+        """Filter the points of a later frame. `size` is the size of the person in pixels."""
         step = time - self.time
         self.speed = self.speed + _share(SPEED_CUTOFF, step) * ((points - self.last) / step - self.speed)
         cutoff = CUTOFF + SLOPE * np.linalg.norm(self.speed, axis=1, keepdims=True) / size
@@ -39,7 +39,7 @@ class OneEuroFilter:
 
 
 def _share(cutoff: Any, step: float) -> Any:
-    """How much of a new value an exponential filter takes."""
+    """Return the weight of a new value in an exponential filter."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * step))
 
 
@@ -50,7 +50,7 @@ class _Track:
 
 
 class Tracker:
-    """Follows people by the overlap of their boxes, and smooths their boxes and keypoints."""
+    """Tracks people by the overlap of their boxes, and smooths their boxes and keypoints."""
 
     def __init__(self) -> None:
         self.tracks: list[_Track] = []
@@ -59,15 +59,15 @@ class Tracker:
     def __call__(
         self, time: float, boxes: np.ndarray, keypoints: np.ndarray
     ) -> tuple[list[int], np.ndarray, np.ndarray]:
-        """Follow people into the next frame.
+        """Match the people of the next frame to the tracks.
 
         Args:
-            time (float): Seconds, more than at the frame before.
+            time (float): Time in seconds, later than that of the frame before.
             boxes (np.ndarray): (people, 4 or more), x0, y0, x1, y1 in pixels.
             keypoints (np.ndarray): (people, K, 2), in pixels.
 
         Returns:
-            tuple: The numbers of the people, from 1, and their smooth boxes and keypoints.
+            tuple: The track numbers of the people, from 1, and their smoothed boxes and keypoints.
         """
         self.tracks = [track for track in self.tracks if time - track.time <= LOST]
         matches = self._match(boxes)
@@ -87,7 +87,7 @@ class Tracker:
         return numbers, boxes, keypoints
 
     def _match(self, boxes: np.ndarray) -> dict[int, _Track]:
-        """The track of each box that has one, those that overlap most first."""
+        """Match boxes to tracks, in the order of their overlap; boxes without a track are left out."""
         overlaps = _overlaps(boxes, np.array([track.box for track in self.tracks]).reshape(-1, 4))
         matches = {}
         while overlaps.size and overlaps.max() >= OVERLAP:
@@ -98,7 +98,7 @@ class Tracker:
 
 
 def _overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of each of (N, 4) boxes with each of (M, 4): (N, M)."""
+    """Return the IoU (N, M) of boxes (N, 4) with boxes (M, 4)."""
     a, b = a[:, None, :4], b[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = sides.clip(0).prod(-1)
@@ -107,10 +107,10 @@ def _overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 class Follower:
-    """A tracker for each video.
+    """Keeps a tracker for each video.
 
     Args:
-        smooth (bool): Smooth boxes and keypoints, too.
+        smooth (bool): Smooth boxes and keypoints as well.
     """
 
     def __init__(self, smooth: bool) -> None:
@@ -120,7 +120,7 @@ class Follower:
     def __call__(
         self, loaded: Mapping[str, Any], boxes: np.ndarray, keypoints: np.ndarray
     ) -> tuple[list[int] | None, np.ndarray, np.ndarray]:
-        """Follow people into a frame, which has a `time`; for a picture, the numbers are None."""
+        """Track people in a frame, which has a `time`; the numbers for a picture are None."""
         if 'time' not in loaded:
             return None, boxes, keypoints
         tracker = self.trackers.setdefault(loaded['img_path'], Tracker())

@@ -1,4 +1,4 @@
-"""A page about a training or a test, from the folder that mmengine leaves."""
+"""Write a report of a training or a test from the work folder of mmengine."""
 
 from .reporting import report
 

@@ -1,4 +1,4 @@
-"""What only mmengine's text log tells: duration, environment, loaded checkpoints, errors and tables of classes."""
+"""Parse mmengine's text log: duration, environment, loaded checkpoints, errors and tables of classes."""
 
 import contextlib
 import re
@@ -16,7 +16,7 @@ _RESUMED = re.compile(r'resumed epoch: \d+, iter: (\d{1,18})$')
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers; the first column contains the headers of the rows."""
+    """A table of text and numbers, whose first column contains row headers."""
 
     title: str
     columns: list[str]
@@ -25,10 +25,10 @@ class Table:
 
 @dataclass
 class Log:
-    """The content of a log; what it does not contain is None or empty.
+    """The content of a log. Missing entries are None or empty.
 
     Attributes:
-        resumed: The iteration that a resumed run continued from.
+        resumed: The iteration from which a resumed run continued.
         progress: The last position of a training, such as 'Iter(train) [50/80000]'.
         error: The last message of level ERROR or CRITICAL.
         table: The last table of classes.
@@ -45,9 +45,9 @@ class Log:
 
 
 def read_log(path: Path) -> Log:
-    """Read a run's log."""
+    """Read the log of a run."""
     log = Log()
-    # Without the text before the first message, the parts are time, level, text, time, and so on.
+    # After the text before the first message, the parts are time, level, text, time, and so on.
     parts = _MESSAGE.split(path.read_text(encoding='utf-8', errors='replace'))[1:]
     for level, text in zip(parts[1::3], map(str.strip, parts[2::3])):
         if 'System environment:' in text:
@@ -71,7 +71,7 @@ def read_log(path: Path) -> Log:
 
 
 def read_table(text: str) -> Table | None:
-    """Read a table drawn with +, - and |; None if its first column is not called Class (mmseg) or category (mmdet)."""
+    """Read a table drawn with +, - and |; None unless its first column is Class (mmseg) or category (mmdet)."""
     rows = [[cell.strip() for cell in line.strip('| ').split('|')] for line in text.splitlines() if line[:1] == '|']
     if not rows or rows[0][0].lower() not in ('class', 'category'):
         return None

@@ -1,10 +1,11 @@
-"""Curves and pictures as data URLs, which a page contains."""
+"""Draw curves and pictures as data URLs, which a page can embed."""
 
 import base64
 import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -13,21 +14,21 @@ from PIL import Image
 
 from .training import Curve
 
-_STYLE = {
+_STYLE: Any = {
     'svg.fonttype': 'none',
     'font.size': 9,
     'axes.grid': True,
     'grid.alpha': 0.4,
     'text.usetex': False,
-    'text.parse_math': False,  # names in a log are plain text, whatever matplotlibrc says
+    'text.parse_math': False,  # names in a log are plain text, regardless of matplotlibrc
 }
-_LOG_RATIO = 30  # of the highest to the lowest loss, from which on their axis is logarithmic
+_LOG_RATIO = 30  # ratio of the highest to the lowest loss above which the axis is logarithmic
 
 
 def plot(curves: Sequence[Curve], x_label: str, starts: Sequence[tuple[str, int]] = (), log: bool = False) -> str:
     """Draw curves over a common axis, and a vertical line at each (name, position) of `starts`.
 
-    `log` asks for a logarithmic axis if the values are positive and far apart.
+    With `log`, the axis is logarithmic if the values are positive and far apart.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(8.2, 3.1), layout='constrained')
@@ -58,9 +59,9 @@ def plot(curves: Sequence[Curve], x_label: str, starts: Sequence[tuple[str, int]
 
 
 def picture(path: Path) -> str:
-    """Return a PNG or JPEG file as a data URL of a picture of at most 960x720 pixels."""
+    """Return a PNG or JPEG file as a data URL, shrunk to at most 960x720 pixels."""
     file = io.BytesIO()
-    # Pillow goes by the content of a file, and would start Ghostscript for EPS.
+    # Pillow detects the format from the content, and would run Ghostscript for EPS.
     with Image.open(path, formats=('PNG', 'JPEG')) as image:
         image = image.convert('RGB')
         image.thumbnail((960, 720))

@@ -1,4 +1,4 @@
-"""Read the runs of a work folder, WORK_DIR/<time>/. Files are parsed as JSON and text; nothing is executed."""
+"""Read the runs in a work folder, WORK_DIR/<time>/. Files are parsed as JSON and text; no code is executed."""
 
 import json
 import math
@@ -16,12 +16,12 @@ class Run:
 
     Attributes:
         name: The start time, which is the name of the run's folder.
-        train: The records of training iterations in ``scalars.json``; each has the key 'iter'.
-        val: The records of validations; 'iter' is the last logged iteration before, 'x' the epoch or the iteration.
-        unit: What 'x' counts, 'epoch' or 'iteration'.
+        train: The records of training iterations in scalars.json; each has the key 'iter'.
+        val: The records of validations. 'iter' is the last logged iteration before, 'x' the epoch or the iteration.
+        unit: The unit of 'x', 'epoch' or 'iteration'.
         test: The scores of a test, or None.
         config: The text of the config.
-        notes: What is missing or broken, one sentence each.
+        notes: Missing and damaged data, one sentence each.
     """
 
     name: str
@@ -47,14 +47,14 @@ def read_runs(work_dir: Path) -> list[Run]:
     runs = [run for folder in folders if (run := _read_run(folder))]
     if not runs:
         raise ValueError(
-            f'{work_dir} contains no run, a folder such as 20260131_120000 with a log: give the '
-            '--work-dir of a training or a test'
+            f'{work_dir} contains no run, which is a folder such as 20260131_120000 with a log: give the --work-dir of '
+            'a training or a test'
         )
     return runs
 
 
 def _read_run(folder: Path) -> Run | None:
-    """Read a run; None if the folder contains none of its files."""
+    """Read a run; None if the folder has none of its files."""
     run = Run(folder.name)
     log, test, records = folder / f'{run.name}.log', folder / f'{run.name}.json', folder / 'vis_data/scalars.json'
     if not any(path.is_file() for path in (log, test, records)):
@@ -77,12 +77,12 @@ def _read_run(folder: Path) -> Run | None:
 
 
 def _read(path: Path) -> str:
-    """Return the text of a file; empty if there is no file."""
+    """Return the text of a file, or '' if it does not exist."""
     return path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
 
 
 def _parse(text: str) -> dict[str, Any] | None:
-    """Parse a JSON object; None if the text is not one."""
+    """Parse a JSON object; None if the text is something else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -91,11 +91,11 @@ def _parse(text: str) -> dict[str, Any] | None:
 
 
 def _read_records(run: Run, text: str) -> None:
-    broken, last = 0, {'iter': run.log.resumed or 0}
+    broken = 0
+    last: dict[str, Any] = {'iter': run.log.resumed or 0}
     for line in text.splitlines():
         record = _parse(line)
-        counters = [record.get(key, 0) for key in ('iter', 'step')] if record else [None]
-        if not all(isinstance(counter, int) and 0 <= counter < 2**53 for counter in counters):
+        if not record or not all(_is_counter(record.get(key, 0)) for key in ('iter', 'step')):
             broken += 1
         elif 'iter' in record:
             last = record
@@ -103,12 +103,16 @@ def _read_records(run: Run, text: str) -> None:
         else:
             if record.get('step') == last.get('epoch'):
                 run.unit = 'epoch'
-            # LoggerHook counts validations in epochs by default, which iteration-based loops leave at 0.
+            # By default, LoggerHook counts validations in epochs, which stay 0 in iteration-based loops.
             run.val.append(dict(record, iter=last['iter'], x=record.get('step') or last['iter']))
     if broken:
         run.notes.append(f'{broken} of the lines in scalars.json cannot be parsed; they are ignored.')
 
 
+def _is_counter(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < 2**53
+
+
 def is_number(value: Any) -> bool:
-    """Whether a value of a JSON file is a number that is not too large to be drawn; NaN and infinity are numbers."""
+    """Return whether a JSON value is a number that can be drawn, NaN and infinity included."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and not 1e100 <= abs(value) < math.inf

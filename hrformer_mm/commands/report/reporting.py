@@ -1,4 +1,4 @@
-"""From a work folder to a page."""
+"""Write the report of a work folder."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,19 +13,19 @@ from .training import newest_training
 
 
 def report(work_dir: str, output: str, images: int = 6, pictures: Sequence[str] = ()) -> list[str]:
-    """Write a page about the runs in a work folder: one file that needs no other, and no network.
+    """Write a self-contained HTML page about the runs in a work folder.
 
     Args:
         work_dir (str): The --work-dir of a training or a test.
-        output (str): The path of the page.
-        images (int): The largest number of example pictures. Default: 6.
-        pictures (Sequence[str]): Folders of pictures besides the work folder. Default: ().
+        output (str): Path of the page.
+        images (int): Maximum number of example pictures. Default: 6.
+        pictures (Sequence[str]): Further folders with pictures. Default: ().
 
     Returns:
-        list[str]: The page's notes about what is missing or left out.
+        list[str]: The notes of the page on missing and omitted data.
 
     Raises:
-        FileNotFoundError, ValueError: If a folder does not exist, or is not a work folder.
+        FileNotFoundError, ValueError: If a folder does not exist or is not a work folder.
         OSError: If the page cannot be written.
     """
     folder = Path(work_dir)
@@ -33,7 +33,7 @@ def report(work_dir: str, output: str, images: int = 6, pictures: Sequence[str] 
     runs = read_runs(folder)
     training, older = newest_training(runs)
     tests = [run for run in runs if run.test is not None]
-    # A test after a training has its scores alone on the page.
+    # Of a test after a training, the page shows only the scores.
     about = training.runs if training else runs
     config = next((run.config for run in reversed(about) if run.config), '')
     environment = next((run.log.environment for run in reversed(about) if run.log.environment), '')

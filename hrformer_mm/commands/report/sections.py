@@ -1,9 +1,9 @@
-"""The sections of the page."""
+"""The sections of the report."""
 
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,7 @@ from .plots import picture, plot
 from .reading import Run, is_number
 from .training import Curve, Training, curves
 
-# Curves that share a plot: a pattern of their names. All others have a plot of their own.
+# Titles of plots, and patterns for the names of their curves. All other curves have separate plots.
 _PLOTS = (
     ('Losses', 'loss'),
     ('Accuracy on training batches', 'acc'),
@@ -28,7 +28,7 @@ _PLOTS = (
 
 @dataclass
 class Section:
-    """A section: tables, images as (title, data URL), text that is folded, and notes about what is missing."""
+    """A section: tables, images as (title, data URL), collapsible text, and notes on missing data."""
 
     title: str
     tables: list[Table] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Section:
 
 
 def summary(training: Training | None, runs: Sequence[Run]) -> Section:
-    """How far the training got, how fast, and the error that ended it; or how long a test took."""
+    """Summarize the progress, the speed, the duration and the last error."""
     rows: list[list[Any]] = []
     if training and training.train:
         rows.append(['Last logged iteration', f'{training.train[-1]["iter"]}, {runs[-1].log.progress}'.rstrip(', ')])
@@ -52,7 +52,7 @@ def summary(training: Training | None, runs: Sequence[Run]) -> Section:
 
 
 def runs_table(runs: Sequence[Run], training: Training | None, older: Sequence[Run]) -> Section:
-    """One row per run, and what is missing or broken in each."""
+    """List the runs, with missing and damaged data."""
     section = Section('Runs', [Table('', ['Run', 'Iterations', 'Resumed after', 'Weights', 'Duration', 'Test'], [])])
     for run in runs:
         iterations = f'{run.train[0]["iter"]} to {run.train[-1]["iter"]}' if run.train else ''
@@ -70,21 +70,23 @@ def runs_table(runs: Sequence[Run], training: Training | None, older: Sequence[R
 
 
 def scores(training: Training | None, tests: Sequence[Run]) -> Section:
-    """The validations of the training as curves and a table, and the scores of each test."""
+    """Show the validations of the training as curves and a table, and the scores of each test."""
     section = Section('Scores')
     found = [curve for curve in curves(training.val, 'x') if not curve.name.endswith('time')] if training else []
     unit = training.runs[-1].unit if training else ''
     # Scores in percent and those of at most 1 have plots of their own.
     for title, large in (('Validations, scores up to 1', False), ('Validations, scores above 1', True)):
         if group := [curve for curve in found if any(y > 1 for y in curve.y) == large]:
-            starts = training.starts if unit == 'iteration' else ()
+            starts = training.starts if training and unit == 'iteration' else ()
             section.images.append((title, plot(group, unit.capitalize(), starts)))
     if found:
         section.tables.append(_table(found, unit))
     else:
         section.notes.append('There is no validation in this folder.')
     for run in tests:
-        rows = [[name, value] for name, value in run.test.items() if is_number(value) and not name.endswith('time')]
+        rows = [
+            [name, value] for name, value in (run.test or {}).items() if is_number(value) and not name.endswith('time')
+        ]
         section.tables.append(Table(f'Test {run.name}', ['Score', 'Value'], rows))
     if not tests:
         section.notes.append('There is no test in this folder: mim test … --work-dir WORK_DIR adds one.')
@@ -92,13 +94,14 @@ def scores(training: Training | None, tests: Sequence[Run]) -> Section:
 
 
 def classes(training: Sequence[Run], tests: Sequence[Run]) -> Section:
-    """The tables of classes that metrics print, the training's last and each test's, and the lists that they return."""
+    """Show the last table of classes of the training and those of the tests, and lists of scores per class."""
     section = Section('Classes')
     printed = [('Last validation', run) for run in training if run.log.table][-1:]
-    for title, run in printed + [('Test', run) for run in tests if run.log.table]:
-        section.tables.append(Table(f'{title}, {run.name}', run.log.table.columns, run.log.table.rows))
+    for title, run in printed + [('Test', run) for run in tests]:
+        if run.log.table:
+            section.tables.append(replace(run.log.table, title=f'{title}, {run.name}'))
     for run in tests:
-        for name, values in run.test.items():
+        for name, values in (run.test or {}).items():
             if isinstance(values, list) and all(map(is_number, values)):
                 rows = [[str(index), value] for index, value in enumerate(values)]
                 section.tables.append(Table(f'Test, {run.name}', ['Class', name], rows))
@@ -111,7 +114,7 @@ def classes(training: Sequence[Run], tests: Sequence[Run]) -> Section:
 
 
 def training_curves(training: Training | None) -> Section:
-    """Plots and a table of everything that was logged in training iterations."""
+    """Show all values that were logged in training iterations as plots and a table."""
     section = Section('Training')
     if training is None:
         section.notes.append('There is no training in this folder.')
@@ -134,7 +137,7 @@ def training_curves(training: Training | None) -> Section:
 
 
 def _table(found: Sequence[Curve], unit: str) -> Table:
-    """The lowest, highest and last value of each curve, and where they were first reached."""
+    """Tabulate the lowest, highest and last value of each curve, and their first positions."""
     rows = []
     for curve in found:
         points = [(y, x) for x, y in zip(curve.x, curve.y) if math.isfinite(y)] or [(math.nan, math.nan)]
@@ -143,7 +146,7 @@ def _table(found: Sequence[Curve], unit: str) -> Table:
 
 
 def examples(folders: Sequence[Path], wanted: int) -> Section:
-    """Some of the pictures in the folders and below, evenly spread by their names."""
+    """Show some of the pictures in the folders and their subfolders, evenly spread by name."""
     section = Section('Examples')
     paths = sorted(
         {
@@ -169,7 +172,7 @@ def examples(folders: Sequence[Path], wanted: int) -> Section:
 
 
 def checkpoints(folder: Path) -> Section:
-    """The checkpoints in the folder, oldest first."""
+    """List the checkpoints in the folder, oldest first."""
     section = Section('Checkpoints')
     states = sorted(((path.stat(), path.name) for path in folder.glob('*.pth')), key=lambda entry: entry[0].st_mtime)
     rows = [

@@ -1,4 +1,4 @@
-"""A training of one or more runs, and its curves."""
+"""Join the runs of a training, and extract its curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ class Curve:
 
 @dataclass
 class Training:
-    """Runs of which each resumed the one before.
+    """A sequence of runs, each of which resumed the one before.
 
     Attributes:
-        train, val: The records of all runs; those of a resumed run replace those of the run before it.
-        starts: The names of the resumed runs and the iterations that they continued from.
-        dropped: How many records were replaced.
+        train, val: The records of all runs. Those of a resumed run replace later records of the run before it.
+        starts: The names of the resumed runs, and the iterations from which they continued.
+        dropped: The number of replaced records.
     """
 
     runs: list[Run]
@@ -36,17 +36,17 @@ class Training:
 
 
 def newest_training(runs: Sequence[Run]) -> tuple[Training | None, list[Run]]:
-    """Return the newest training and the runs of older trainings, which it did not resume."""
+    """Return the newest training, and the runs of older trainings, which it did not resume."""
     runs = [run for run in runs if run.train or run.val]
     if not runs:
         return None, []
     first = max((index for index, run in enumerate(runs) if run.log.resumed is None), default=0)
     training = Training(runs[first:])
     for index, run in enumerate(training.runs):
-        if index:
-            training.starts.append((run.name, run.log.resumed))
+        if index and (resumed := run.log.resumed) is not None:
+            training.starts.append((run.name, resumed))
             for records in (training.train, training.val):
-                kept = [record for record in records if record['iter'] <= run.log.resumed]
+                kept = [record for record in records if record['iter'] <= resumed]
                 training.dropped += len(records) - len(kept)
                 records[:] = kept
         training.train += run.train
@@ -55,7 +55,7 @@ def newest_training(runs: Sequence[Run]) -> tuple[Training | None, list[Run]]:
 
 
 def curves(records: Sequence[dict[str, Any]], x: str) -> list[Curve]:
-    """Return a curve of every name that has numbers; the key `x` of a record is its position."""
+    """Return a curve for every name with numeric values, over the key `x` of the records."""
     found = []
     for name in dict.fromkeys(key for record in records for key in record if key not in _COUNTERS):
         points = [(record[x], float(record[name])) for record in records if is_number(record.get(name))]

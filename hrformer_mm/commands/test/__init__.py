@@ -1,4 +1,4 @@
-"""The metrics of exported files."""
+"""Evaluate exported files."""
 
 from .testing import Row, test
 

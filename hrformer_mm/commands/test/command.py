@@ -12,9 +12,9 @@ from ..common import bar, cfg_options, errors
 @click.command('test')
 @click.argument('config')
 @click.argument('files', nargs=-1, required=True, metavar='MODEL_FILE...')
-@click.option('--checkpoint', help='Weights, whose metrics stand in the first row.')
-@click.option('--batch', type=click.IntRange(min=1), help='Images at a time. Default: as the config says.')
-@click.option('--limit', type=click.IntRange(min=1), help='Only so many samples, the first ones.')
+@click.option('--checkpoint', help='Weights to evaluate first, for comparison.')
+@click.option('--batch', type=click.IntRange(min=1), help="Images per batch. Default: the config's.")
+@click.option('--limit', type=click.IntRange(min=1), help='Evaluate only the first samples, at most this number.')
 @cfg_options
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON, not a table.')
 def command(
@@ -26,10 +26,10 @@ def command(
     options: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compute the metrics of CONFIG (a file or a name in the zoo) with each MODEL_FILE of `hrformer-mm export`.
+    """Compute the metrics of CONFIG (a file or a name in the zoo) with each MODEL_FILE from `hrformer-mm export`.
 
-    The test data and the evaluator are the config's, and MODEL_FILE, of any format, stands for the network. With
-    --checkpoint, the table has what each file gains or loses beside it.
+    Each MODEL_FILE, of any format, replaces the network; the test data and the evaluator are those of CONFIG. With
+    --checkpoint, the table shows the difference of each file from the checkpoint.
     """
     rows: list[Any] = []
     try:
@@ -39,7 +39,7 @@ def command(
 
             for row in test(config, files, checkpoint, batch, limit, bar, parse_options(options)):
                 rows.append(row)
-    finally:  # what was finished before an error or Ctrl-C
+    finally:  # print the finished rows even after an error or Ctrl-C
         if rows and as_json:
             click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         elif rows:

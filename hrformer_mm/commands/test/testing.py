@@ -1,4 +1,4 @@
-"""The metrics of a config for its checkpoint and for exported files."""
+"""Evaluate a checkpoint and exported files on the test data of a config."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,18 @@ from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from torch import nn
 from torch.utils.data import DataLoader
 
 from ...checks.evaluators import find_metrics
+from ..common import Progress, silent
 from ..export.metadata import metadata
 from ..model import build_model, load_model, read_config
 from .exported import check_fit, open_exported, replace_network
 
-Progress = Callable[[Iterable, str], Iterable]
-
 
 @dataclass
 class Row:
-    """The metrics of a file: its path, 'f32', 'bf16' or 'int8', and the number of samples of the test data."""
+    """The metrics of a file, its precision ('f32', 'bf16' or 'int8') and the number of test samples."""
 
     file: str
     precision: str
@@ -37,28 +35,28 @@ def test(
     checkpoint: str | None = None,
     batch: int | None = None,
     limit: int | None = None,
-    progress: Progress = lambda items, _: items,
+    progress: Progress = silent,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Row]:
     """Evaluate exported files on the test data of a config, with its test_evaluator.
 
-    Only the network is the file's: data, pre- and post-processing are those of `mim test`.
+    A file replaces only the network. The data, pre- and post-processing are those of `mim test`.
 
     Args:
-        config (str): A config or a name in the zoo.
-        files (Sequence[str]): Files of `hrformer-mm export` of any format.
-        checkpoint (str, optional): Weights, which are evaluated first.
-        batch (int, optional): Images at a time. Default: as the config says.
-        limit (int, optional): Only so many samples, the first ones.
-        progress (callable): Takes the batches and the name of a file, and returns the batches.
-        options (Mapping[str, Any], optional): Changes of the config.
+        config (str): A config file or a name in the zoo.
+        files (Sequence[str]): Exported files of any format.
+        checkpoint (str, optional): Weights to evaluate first.
+        batch (int, optional): Images per batch. Default: the config's.
+        limit (int, optional): Maximum number of samples, counted from the first. Default: all.
+        progress (callable): Wraps the batches of a file, whose name is its second argument.
+        options (Mapping[str, Any], optional): Changes to the config.
 
     Yields:
-        Row: The checkpoint's, then that of each file.
+        Row: The row of the checkpoint, if it is given, then the row of each file.
 
     Raises:
         ImportError: If an engine is missing.
-        FileNotFoundError, ValueError: If an argument cannot be used, or a file is of another model.
+        FileNotFoundError, ValueError: If an argument is invalid, or a file was exported from another model.
     """
     cfg = read_config(config, options=options)
     opened = [open_exported(path) for path in files]
@@ -72,45 +70,43 @@ def test(
             yield Row(checkpoint, 'f32', *evaluate(cfg, model, loader, lambda batches: progress(batches, checkpoint)))
         for path, exported in zip(files, opened):
             replace_network(model, exported)
-            yield Row(
-                path,
-                exported.metadata['precision'],
-                *evaluate(cfg, model, loader, lambda batches: progress(batches, path)),
-            )
+            found = evaluate(cfg, model, loader, lambda batches: progress(batches, path))
+            yield Row(path, exported.metadata['precision'], *found)
 
 
 def _build_loader(cfg: Config, batch: int | None, limit: int | None) -> DataLoader:
     if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
-        raise ValueError(f'{cfg.filename} has no test_dataloader or no test_evaluator, which are needed to test')
+        raise ValueError(f'{cfg.filename} has no test_dataloader or no test_evaluator: both are needed to test')
     loader = dict(cfg.test_dataloader)
     if batch:
         loader['batch_size'] = batch
     if limit:
         for metric in find_metrics(cfg.test_evaluator, 'test_evaluator'):
             raise ValueError(
-                f'--limit is incompatible with the {metric.kind} of {metric.key}, which counts all images '
-                'of its annotations: leave it out'
+                f'--limit is incompatible with the {metric.kind} of {metric.key}, which counts all images of its '
+                'annotations: leave it out'
             )
         loader['dataset'] = dict(loader['dataset'], indices=limit)
     try:
         return Runner.build_dataloader(loader)
-    except AssertionError as error:  # of a data set's class
+    except AssertionError as error:  # raised by the data set
         raise ValueError(f'{cfg.filename}: the test data cannot be read: {error}') from error
 
 
 def evaluate(
-    cfg: Config, model: nn.Module, loader: DataLoader, progress: Callable[[Iterable], Iterable]
+    cfg: Config, model: Any, loader: DataLoader, progress: Callable[[Iterable], Iterable]
 ) -> tuple[int, dict[str, float]]:
-    """Run a model on test data, as mmengine's test loop does.
+    """Evaluate a model on test data as mmengine's test loop does.
 
     Returns:
         tuple: The number of samples, and the metrics.
     """
+    dataset: Any = loader.dataset
     evaluator = Evaluator(cfg.test_evaluator)
-    evaluator.dataset_meta = loader.dataset.metainfo
+    evaluator.dataset_meta = dataset.metainfo
     with torch.no_grad():
         for data in progress(loader):
             evaluator.process(model.test_step(data), data)
-    metrics = evaluator.evaluate(len(loader.dataset))
-    # A metric without an average is a list over the classes.
-    return len(loader.dataset), {name: float(value) for name, value in metrics.items() if np.ndim(value) == 0}
+    metrics = evaluator.evaluate(len(dataset))
+    # A metric that is not averaged is a list over the classes.
+    return len(dataset), {name: float(value) for name, value in metrics.items() if np.ndim(value) == 0}
