@@ -1,4 +1,4 @@
-"""What README.md and docs/ hold: shell commands, Python snippets, paths, links."""
+"""Read README.md and docs/: shell commands, Python snippets, paths, links."""
 
 import re
 import shlex
@@ -10,13 +10,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 PROGRAMS = ('hrformer-mm', 'mim', 'pip', 'pytest', 'python', 'python3')
 SHELL = re.compile(rf'(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{"|".join(map(re.escape, PROGRAMS))}) ')
 
 
 class Block(NamedTuple):
-    """A block of code: what its fence says ('python', 'python run', 'text', … or nothing), and its text."""
+    """A block of code: the kind that its fence states ('shell', 'python', 'python run', 'text', …), and its text."""
 
     page: Path
     kind: str
@@ -33,10 +33,10 @@ def inline(page: Path) -> Iterator[Token]:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Its blocks; where a fence says nothing, a block is taken for what it looks like."""
+    """Its blocks; the kind of one without a fence or a language follows from its text."""
     for token in tokens(page):
         if token.type in ('fence', 'code_block'):
-            kind = token.info.strip()
+            kind = token.info.strip().replace('bash', 'shell')
             if not kind:
                 first = [line.split()[0] for line in token.content.splitlines() if line.split()]
                 if SHELL.match(token.content):
@@ -47,39 +47,39 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Its commands, word by word: of blocks, and of the text where it names one with its arguments."""
+    """Its commands, split into words: those of blocks, and those with arguments in the text."""
     texts = [block.text for block in blocks(page) if block.kind == 'shell']
     for token in inline(page):
         if token.type == 'code_inline' and SHELL.match(token.content) and '…' not in token.content:
             bare = token.content.startswith(('hrformer-mm ', 'mim ')) and len(token.content.split()) == 2
-            texts.append(token.content + (' --help' if bare else ''))  # named, not called
+            texts.append(token.content + (' --help' if bare else ''))  # a name, not a call
     for text in texts:
         line = ''
         for part in text.replace('\\\n', ' ').splitlines():
             line += part
             try:
                 words = shlex.split(line, comments=True)
-            except ValueError:  # a quotation goes on
+            except ValueError:  # a quotation continues on the next line
                 line += '\n'
                 continue
             line = ''
             while '&&' in words:
                 yield words[: words.index('&&')]
                 words = words[words.index('&&') + 1 :]
-            if words and '…' not in words:  # which stands for what is above
+            if words and '…' not in words:  # which abbreviates arguments
                 yield words
         assert not line, f'{page.name}: a quotation does not end in\n{text}'
 
 
 def files(page: Path) -> dict[str, str]:
-    """The files that a reader is told to save: Python blocks that begin with `# name.py`."""
+    """The files that a reader saves: Python blocks that begin with `# name.py`."""
     named = (re.match(r'# (\w+\.py)\n', block.text) for block in blocks(page) if block.kind == 'python')
     return {match[1]: match.string for match in named if match}
 
 
 # What tests/commands/test_pages.py runs.
 RUN = ('complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
-# Other commands, by their beginning: the test of the same thing, or why there is none.
+# Other commands, by their beginning: the test of the same thing, or the reason why there is none.
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
@@ -91,7 +91,8 @@ COVERED = {
     'python benchmarks/same_losses.py': 'tests/test_real_data.py::test_same_losses_as_mmpose',
     'python benchmarks/gpu_traffic.py': 'tests/test_benchmarks.py::test_traffic_of_a_block',
     'python benchmarks/speed.py': 'tests/test_benchmarks.py::test_speed',
-    'python docs/make_api.py': 'tests/test_docs.py::test_api_is_current',
+    'python examples/': 'tests/test_examples.py::test_example',
+    'python my_annotations.py': 'tests/commands/test_pages.py::test_train_your_data',
     'python benchmarks/cross_windows.py': 'tests/test_cross_windows.py::test_the_depthwise_convolution_wins',
     'python tests/hooks/test_kills.py': 'tests/hooks/test_kills.py::test_kills',
     'python -c import hrformer_mm, runpy': 'tests/commands/test_pages.py::test_a_tool_of_a_host',
@@ -103,12 +104,16 @@ COVERED = {
 
 
 def covered(words: list[str]) -> str | None:
-    """What covers a command; None for what tests/commands/test_pages.py runs, '' for nothing."""
+    """The test of a command; None if tests/commands/test_pages.py runs it, '' if there is none."""
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:
         return 'tests/test_distributed.py::test_two_processes_train_as_one'
     if '--help' in words:
         return 'tests/test_cli.py::test_help_and_version'
+    if any(word.endswith('.xml') for word in words):
+        return 'tests/commands/test_export_openvino.py'  # in a process of its own
+    if 'aoti' in words:
+        return 'tests/commands/test_export.py::test_aoti'
     if words[0] == 'hrformer-mm' and words[1] not in RUN:
         return f'tests/commands/test_{words[1].replace("-", "_")}.py'
     if words[0] == 'hrformer-mm':

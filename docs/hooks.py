@@ -1,0 +1,49 @@
+"""What `mkdocs build` adds to the pages: files outside docs/ that they link to, at the same path of the site."""
+
+import os
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT_PAGES = ('CHANGELOG.md', 'CONTRIBUTING.md')
+LINK = re.compile(r'\]\((?![a-z]+:|#)([^)#\s]+)')
+
+
+def target(link: str, source: str, docs: Path) -> str:
+    """The path below the site of what a page links to."""
+    base = docs.parent if source in ROOT_PAGES else docs
+    path = Path(os.path.normpath(base / Path(source).parent / link))
+    return path.relative_to(docs if path.is_relative_to(docs) else docs.parent).as_posix()
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    docs = Path(config.docs_dir)
+
+    def add(path: str) -> None:
+        if files.get_file_from_path(path) is None and (docs.parent / path).is_file():  # MkDocs reports a missing file
+            files.append(File.generated(config, path, abs_src_path=str(docs.parent / path)))
+
+    for path in ROOT_PAGES:
+        add(path)
+    for page in list(files.documentation_pages()):
+        for link in LINK.findall(page.content_string):
+            add(target(link, page.src_uri, docs))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
+    """Point links to these files, and drop the mark of the snippets that tests/test_docs.py runs."""
+    source = page.file.src_uri
+
+    def relative(match: re.Match) -> str:
+        return '](' + os.path.relpath(target(match[1], source, Path(config.docs_dir)), os.path.dirname(source) or '.')
+
+    return LINK.sub(relative, markdown).replace('```python run\n', '```python\n')
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Drop the roles of cross-references in docstrings, for example :class: before the name of a class."""
+    return re.sub(r':\w+:(?=<code>)', '', html).replace('<code>~', '<code>')
