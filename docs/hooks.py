@@ -8,29 +8,33 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT_PAGES = ('CHANGELOG.md', 'CONTRIBUTING.md')
-LINK = re.compile(r'\]\((?![a-z]+:|#)([^)#\s]+)')
+ROOT_PAGES = {'README.md': 'index.md', 'CHANGELOG.md': 'CHANGELOG.md', 'CONTRIBUTING.md': 'CONTRIBUTING.md'}
+LINK = re.compile(r'(\]\(|(?:src|href)=")(?![a-z]+:|#)([^)#\s"]+)')
 
 
 def target(link: str, source: str, docs: Path) -> str:
     """The path below the site of what a page links to."""
-    base = docs.parent if source in ROOT_PAGES else docs
+    base = docs.parent if source in ROOT_PAGES.values() else docs
     path = Path(os.path.normpath(base / Path(source).parent / link))
-    return path.relative_to(docs if path.is_relative_to(docs) else docs.parent).as_posix()
+    if path.is_relative_to(docs):
+        return path.relative_to(docs).as_posix()
+    path = path.relative_to(docs.parent).as_posix()
+    return ROOT_PAGES.get(path, path)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     docs = Path(config.docs_dir)
 
-    def add(path: str) -> None:
-        if files.get_file_from_path(path) is None and (docs.parent / path).is_file():  # MkDocs reports a missing file
-            files.append(File.generated(config, path, abs_src_path=str(docs.parent / path)))
+    def add(source: str, path: str) -> None:
+        if files.get_file_from_path(path) is None and (docs.parent / source).is_file():  # MkDocs reports a missing file
+            files.append(File.generated(config, path, abs_src_path=str(docs.parent / source)))
 
-    for path in ROOT_PAGES:
-        add(path)
+    for source, path in ROOT_PAGES.items():
+        add(source, path)
     for page in list(files.documentation_pages()):
-        for link in LINK.findall(page.content_string):
-            add(target(link, page.src_uri, docs))
+        for _, link in LINK.findall(page.content_string):
+            path = target(link, page.src_uri, docs)
+            add(path, path)
     return files
 
 
@@ -39,7 +43,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
     source = page.file.src_uri
 
     def relative(match: re.Match) -> str:
-        return '](' + os.path.relpath(target(match[1], source, Path(config.docs_dir)), os.path.dirname(source) or '.')
+        path = target(match[2], source, Path(config.docs_dir))
+        return match[1] + os.path.relpath(path, os.path.dirname(source) or '.')
 
     return LINK.sub(relative, markdown).replace('```python run\n', '```python\n')
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 import torch
 from click.testing import CliRunner
 from modelindex.load_model_index import load
