@@ -46,7 +46,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
         path = target(match[2], source, Path(config.docs_dir))
         return match[1] + os.path.relpath(path, os.path.dirname(source) or '.')
 
-    return LINK.sub(relative, markdown).replace('```python run\n', '```python\n')
+    return re.sub('^```python run.*$', '```python', LINK.sub(relative, markdown), flags=re.MULTILINE)
 
 
 def on_page_content(html: str, **_: object) -> str:

@@ -245,6 +245,7 @@ def test_site_builds(tmp_path):
     api = (tmp_path / 'api/index.html').read_text(encoding='utf-8')
     assert 'id="hrformer_mm.models.hrformer.HRFormer"' in api and ':class:' not in api
     assert (tmp_path / 'configs/ocr_hrformer-b_cityscapes.py').is_file()
+    assert not [page for page in tmp_path.rglob('*.html') if '<p>```' in page.read_text(encoding='utf-8')]
 
 
 def test_changelog_has_this_version():
