@@ -1,4 +1,4 @@
-"""Read README.md and docs/: shell commands, Python snippets, paths, links."""
+"""Parse README.md and docs/: shell commands, Python snippets, paths and links."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ SHELL = re.compile(rf'(?:[A-Z]\w*=\S* +(?:\\\n *)?)*(?:{"|".join(map(re.escape, 
 
 
 class Block(NamedTuple):
-    """A block of code: the kind that its fence states ('shell', 'python', 'python run', 'text', …), and its text."""
+    """A code block: the info string of its fence ('python', 'python run', 'text', … or '') and its text."""
 
     page: Path
     kind: str
@@ -33,7 +33,7 @@ def inline(page: Path) -> Iterator[Token]:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Its blocks; the kind of one without a fence or a language follows from its text."""
+    """Return the code blocks of a page; the language of a block without info string is inferred from its text."""
     for token in tokens(page):
         if token.type in ('fence', 'code_block'):
             kind = token.info.strip().replace('bash', 'shell')
@@ -47,39 +47,39 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Its commands, split into words: those of blocks, and those with arguments in the text."""
+    """Return the commands of a page as lists of words, from code blocks and from inline code with arguments."""
     texts = [block.text for block in blocks(page) if block.kind == 'shell']
     for token in inline(page):
         if token.type == 'code_inline' and SHELL.match(token.content) and '…' not in token.content:
             bare = token.content.startswith(('hrformer-mm ', 'mim ')) and len(token.content.split()) == 2
-            texts.append(token.content + (' --help' if bare else ''))  # a name, not a call
+            texts.append(token.content + (' --help' if bare else ''))  # mentioned without arguments
     for text in texts:
         line = ''
         for part in text.replace('\\\n', ' ').splitlines():
             line += part
             try:
                 words = shlex.split(line, comments=True)
-            except ValueError:  # a quotation continues on the next line
+            except ValueError:  # an unclosed quotation
                 line += '\n'
                 continue
             line = ''
             while '&&' in words:
                 yield words[: words.index('&&')]
                 words = words[words.index('&&') + 1 :]
-            if words and '…' not in words:  # which abbreviates arguments
+            if words and '…' not in words:  # it stands for the lines above
                 yield words
         assert not line, f'{page.name}: a quotation does not end in\n{text}'
 
 
 def files(page: Path) -> dict[str, str]:
-    """The files that a reader saves: Python blocks that begin with `# name.py`."""
+    """Return the files that a page asks the reader to save: Python blocks that begin with `# name.py`."""
     named = (re.match(r'# (\w+\.py)\n', block.text) for block in blocks(page) if block.kind == 'python')
     return {match[1]: match.string for match in named if match}
 
 
 # What tests/commands/test_pages.py runs.
 RUN = ('complexity', 'convert', 'doctor', 'export', 'predict', 'segfix', 'synthesize')
-# Other commands, by their beginning: the test of the same thing, or the reason why there is none.
+# Other commands by prefix: the test that covers them, or the reason why there is none.
 COVERED = {
     'mim train': 'tests/test_launchers.py::test_train_resume_and_test',
     'mim test': 'tests/test_launchers.py::test_train_resume_and_test',
@@ -88,6 +88,7 @@ COVERED = {
     'mim search': 'tests/commands/test_zoo.py::test_index_is_read_by_mim',
     'pip ': 'the network',
     'python benchmarks/real_data.py': 'tests/test_real_data.py::test_interrupted_trainings_continue',
+    'python benchmarks/pictures.py': 'tests/test_real_data.py::test_pictures_of_predictions',
     'python benchmarks/same_losses.py': 'tests/test_real_data.py::test_same_losses_as_mmpose',
     'python benchmarks/gpu_traffic.py': 'tests/test_benchmarks.py::test_traffic_of_a_block',
     'python benchmarks/speed.py': 'tests/test_benchmarks.py::test_speed',
@@ -104,7 +105,7 @@ COVERED = {
 
 
 def covered(words: list[str]) -> str | None:
-    """The test of a command; None if tests/commands/test_pages.py runs it, '' if there is none."""
+    """Return what covers a command: None if tests/commands/test_pages.py runs it, '' if nothing does."""
     line = ' '.join(word for word in words if not re.match(r'[A-Z]\w*=', word))
     if '--launcher' in words:
         return 'tests/test_distributed.py::test_two_processes_train_as_one'
