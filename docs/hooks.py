@@ -12,10 +12,14 @@ ROOT_PAGES = {'README.md': 'index.md', 'CHANGELOG.md': 'CHANGELOG.md', 'CONTRIBU
 LINK = re.compile(r'(\]\(|(?:src|href)=")(?![a-z]+:|#)([^)#\s"]+)')
 
 
-def target(link: str, source: str, docs: Path) -> str:
-    """The path below the site of what a page links to."""
+def resolve(link: str, source: str, docs: Path) -> Path:
+    """Return the file that a page links to, before the site is built."""
     base = docs.parent if source in ROOT_PAGES.values() else docs
-    path = Path(os.path.normpath(base / Path(source).parent / link))
+    return Path(os.path.normpath(base / Path(source).parent / link))
+
+
+def site_path(path: Path, docs: Path) -> str:
+    """Return the path of a file below the site."""
     if path.is_relative_to(docs):
         return path.relative_to(docs).as_posix()
     path = path.relative_to(docs.parent).as_posix()
@@ -25,25 +29,26 @@ def target(link: str, source: str, docs: Path) -> str:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     docs = Path(config.docs_dir)
 
-    def add(source: str, path: str) -> None:
-        if files.get_file_from_path(path) is None and (docs.parent / source).is_file():  # MkDocs reports a missing file
-            files.append(File.generated(config, path, abs_src_path=str(docs.parent / source)))
+    def add(path: Path) -> None:
+        uri = site_path(path, docs)
+        # MkDocs reports a link to a missing file.
+        if not path.is_relative_to(docs) and path.is_file() and files.get_file_from_path(uri) is None:
+            files.append(File.generated(config, uri, abs_src_path=str(path)))
 
-    for source, path in ROOT_PAGES.items():
-        add(source, path)
+    for name in ROOT_PAGES:
+        add(docs.parent / name)
     for page in list(files.documentation_pages()):
         for _, link in LINK.findall(page.content_string):
-            path = target(link, page.src_uri, docs)
-            add(path, path)
+            add(resolve(link, page.src_uri, docs))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
     """Point links to these files, and drop the mark of the snippets that tests/test_docs.py runs."""
-    source = page.file.src_uri
+    source, docs = page.file.src_uri, Path(config.docs_dir)
 
     def relative(match: re.Match) -> str:
-        path = target(match[2], source, Path(config.docs_dir))
+        path = site_path(resolve(match[2], source, docs), docs)
         return match[1] + os.path.relpath(path, os.path.dirname(source) or '.')
 
     return re.sub('^```python run.*$', '```python', LINK.sub(relative, markdown), flags=re.MULTILINE)

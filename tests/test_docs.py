@@ -31,6 +31,8 @@ CONFIGS = {path.name for path in (ROOT / 'configs').rglob('*.py')}
 
 def parse(words: list[str]) -> None:
     """Parse arguments of `hrformer-mm` as click does, without checking that files exist."""
+    if words == ['--help']:
+        return
     name, command, rest = main.resolve_command(click.Context(main, info_name='hrformer-mm'), list(words))
     if '--help' in rest:
         return
