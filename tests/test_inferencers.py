@@ -61,7 +61,7 @@ def test_classification(weights):
 
 
 def test_names_in_mmpretrain_on_request(monkeypatch):
-    """The package does not extend mmpretrain's hub by itself; docs/by_name.md has these lines."""
+    """The package does not extend mmpretrain's hub by itself; docs/predict.md has these lines."""
     import mmpretrain
     from mmpretrain.apis import ModelHub
 

@@ -25,11 +25,11 @@ _spec = importlib.util.spec_from_file_location('pages', Path(__file__).parents[1
 pages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(pages)
 
-EXAMPLE = pages.ROOT / 'docs/train_your_data.md'
+EXAMPLES = [pages.ROOT / 'docs' / f'train_{name}.md' for name in ('your_data', 'keypoints', 'classification')]
 COMMANDS = {
     ' '.join(words).replace('CHECKPOINT', 'weights.pth'): words
     for page in pages.PAGES
-    if page != EXAMPLE
+    if page not in EXAMPLES
     for words in pages.commands(page)
     if pages.covered(words) is None
 }
@@ -101,19 +101,19 @@ def test_a_tool_of_a_host(tmp_path):
 
 @pytest.mark.integration
 def test_train_your_data(tmp_path, monkeypatch):
-    """Run the worked example, command by command, with fewer iterations."""
+    """Run the worked examples, command by command, with few iterations."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'configs').symlink_to(pages.ROOT / 'configs')
-    for name, text in pages.files(EXAMPLE).items():
+    for name, text in (file for page in EXAMPLES for file in pages.files(page).items()):
         for old, new in (('iters = 300', 'iters = 12'), ('max_epochs=20', 'max_epochs=1')):
             text = text.replace(old, new)
         (tmp_path / name).write_text(text)
     environment = dict(os.environ, PYTHONPATH=str(pages.ROOT), PYTHONWARNINGS='ignore')
-    for words in pages.commands(EXAMPLE):
+    for words in (words for page in EXAMPLES for words in pages.commands(page)):
         # These need files from the network.
         if words[:2] == ['hrformer-mm', 'convert'] or any('camvid' in word for word in words):
             continue
-        words = [word.replace('iter_300', 'iter_12') for word in words]
+        words = [word.replace('iter_300', 'iter_12').replace('epoch_20', 'epoch_1') for word in words]
         if words[1] == 'synthesize' and '--train' not in words:
             words += ['--train', '10', '--val', '10']
         program = sys.executable if words[0] == 'python' else str(Path(sys.executable).with_name(words[0]))
