@@ -1,12 +1,16 @@
-"""Placeholders for two compiled extensions that may be missing, in the processes that start from this one too, and a
-function that Python 3.14 removed.
+"""Supply what OpenMMLab's libraries import and newer environments lack; replace nothing that is there.
 
-mmseg.models, mmpose.models and mmdet import mmcv.ops, which imports mmcv._ext, which mmcv-lite lacks. No model of this
-package calls an op of it. mmpose imports xtcocotools.mask, which imports xtcocotools._mask; its wheels are built for
-NumPy 1 and Python 3.11 at most. pycocotools has the same extension for every Python and NumPy.
-This module imports none of them, and no torch.
+- ``mmcv._ext``: mmseg.models, mmpose.models and mmdet import it through mmcv.ops, and mmcv-lite lacks it. No model of
+  this package calls an op of it, so a placeholder is enough. Spawned processes get it, too.
+- ``xtcocotools._mask``: mmpose imports it. Its wheels are built for NumPy 1 and Python 3.11 at most; pycocotools has
+  the same extension for every Python and NumPy. Spawned processes get it, too.
+- ``pkg_resources``: mmengine imports it to find a library's configs, and setuptools 82 removed it. pip has a copy.
+- ``pkgutil.find_loader``: mmcv and mmengine call it, and Python 3.14 removed it.
+
+This module imports no library of the stack, and no torch.
 """
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import multiprocessing
@@ -77,6 +81,16 @@ def stub_xtcocotools_mask() -> bool:
     return isinstance(sys.modules.get(MASK_EXT), _Placeholder)
 
 
+def use_pkg_resources_of_pip() -> None:
+    """Let ``pkg_resources`` be imported with setuptools 82 and later, or without setuptools.
+
+    The module keeps pip's name for it, by which mmengine reloads it. Without pip, importing it fails as before.
+    """
+    if importlib.util.find_spec('pkg_resources') is None:
+        with contextlib.suppress(ImportError):
+            sys.modules['pkg_resources'] = importlib.import_module('pip._vendor.pkg_resources')
+
+
 def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)  # finds the package without importing it
     return spec is not None and spec.submodule_search_locations is not None
@@ -111,5 +125,6 @@ def reach_new_processes() -> None:
 
 if stub_mmcv_ext() | stub_xtcocotools_mask():
     reach_new_processes()
-if not hasattr(pkgutil, 'find_loader'):  # until Python 3.13; mmcv and mmengine ask it for mmcv's compiled ops
+use_pkg_resources_of_pip()
+if not hasattr(pkgutil, 'find_loader'):
     pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)

@@ -54,6 +54,21 @@ def test_all_is_well():
         ('mmdet', 'mmdet>=3.3', dict(drop=['mmdet'])),
         ('openxlab', 'uninstall -y openxlab', dict(change={'openxlab': '0.1'})),
         ('setuptools', 'setuptools>=77,<80.9', dict(modules=())),
+        (
+            'setuptools',
+            'setuptools>=77,<80.9',
+            dict(change={'openmim': '0.3.8'}, modules=['pip._vendor.pkg_resources']),
+        ),
+        (
+            'transformers',
+            "pip install 'transformers<4.53'",
+            dict(change={'mmpretrain': '1.2.0', 'transformers': '4.53.0'}),
+        ),
+        (
+            'transformers',
+            "pip install 'transformers<4.53'",
+            dict(change={'mmpretrain': '1.2.0', 'transformers': '5.24.0'}),
+        ),
         ('xtcocotools', '--only-binary :all: --python-version 3.11', dict(drop=['xtcocotools'])),
         ('xtcocotools', 'pip install --upgrade pycocotools', dict(fails='xtcocotools')),
         ('opencv', 'pip install opencv-python', dict(drop=['opencv-python'])),
@@ -73,6 +88,18 @@ def test_traps(name, cure, how):
 @pytest.mark.parametrize('name', OPENCV)
 def test_any_distribution_of_opencv_will_do(name):
     assert found(change={name: '5.0.0'}, drop={'opencv-python'} - {name}) == {}
+
+
+@pytest.mark.parametrize(
+    'how',
+    [
+        dict(modules=['pip._vendor.pkg_resources']),  # mmengine uses it, and mim is not installed
+        dict(change={'mmpretrain': '1.2.0', 'transformers': '4.52.4'}),
+        dict(change={'transformers': '5.24.0'}),  # without mmpretrain, no version matters
+    ],
+)
+def test_what_works_is_not_reported(how):
+    assert found(**how) == {}
 
 
 def test_mask_functions_are_tried():
