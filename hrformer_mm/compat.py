@@ -27,11 +27,11 @@ MASK_EXT = 'xtcocotools._mask'
 
 
 class _Placeholder(types.ModuleType):
-    """Stands for a compiled extension: a name in it is what `make(name)` returns on first use."""
+    """A substitute for a compiled extension; ``make(name)`` creates each of its attributes on first use."""
 
     def __init__(self, name: str, make: Callable[[str], Any]) -> None:
         super().__init__(name, f'Placeholder of hrformer_mm for {name}.')
-        # Without a loader, pkgutil.find_loader returns None, which tells mmengine that mmcv has no compiled ops.
+        # Without a loader, pkgutil.find_loader returns None, by which mmengine knows that mmcv has no compiled ops.
         self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
         self._make = make
 

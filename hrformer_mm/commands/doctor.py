@@ -174,7 +174,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
             'opencv',
             f'OpenCV does not import ({error})',
             f'pip uninstall -y {" ".join(opencv)} && pip install opencv-python'
-            f'{"-headless" if "libGL" in error else ""}',
+            f'{"-headless" if "cannot open shared object" in error else ""}',
         )
 
 

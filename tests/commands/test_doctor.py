@@ -26,9 +26,9 @@ GOOD = {
 }
 
 
-def found(change=(), drop=(), modules=('pkg_resources',), fails='', **more):
+def found(change=(), drop=(), modules=('pkg_resources',), fails='', error='it fails', **more):
     versions = {name: version for name, version in {**GOOD, **dict(change)}.items() if name not in drop}
-    stack = Stack(versions, set(modules), lambda code: 'it fails' if fails and fails in code else None, **more)
+    stack = Stack(versions, set(modules), lambda code: error if fails and fails in code else None, **more)
     return {trap.name: trap.cure for trap in find_traps(stack)}
 
 
@@ -73,6 +73,11 @@ def test_all_is_well():
         ('xtcocotools', 'pip install --upgrade pycocotools', dict(fails='xtcocotools')),
         ('opencv', 'pip install opencv-python', dict(drop=['opencv-python'])),
         ('opencv', 'pip uninstall -y opencv-python && pip install opencv-python', dict(fails='cv2')),
+        (
+            'opencv',
+            'pip uninstall -y opencv-python && pip install opencv-python-headless',
+            dict(fails='cv2', error='libxcb.so.1: cannot open shared object file: No such file or directory'),
+        ),
         (
             'onedl',
             'pip uninstall -y onedl-mmengine onedl-mmcv && pip install',
