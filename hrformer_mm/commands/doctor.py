@@ -137,12 +137,12 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
         )
     if stack.has('mmpose') and not stack.has('mmdet'):
         yield Trap('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
-    if stack.has('mmpretrain') and stack.at_least('transformers', 4, 53):
+    if stack.has('mmpretrain') and stack.at_least('transformers', 4, 52):
         yield Trap(
             'transformers',
             f"transformers is {stack.versions['transformers']}, with which mmpretrain's models do not import: "
-            'they use names that transformers 4.53 removed',
-            "pip install 'transformers<4.53'",
+            'they use names that transformers 4.52 removed',
+            "pip install 'transformers<4.52'",
         )
     if stack.has('openxlab'):
         yield Trap(

@@ -61,12 +61,12 @@ def test_all_is_well():
         ),
         (
             'transformers',
-            "pip install 'transformers<4.53'",
-            dict(change={'mmpretrain': '1.2.0', 'transformers': '4.53.0'}),
+            "pip install 'transformers<4.52'",
+            dict(change={'mmpretrain': '1.2.0', 'transformers': '4.52.4'}),
         ),
         (
             'transformers',
-            "pip install 'transformers<4.53'",
+            "pip install 'transformers<4.52'",
             dict(change={'mmpretrain': '1.2.0', 'transformers': '5.24.0'}),
         ),
         ('xtcocotools', '--only-binary :all: --python-version 3.11', dict(drop=['xtcocotools'])),
@@ -99,7 +99,7 @@ def test_any_distribution_of_opencv_will_do(name):
     'how',
     [
         dict(modules=['pip._vendor.pkg_resources']),  # mmengine uses it, and mim is not installed
-        dict(change={'mmpretrain': '1.2.0', 'transformers': '4.52.4'}),
+        dict(change={'mmpretrain': '1.2.0', 'transformers': '4.51.3'}),
         dict(change={'transformers': '5.24.0'}),  # without mmpretrain, no version matters
     ],
 )
