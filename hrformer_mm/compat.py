@@ -1,13 +1,16 @@
-"""Workarounds for two compiled extensions that may be missing, and for a function that Python 3.14 removed.
+"""Supply what OpenMMLab's libraries import and newer environments lack; replace nothing that exists.
 
-mmseg.models, mmpose.models and mmdet import mmcv.ops, which requires the extension mmcv._ext. mmcv-lite lacks it, but
-no model of this package calls its operators. mmpose imports xtcocotools.mask, which requires the extension
-xtcocotools._mask. Its wheels are built only for NumPy 1 and Python up to 3.11, but pycocotools provides the same
-extension for all versions. The placeholders also apply to processes that this process starts.
+- ``mmcv._ext``: mmseg.models, mmpose.models and mmdet import it through mmcv.ops, and mmcv-lite lacks it. No model of
+  this package calls its operators, so a placeholder is enough. Spawned processes get it, too.
+- ``xtcocotools._mask``: mmpose imports it. Its wheels are built for NumPy 1 and Python up to 3.11; pycocotools has the
+  same extension for all versions. Spawned processes get it, too.
+- ``pkg_resources``: mmengine imports it to find a library's configs, and setuptools 82 removed it. pip has a copy.
+- ``pkgutil.find_loader``: mmcv and mmengine call it to find compiled ops, and Python 3.14 removed it.
 
 This module imports none of these libraries, nor torch.
 """
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import multiprocessing
@@ -80,6 +83,16 @@ def stub_xtcocotools_mask() -> bool:
     return isinstance(sys.modules.get(MASK_EXT), _Placeholder)
 
 
+def use_pkg_resources_of_pip() -> None:
+    """Let ``pkg_resources`` be imported with setuptools 82 and later, or without setuptools.
+
+    The module keeps pip's name for it, by which mmengine reloads it. Without pip, importing it fails as before.
+    """
+    if importlib.util.find_spec('pkg_resources') is None:
+        with contextlib.suppress(ImportError):
+            sys.modules['pkg_resources'] = importlib.import_module('pip._vendor.pkg_resources')
+
+
 def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)  # does not import the package
     return spec is not None and spec.submodule_search_locations is not None
@@ -109,5 +122,6 @@ def reach_new_processes() -> None:
 
 if stub_mmcv_ext() | stub_xtcocotools_mask():
     reach_new_processes()
-if not hasattr(pkgutil, 'find_loader'):  # removed in Python 3.14; mmcv and mmengine call it to find compiled ops
+use_pkg_resources_of_pip()
+if not hasattr(pkgutil, 'find_loader'):
     pkgutil.find_loader = lambda name: getattr(importlib.util.find_spec(name), 'loader', None)  # type: ignore[assignment]

@@ -160,6 +160,34 @@ def test_find_loader_of_python_3_14(run_python):
     assert out.strip() == 'SourceFileLoader'
 
 
+def test_pkg_resources_of_pip_replaces_what_setuptools_82_removed(run_python):
+    """mmengine reloads pkg_resources before it looks for a distribution."""
+    pytest.importorskip('mmengine')
+    out = run_python("""
+import sys
+sys.modules['pkg_resources'] = None  # importing it would fail
+import hrformer_mm, mmengine
+from mmengine.utils import get_installed_path, is_installed
+assert sys.modules['pkg_resources'].__name__ == 'pip._vendor.pkg_resources'
+print(is_installed('mmengine'), is_installed('nowhere'), get_installed_path('mmengine') == mmengine.__path__[0])
+""")
+    assert out.split() == ['True', 'False', 'True']
+
+
+def test_pkg_resources_is_left_alone(run_python, tmp_path):
+    (tmp_path / 'pkg_resources.py').write_text('raise AssertionError("compat must not import this")')
+    code = 'import sys; sys.path.insert(0, sys.argv[1]); import hrformer_mm; print("pkg_resources" in sys.modules)'
+    assert run_python(code, tmp_path).strip() == 'False'
+
+
+def test_without_pip_nothing_is_done(run_python):
+    out = run_python(
+        'import sys; sys.modules["pip"] = sys.modules["pkg_resources"] = None\n'
+        'import hrformer_mm; print(sys.modules["pkg_resources"])'
+    )
+    assert out.strip() == 'None'
+
+
 @pytest.mark.integration
 @needs_lite
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])

@@ -19,7 +19,9 @@ REQUIRED = ('torch', 'numpy', 'mmengine')
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless')
 HOSTS = ('mmsegmentation', 'mmpose', 'mmpretrain', 'mmdet')
 FORKS = ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain', 'onedl-mmdetection', 'onedl-mim')
-OTHERS = 'xtcocotools pycocotools ftfy regex openmim openxlab setuptools onnx onnxscript onnxruntime'.split()
+OTHERS = (
+    'xtcocotools pycocotools ftfy regex openmim openxlab setuptools transformers onnx onnxscript onnxruntime'.split()
+)
 PACKAGES = ('torch', 'torchvision', 'numpy', *OPENCV, 'mmengine', 'mmcv', 'mmcv-lite', *HOSTS, *FORKS, *OTHERS)
 # Every Python can use the modules of xtcocotools' wheel for Python 3.11, with pycocotools' compiled extension.
 TO_SITE = (
@@ -66,7 +68,8 @@ def this_stack() -> Stack:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             pass
-    modules = {name for name in ('pkg_resources',) if util.find_spec(name) is not None}
+    spec = util.find_spec('pkg_resources')
+    modules = {spec.name} if spec else set()  # pip's copy, which hrformer_mm.compat lends, keeps its own name
     wants = None
     if 'torchvision' in versions:
         found = [re.fullmatch(r'torch\s*\(?==\s*([\d.]+)\)?', line) for line in metadata.requires('torchvision') or ()]
@@ -116,6 +119,13 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
         )
     if stack.has('mmpose') and not stack.has('mmdet'):
         yield Trap('mmdet', 'mmpose imports mmdet without declaring it', "pip install 'mmdet>=3.3'")
+    if stack.has('mmpretrain') and stack.at_least('transformers', 4, 52):
+        yield Trap(
+            'transformers',
+            f"transformers is {stack.versions['transformers']}, with which mmpretrain's models do not import: "
+            'they use names that transformers 4.52 removed',
+            "pip install 'transformers<4.52'",
+        )
     if stack.has('openxlab'):
         yield Trap(
             'openxlab',
@@ -123,10 +133,11 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
             'versions that clash with torch',
             "pip uninstall -y openxlab && pip install 'openmim==0.3.8'",
         )
-    if 'pkg_resources' not in stack.modules and (stack.has('mmengine') or stack.has('openmim')):
+    if 'pkg_resources' not in stack.modules and (stack.has('openmim') or stack.has('mmengine') and not stack.modules):
         yield Trap(
             'setuptools',
-            'mim and mmengine import pkg_resources, which is missing (setuptools 82 removed it)',
+            'mim does not start: it imports pkg_resources, which setuptools 82 removed. mmengine imports '
+            f'{"the copy in pip" if stack.modules else "it too, and pip has no copy"}',
             "pip install 'setuptools>=77,<80.9'",
         )
     if stack.has('mmpose') and not stack.has('xtcocotools'):
@@ -145,7 +156,7 @@ def find_traps(stack: Stack) -> Iterator[Trap]:
             'opencv',
             f'OpenCV cannot be imported ({error})',
             f'pip uninstall -y {" ".join(opencv)} && pip install opencv-python'
-            f'{"-headless" if "libGL" in error else ""}',
+            f'{"-headless" if "cannot open shared object" in error else ""}',
         )
 
 
