@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ...checks.evaluators import find_metrics
+from ...runtime.engines import OpenVINO
 from ..common import Progress, silent
 from ..export.metadata import metadata
 from ..model import build_model, load_model, read_config
@@ -60,6 +61,8 @@ def test(
     """
     cfg = read_config(config, options=options)
     opened = [open_exported(path) for path in files]
+    if any(isinstance(exported.engine, OpenVINO) for exported in opened):
+        _read_in_this_process(cfg)
     model = load_model(cfg, checkpoint) if checkpoint else build_model(cfg)
     wanted = metadata(cfg, model)
     for path, exported in zip(files, opened):
@@ -72,6 +75,14 @@ def test(
             replace_network(model, exported)
             found = evaluate(cfg, model, loader, lambda batches: progress(batches, path))
             yield Row(path, exported.metadata['precision'], *found)
+
+
+def _read_in_this_process(cfg: Config) -> None:
+    """Use no loader workers: OpenVINO and workers that are forked from its process end in segmentation faults."""
+    loader = cfg.get('test_dataloader')
+    if loader:
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.pop('prefetch_factor', None)
 
 
 def _build_loader(cfg: Config, batch: int | None, limit: int | None) -> DataLoader:
