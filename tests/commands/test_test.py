@@ -72,6 +72,19 @@ def test_command(trained, micro, pose_file, tmp_path):
     assert float(row.split()[2]) == pytest.approx(rows[0]['metrics']['EPE'], abs=1e-3)
 
 
+def test_openvino_has_no_loader_workers(trained, pose_file, monkeypatch):
+    """Workers forked from a process that computed with OpenVINO make it crash."""
+    from hrformer_mm.commands.test import testing
+
+    monkeypatch.setattr(testing, 'OpenVINO', Engine)  # of which every engine is an instance
+    loaders = []
+    build = Runner.build_dataloader
+    monkeypatch.setattr(Runner, 'build_dataloader', lambda loader: loaders.append(loader) or build(loader))
+    options = {'test_dataloader.num_workers': 2, 'test_dataloader.prefetch_factor': 2}
+    assert len(list(run_test(trained('pose')[0], [pose_file], limit=1, options=options))) == 1
+    assert loaders[0]['num_workers'] == 0 and 'prefetch_factor' not in loaders[0]
+
+
 def test_finished_rows_are_printed(trained, micro, pose_file, monkeypatch):
     from hrformer_mm.commands.test import testing
 
