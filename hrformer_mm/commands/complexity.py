@@ -152,6 +152,7 @@ def complexity(config: str, size: Sequence[int] | None = None) -> Complexity:
 
 
 def _build(cfg: Config, scope: str) -> Any:
+    cfg.model.pop('pretrained', None)  # mmseg moves it into the config of the backbone, which is built twice below
     with DefaultScope.overwrite_default_scope(scope):
         try:
             with torch.device('meta'):
