@@ -86,6 +86,7 @@ COVERED = {
     'mim download': 'the network',
     'mim run': "a library's own script",
     'mim search': 'tests/commands/test_zoo.py::test_index_is_read_by_mim',
+    'python tools/': 'tests/commands/test_launch.py::test_the_library_gets_the_arguments',
     'pip ': 'the network',
     'python benchmarks/real_data.py': 'tests/test_real_data.py::test_interrupted_trainings_continue',
     'python benchmarks/pictures.py': 'tests/test_real_data.py::test_pictures_of_predictions',
