@@ -250,8 +250,6 @@ These files are untested: none could be downloaded here. See [Weights](weights.m
     flag_value='docs/cards',
     help='Write the model cards into a folder, by default docs/cards, with the times of speed.csv beside it.',
 )
-@click.option('--count', is_flag=True, help='Count again, and store the figures; takes a minute.')
-@click.option('--root', type=click.Path(exists=True, file_okay=False), help='Checkout with a model-index.yml.')
 def command(
     with_peers: bool, as_json: bool, page: str | None, folder: str | None, count: bool, root: str | None
 ) -> None:

@@ -138,7 +138,7 @@ def test_subfolders_are_noted_and_found_by_a_pattern(photos):
 
 @pytest.mark.parametrize(
     'content, message',
-    [(b'', 'it is a file of 0 bytes'), (b'text', "it is no picture: it begins with b'text'"), (None, 'cut short')],
+    [(b'', 'it is a file of 0 bytes'), (b'text', "it is not an image: it begins with b'text'"), (None, 'cut short')],
 )
 def test_pictures_that_cannot_be_read(photos, content, message):
     content = (photos / 'b.jpg').read_bytes()[:-30] if content is None else content

@@ -63,7 +63,7 @@ def test_command(folders):
         (lambda f: (f / 'offsets/b.mat').unlink(), r'lacks b.mat \(1 of 2 files\)'),
         (lambda f: [path.unlink() for path in (f / 'labels').glob('*')], 'there are no label maps'),
         (lambda f: (f / 'labels/a.png').write_bytes(b'x'), r'labels/a.png'),
-        (lambda f: Image.new('RGB', (8, 6)).save(f / 'labels/a.png'), 'it has 3 channels, a label map has one'),
+        (lambda f: Image.new('RGB', (8, 6)).save(f / 'labels/a.png'), 'it has 3 channels, but a label map has one'),
         (lambda f: write_offsets(f / 'offsets/a.mat', np.zeros((2, 5, 8), np.int8)), r'offsets are \(2, 5, 8\)'),
         (lambda f: (f / 'out').symlink_to(f / 'labels'), 'is the folder of the label maps'),
     ],

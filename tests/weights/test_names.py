@@ -84,7 +84,7 @@ def test_predict_fetches_the_weights_of_its_config(server, tmp_path):
         arguments = ['predict', config, *given, photo, '-o', tmp_path / 'out', '--whole-image', '--device', 'cpu']
         result = CliRunner().invoke(main, list(map(str, arguments)))
         assert result.exit_code == 0, result.output
-        assert (f'Note: no checkpoint is given: the weights are {POSE} of p.' in result.stderr) == (not given)
+        assert (f'Note: no checkpoint is given: using the weights {POSE} of p.' in result.stderr) == (not given)
         results[len(given)] = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert server.asked == 1 and results[0] == results[1] and len(results[0][0]['people']) == 1
     server.mode, (path,) = 'error', [path for path in kept(tmp_path) if path.suffix == '.pth']
