@@ -47,7 +47,7 @@ class Row:
     batch: int
     engine: str
     dtype: str
-    median_ms: float
+    ms: float
     lowest_ms: float
     machine: str
 
@@ -173,7 +173,7 @@ def table(rows: list[Row]) -> Table:
         column.justify = 'right'
     for row in rows:
         made.add_row(
-            row.model, row.engine, row.dtype, row.size, str(row.batch), f'{row.median_ms:.1f}', f'{row.lowest_ms:.1f}'
+            row.model, row.engine, row.dtype, row.size, str(row.batch), f'{row.ms:.1f}', f'{row.lowest_ms:.1f}'
         )
     return made
 
@@ -188,7 +188,7 @@ def draw(rows: list[Row], path: Path) -> None:
     figure = Figure(figsize=(10, 3.2 * len(panels)), layout='constrained')
     for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
         for k, name in enumerate(names):
-            found = {(r.engine, r.dtype): r.median_ms for r in rows if (r.size, r.batch, r.model) == (*panel, name)}
+            found = {(r.engine, r.dtype): r.ms for r in rows if (r.size, r.batch, r.model) == (*panel, name)}
             places = [i + (k - len(names) / 2) * 0.8 / len(names) for i, form in enumerate(forms) if form in found]
             axes.bar(places, [found[form] for form in forms if form in found], 0.8 / len(names), label=name)
         axes.set_xticks(range(len(forms)), [f'{engine}\n{dtype}' for engine, dtype in forms])

@@ -59,10 +59,10 @@ def segfix(
             )
         except (OSError, ValueError) as error:
             raise ValueError(f'{file}: {error}') from error
-        image = Image.fromarray(refined.numpy().astype(array.dtype))
+        result = Image.fromarray(refined.numpy().astype(array.dtype))
         if palette:
-            image.putpalette(palette)
-        image.save(output / file.name)
+            result.putpalette(palette)
+        result.save(output / file.name)
         written.append(output / file.name)
     return written
 

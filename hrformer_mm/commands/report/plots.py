@@ -63,9 +63,9 @@ def picture(path: Path) -> str:
     file = io.BytesIO()
     # Pillow detects the format from the content, and would run Ghostscript for EPS.
     with Image.open(path, formats=('PNG', 'JPEG')) as image:
-        image = image.convert('RGB')
-        image.thumbnail((960, 720))
-        image.save(file, 'jpeg', quality=80)
+        shrunk = image.convert('RGB')
+        shrunk.thumbnail((960, 720))
+        shrunk.save(file, 'jpeg', quality=80)
     return _data_url('jpeg', file.getvalue())
 
 
