@@ -43,6 +43,7 @@ class Settings:
     train: bool = False
     ocr: bool = False
     context: bool = False
+    openvino: bool = False
     compile: str | None = None
     dtype: str = 'float32'
     device: str = 'cpu'
@@ -93,6 +94,9 @@ def contenders(settings: Settings, size: tuple[int, int]) -> Iterator[Contender]
             yield contender(f'{OURS}, with_cp={with_cp!r}', saving)
     else:
         yield contender(f'{OURS}, deployment form', to_deploy(ours), dtype=DTYPES[settings.dtype])
+        if settings.openvino:
+            deployed = to_deploy(ours, engine='openvino', dtype='bf16' if settings.dtype == 'bf16' else 'fp32')
+            yield contender(f'{OURS}, OpenVINO', deployed, dtype=torch.float32)
         if settings.compile:
             deployed = to_deploy(ours, compile=dict(dynamic=False, mode=settings.compile))
             yield contender(f'{OURS}, deployment form, compiled', deployed, dtype=DTYPES[settings.dtype])

@@ -86,7 +86,8 @@ def measure(settings: Settings, size: tuple[int, int], runs: int, rate: float) -
 
 
 def peak_memory(contender: Contender, settings: Settings, size: tuple[int, int]) -> int:
-    images = settings.batch * 3 * size[0] * size[1] * next(contender.model.parameters()).element_size()
+    dtype = next((parameter.dtype for parameter in contender.model.parameters()), torch.float32)
+    images = settings.batch * 3 * size[0] * size[1] * dtype.itemsize
     return held_bytes(contender.model) + images + peak_bytes(contender.step, settings.device)
 
 
@@ -134,6 +135,7 @@ def table(sections: dict[str, list[Row]]) -> Table:
 @click.option('--batch', type=click.IntRange(min=1), default=1, show_default=True, help='Images per step.')
 @click.option('--train', is_flag=True, help='Time training steps: forward and backward, with activation checkpointing.')
 @click.option('--ocr', is_flag=True, help="Time HRFormer + OCR from image to logits, against mmseg's cascade.")
+@click.option('--openvino', is_flag=True, help='Add OpenVINO, best with OMP_WAIT_POLICY=PASSIVE in the environment.')
 @click.option('--context', is_flag=True, help="Add mmpretrain's HRNet-W48 and ViT-B/16.")
 @click.option(
     '--compile',
@@ -161,6 +163,8 @@ def main(sizes: tuple[tuple[int, int], ...], threads: int | None, runs: int, as_
         raise click.UsageError(f'--size is {sizes}, but mmpose needs positive multiples of 32')
     if settings.ocr and (settings.train or settings.context):
         raise click.UsageError(f'--ocr is incompatible with {"--train" if settings.train else "--context"}')
+    if settings.openvino and (settings.train or settings.device == 'cuda'):
+        raise click.UsageError(f'--openvino is incompatible with {"--train" if settings.train else "--device cuda"}')
     if settings.device == 'cuda' and not torch.cuda.is_available():
         raise click.UsageError('--device cuda: PyTorch finds no CUDA device')
     if threads is not None:

@@ -1,5 +1,6 @@
 """The scripts of benchmarks/ count correctly, and run on a micro model."""
 
+import csv
 import importlib
 import json
 
@@ -75,6 +76,9 @@ def test_peak_memory(script):
         (('--train', '--batch', '2'), ('', ", with_cp='cheap'", ', with_cp=True')),
         (('--ocr', '--dtype', 'bf16'), ('', ', deployment form')),
         pytest.param(('--context',), ('', ', deployment form'), marks=pytest.mark.slow),
+        pytest.param(
+            ('--openvino',), ('', ', deployment form', ', OpenVINO'), marks=[pytest.mark.slow, pytest.mark.openvino]
+        ),
     ],
     ids=str,
 )
@@ -89,3 +93,21 @@ def test_speed(script, monkeypatch, options, forms):
     for row in rows:
         assert 0 < row['lowest_ms'] <= row['median_ms'] <= row['highest_ms'] and row['peak_mib'] > 0
         assert row['error'] is None or row['error'] < (3e-2 if 'bf16' in options else 1e-4)
+
+
+def test_engines(script, monkeypatch, tmp_path):
+    """Time two forms of a micro model, and write the CSV file and the picture."""
+    monkeypatch.setitem(script('contenders').VARIANTS, 'base', ((1, 1, 1, 1), (8, 16, 24, 32), (1, 2, 3, 4)))
+    arguments = ['--size', '32', '64', '--runs', '1', '--threads', '1', '--model', 'HRFormer-B', '--dtype', 'fp32']
+    arguments += ['--engine', 'eager', '--engine', 'deployment form']
+    files = ['--csv', str(tmp_path / 'a.csv'), '--picture', str(tmp_path / 'a.png')]
+    result = CliRunner().invoke(script('engines').main, [*arguments, *files])
+    assert result.exit_code == 0, result.output
+    with open(tmp_path / 'a.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['engine'], row['size'], row['batch']) for row in rows] == [
+        ('eager', '32x64', '1'),
+        ('deployment form', '32x64', '1'),
+    ]
+    assert all(0 < float(row['lowest_ms']) <= float(row['ms']) for row in rows)
+    assert (tmp_path / 'a.png').stat().st_size > 1000 and 'deployment form' in result.stdout
