@@ -100,13 +100,19 @@ def contenders(settings: Settings, size: tuple[int, int]) -> Iterator[Contender]
         if settings.compile:
             deployed = to_deploy(ours, compile=dict(dynamic=False, mode=settings.compile))
             yield contender(f'{OURS}, deployment form, compiled', deployed, dtype=DTYPES[settings.dtype])
-    if settings.context:
-        from mmpretrain.models.backbones import HRNet, VisionTransformer
+    for name in ('HRNet-W48', 'ViT-B/16') if settings.context else ():
+        yield contender(f"mmpretrain's {name}", build_peer(name, size), forward=run, context=True)
 
-        hrnet = HRNet('w48').to(memory_format=torch.channels_last)
-        yield contender("mmpretrain's HRNet-W48", hrnet, forward=run, context=True)
-        vit = VisionTransformer('base', img_size=size, patch_size=16, out_type='featmap')
-        yield contender("mmpretrain's ViT-B/16", vit, forward=run, context=True)
+
+def build_peer(name: str, size: tuple[int, int]) -> nn.Module:
+    """Build one of mmpretrain's backbones with random weights."""
+    from mmpretrain.models.backbones import HRNet, SwinTransformer, VisionTransformer
+
+    if name.startswith('HRNet'):
+        return HRNet(name.removeprefix('HRNet-').lower()).to(memory_format=torch.channels_last)
+    if name == 'ViT-B/16':
+        return VisionTransformer('base', img_size=size, patch_size=16, out_type='featmap')
+    return SwinTransformer('base', img_size=size, out_indices=(0, 1, 2, 3), pad_small_map=True)
 
 
 def run(model: nn.Module, images: Tensor) -> Sequence[Tensor]:

@@ -20,7 +20,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # waiting threads of PyTorc
 
 import click
 import torch
-from contenders import backbones, randomize
+from contenders import backbones, build_peer, make_step, randomize, run
 from measure import alternate, environment
 from rich import box
 from rich.console import Console
@@ -54,25 +54,14 @@ class Row:
 
 def models(size: tuple[int, int], names: tuple[str, ...]) -> dict[str, nn.Module]:
     """Build the backbones with random weights; ours and mmpose's have the same."""
-    from mmpretrain.models.backbones import HRNet, SwinTransformer, VisionTransformer
-
     theirs, ours, _ = backbones('base', size)
-    builders: dict[str, Callable[[], nn.Module]] = {
-        OURS: lambda: ours,
-        MMPOSE: lambda: theirs,
-        'HRNet-W48': lambda: HRNet('w48'),
-        'HRNet-W32': lambda: HRNet('w32'),
-        'ViT-B/16': lambda: VisionTransformer('base', img_size=size, patch_size=16, out_type='featmap'),
-        'Swin-B': lambda: SwinTransformer('base', img_size=size, out_indices=(0, 1, 2, 3), pad_small_map=True),
-    }
-    built = {name: builders[name]() for name in names}
-    for name, model in built.items():
+    built = {name: build_peer(name, size) for name in names if name in PEERS}
+    for model in built.values():
+        randomize(model)
+    built |= {OURS: ours, MMPOSE: theirs}
+    for model in built.values():
         model.train(False)  # which returns nothing in mmpose
-        if name not in (OURS, MMPOSE):
-            randomize(model)
-        if name.startswith('HRNet'):
-            model.to(memory_format=torch.channels_last)
-    return built
+    return {name: built[name] for name in names}
 
 
 def in_engine(name: str, model: nn.Module, engine: str, dtype: str, images: Tensor) -> Callable[[], Any] | None:
@@ -80,26 +69,17 @@ def in_engine(name: str, model: nn.Module, engine: str, dtype: str, images: Tens
     if engine == 'deployment form':
         if name != OURS or dtype == 'int8':
             return None
-        return torch_step(to_deploy(model).to(images.device, TORCH[dtype]), images.to(TORCH[dtype]), autocast=False)
+        own = torch.bfloat16 if dtype == 'bf16' else torch.float32
+        return make_step(to_deploy(model).to(images.device, own), run, images.to(own), train=False, autocast=False)
     if engine in ('eager', 'compiled'):
         if dtype == 'int8':
             return None
         model = model.to(images.device)
-        return torch_step(torch.compile(model) if engine == 'compiled' else model, images, autocast=dtype == 'bf16')
+        model = torch.compile(model) if engine == 'compiled' else model
+        return make_step(model, run, images, train=False, autocast=dtype == 'bf16')
     if engine == 'onnxruntime':
         return onnx_step(name, model, images) if dtype == 'fp32' else None
     return openvino_step(name, model, dtype, images)
-
-
-TORCH = dict(fp32=torch.float32, bf16=torch.bfloat16)
-
-
-def torch_step(model: nn.Module, images: Tensor, autocast: bool) -> Callable[[], Any]:
-    def step() -> Any:
-        with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, autocast):
-            return model(images)
-
-    return step
 
 
 def exported(name: str, model: nn.Module, images: Tensor, attention: str) -> torch.export.ExportedProgram:

@@ -67,7 +67,7 @@ def _page(
         '## Models',
         _table(
             ('model', 'image', 'parameters', 'GMAC', 'activations', 'published score', 'source'),
-            (_model(model, counted[model['Name']]) for model in models),
+            (_model(counted[name]) for name in names),
         ),
         'GMAC: multiply-adds in billions of convolutions, projections and products of attention, for one image. '
         'Activations: elements of their outputs. "published score": by the authors, for their weights; nothing was '
@@ -100,18 +100,14 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
-def _model(model: Mapping[str, Any], row: Any) -> tuple[str, ...]:
-    scores = '; '.join(
-        f'{result["Dataset"]}: ' + ', '.join(f'{metric} {score}' for metric, score in result['Metrics'].items())
-        for result in model['Results']
-    )
+def _model(row: Any) -> tuple[str, ...]:
     return (
         f'[{row.name}](../../{row.config})',
         f'{row.size[0]}x{row.size[1]}',
         f'{row.parameters:,}',
         f'{row.everything / 1e9:.2f}',
         f'{row.activations / 1e6:.1f} M',
-        scores,
+        row.scores,
         row.where,
     )
 

@@ -22,7 +22,7 @@ from ..ops.attention import HEAD_MULTIPLE
 from .attention import batched_attention
 from .packed_conv import PackedConv
 from .row_tiles import needs_row_tiles, row_tiles
-from .window_rows import gather_windows, scatter_windows, window_rows
+from .window_rows import WindowRows, gather_windows, scatter_windows, window_rows
 
 
 class DeployFFN(nn.Module):
@@ -109,12 +109,16 @@ class DeployAttention(nn.Module):
 
     def _attend_by_rows(self, x: Tensor, padding: Padding, bias: Tensor) -> Tensor:
         height, width = x.shape[1:3]
-        shift = self.shift if self.is_shifted((height, width)) else (0, 0)
-        rows = window_rows((height, width), self.window_size, padding, shift, self.num_heads)
+        rows = self.window_rows((height, width), padding)
         windows = gather_windows(_project(self.qkv, x), bias, rows)
         q, k, v = windows.view(3, -1, self.num_heads, math.prod(self.window_size), windows.shape[3]).unbind(0)
         out = self._attend(q, k, v, self.masked_bias(x, (height, width), padding))
         return _project(self.proj, scatter_windows(out.view(windows.shape[1:]), rows, (height, width)))
+
+    def window_rows(self, size: tuple[int, int], padding: Padding) -> WindowRows:
+        """Compute the indices of the rows of a map and of its windows, see :func:`.window_rows.window_rows`."""
+        shift = self.shift if self.is_shifted(size) else (0, 0)
+        return window_rows(size, self.window_size, padding, shift, self.num_heads)
 
     def is_shifted(self, size: Sequence[int]) -> bool:
         """Return whether windows are shifted for maps of this size, that is, if no window spans a whole side."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..ops import Padding, attention, centred_padding
 from .blocks import DeployBlock
 from .replacing import replace_modules
-from .window_rows import WindowRows, window_rows
+from .window_rows import WindowRows
 
 
 def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain') -> nn.Module:
@@ -41,10 +41,8 @@ def to_graph_form(model: nn.Module, *inputs: Any, implementation: str = 'plain')
         hook.remove()
 
     def graph_block(block: DeployBlock) -> GraphBlock:
-        attn = block.attn
-        shift = attn.shift if attn.is_shifted(sizes[block]) else (0, 0)
-        padding = centred_padding(sizes[block], attn.window_size)
-        rows = window_rows(sizes[block], attn.window_size, padding, shift, attn.num_heads)
+        padding = centred_padding(sizes[block], block.attn.window_size)
+        rows = block.attn.window_rows(sizes[block], padding)
         return GraphBlock(block, sizes[block], padding, rows, implementation)
 
     replace_modules(model, DeployBlock, graph_block)

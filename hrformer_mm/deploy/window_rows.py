@@ -15,11 +15,11 @@ class WindowRows(NamedTuple):
     """Indices of rows. A row is one head of one position; a map has P = H * W positions.
 
     Attributes:
-        into (Tensor): (3, windows * heads * L), int32: the windows' queries, keys and values as rows of a map
-            (P, 3 * heads). It is any row for padding.
-        out (Tensor): (P * heads), int32: the map's rows as rows of windows (windows, heads, L).
-        padded (Tensor): int64, the rows of windows (windows, heads, L) that are padding.
-        padded_heads (Tensor): int64, their heads.
+        into (Tensor): int32 indices of shape (3, windows * heads * L), into the rows (P, 3 * heads) of a map: the
+            queries, keys and values of its windows. Padding has the index of an arbitrary row.
+        out (Tensor): int32 indices of shape (P * heads,), into the rows (windows, heads, L) of windows.
+        padded (Tensor): int64 indices of the rows of windows that are padding.
+        padded_heads (Tensor): int64, the head of each of them.
     """
 
     into: Tensor
@@ -67,7 +67,7 @@ def gather_windows(qkv: Tensor, bias: Tensor, rows: WindowRows) -> Tensor:
     Args:
         qkv (Tensor): (N, H, W, 3 * heads * D).
         bias (Tensor): (3 * heads * D), the value of a padded position.
-        rows (WindowRows): Of the map.
+        rows (WindowRows): Indices of the rows of the map.
 
     Returns:
         Tensor: (3, N, windows * heads * L, D).
@@ -89,7 +89,7 @@ def scatter_windows(windows: Tensor, rows: WindowRows, size: tuple[int, int]) ->
 
     Args:
         windows (Tensor): (N, windows * heads * L, D).
-        rows (WindowRows): Of the map.
+        rows (WindowRows): Indices of the rows of the map.
         size (tuple[int, int]): Height and width of the map.
 
     Returns:

@@ -7,7 +7,7 @@ from torch import nn
 
 from hrformer_mm import to_deploy
 from hrformer_mm.deploy import row_tiles
-from tests.deploy.networks import MICRO, error, net
+from tests.deploy.networks import MICRO, error, net, segmentor
 
 
 @pytest.mark.parametrize(
@@ -114,19 +114,8 @@ def test_input_gradient():
 
 def test_ocr_head():
     """Check both versions; the first convolutions of 'v2' are merged."""
-    registry = pytest.importorskip('mmseg.registry')
     for version in ('v2', 'v3'):
-        head = dict(
-            type='hrformer_mm.OCRHead',
-            in_channels=MICRO['channels'],
-            channels=16,
-            key_channels=8,
-            num_classes=5,
-            version=version,
-        )
-        model = registry.MODELS.build(
-            dict(type='EncoderDecoder', decode_head=head, backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO))
-        ).eval()
+        model = segmentor(version)
         deployed, x = to_deploy(model), torch.randn(2, 3, 64, 96)
         with torch.no_grad():
             both = [m.decode_head.forward_both(m.extract_feat(x)) for m in (copy.deepcopy(deployed), model)]

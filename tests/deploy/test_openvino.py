@@ -8,7 +8,7 @@ from torch import nn
 
 from hrformer_mm import to_deploy
 from hrformer_mm.deploy import is_deployed, openvino
-from tests.deploy.networks import MICRO, error, net
+from tests.deploy.networks import MICRO, error, net, segmentor
 
 pytest.importorskip('openvino', reason="OpenVINO is not installed: pip install 'hrformer_mm[openvino]'")
 
@@ -116,24 +116,8 @@ def test_wrong_arguments(pair, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize('version', ['v2', 'v3'])
 def test_segmentor(version):
-    registry = pytest.importorskip('mmseg.registry')
-    head = dict(
-        type='hrformer_mm.OCRHead',
-        in_channels=MICRO['channels'],
-        channels=16,
-        key_channels=8,
-        num_classes=5,
-        version=version,
-    )
     metas = [dict(img_shape=(64, 96))] * 2
-    model = registry.MODELS.build(
-        dict(
-            type='EncoderDecoder',
-            decode_head=head,
-            test_cfg=dict(mode='whole'),
-            backbone=dict(type='hrformer_mm.HRFormer', arch=MICRO),
-        )
-    ).eval()
+    model = segmentor(version)
     deployed, x = to_deploy(model, engine='openvino'), torch.randn(2, 3, 64, 96)
     with torch.no_grad():
         got, wanted = (m.encode_decode(x, metas) for m in (deployed, model))

@@ -61,14 +61,14 @@ def test(
     """
     cfg = read_config(config, options=options)
     opened = [open_exported(path) for path in files]
-    if any(isinstance(exported.engine, OpenVINO) for exported in opened):
-        _read_in_this_process(cfg)
     model = load_model(cfg, checkpoint) if checkpoint else build_model(cfg)
     wanted = metadata(cfg, model)
     for path, exported in zip(files, opened):
         check_fit(exported.metadata, wanted, path, config)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        loader = _build_loader(cfg, batch, limit)
+        # Workers that are forked from a process with OpenVINO end in segmentation faults.
+        workers = not any(isinstance(exported.engine, OpenVINO) for exported in opened)
+        loader = _build_loader(cfg, batch, limit, workers)
         if checkpoint:
             yield Row(checkpoint, 'f32', *evaluate(cfg, model, loader, lambda batches: progress(batches, checkpoint)))
         for path, exported in zip(files, opened):
@@ -77,18 +77,13 @@ def test(
             yield Row(path, exported.metadata['precision'], *found)
 
 
-def _read_in_this_process(cfg: Config) -> None:
-    """Use no loader workers: OpenVINO and workers that are forked from its process end in segmentation faults."""
-    loader = cfg.get('test_dataloader')
-    if loader:
-        loader.update(num_workers=0, persistent_workers=False)
-        loader.pop('prefetch_factor', None)
-
-
-def _build_loader(cfg: Config, batch: int | None, limit: int | None) -> DataLoader:
+def _build_loader(cfg: Config, batch: int | None, limit: int | None, workers: bool = True) -> DataLoader:
     if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
         raise ValueError(f'{cfg.filename} has no test_dataloader or no test_evaluator: both are needed to test')
     loader = dict(cfg.test_dataloader)
+    if not workers:
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.pop('prefetch_factor', None)
     if batch:
         loader['batch_size'] = batch
     if limit:
