@@ -79,7 +79,7 @@ def in_engine(name: str, model: nn.Module, engine: str, dtype: str, images: Tens
         return make_step(model, run, images, train=False, autocast=dtype == 'bf16')
     if engine == 'onnxruntime':
         return onnx_step(name, model, images) if dtype == 'fp32' else None
-    return openvino_step(name, model, dtype, images)
+    return None if images.is_cuda else openvino_step(name, model, dtype, images)
 
 
 def exported(name: str, model: nn.Module, images: Tensor, attention: str) -> torch.export.ExportedProgram:
@@ -96,6 +96,8 @@ def onnx_step(name: str, model: nn.Module, images: Tensor) -> Callable[[], Any]:
 
     available = onnxruntime.get_available_providers()
     wanted = ['TensorrtExecutionProvider', 'CUDAExecutionProvider'] if images.is_cuda else ['CPUExecutionProvider']
+    if not set(wanted) & set(available):
+        raise ImportError('onnxruntime has no provider for this device: pip install onnxruntime-gpu')
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     with TemporaryDirectory() as folder:
