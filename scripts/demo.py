@@ -39,12 +39,13 @@ def untrained(config: str, checkpoint: str) -> Sequence[object]:
     return ('python', '-W', 'ignore', 'scripts/untrained.py', config, DEMO / checkpoint)
 
 
-def train(library: str, config: str, folder: str) -> Sequence[object]:
-    return ('mim', 'train', library, config, '--gpus', 0, '--work-dir', DEMO / folder)
+# The package's own launchers, and not mim, which does not start with setuptools 82 and later.
+def train(config: str, folder: str) -> Sequence[object]:
+    return ('python', 'tools/train.py', config, '--work-dir', DEMO / folder)
 
 
-def test(library: str, config: str, checkpoint: str, folder: str, *options: object) -> Sequence[object]:
-    return ('mim', 'test', library, config, '-C', DEMO / checkpoint, '--work-dir', DEMO / folder, *options)
+def test(config: str, checkpoint: str, folder: str, *options: object) -> Sequence[object]:
+    return ('python', 'tools/test.py', config, DEMO / checkpoint, '--work-dir', DEMO / folder, *options)
 
 
 # mmpose puts a relative folder for pictures below the work folder, once more for each batch.
@@ -54,12 +55,12 @@ STEPS = (
     ('make pictures of people', synthesize('coco', '--train', 128)),
     ('keep the untrained segmentation network', untrained(SEG, 'seg.pth')),
     ('keep the untrained pose network', untrained(POSE, 'pose.pth')),
-    ('train HRFormer-T + OCR', train('mmseg', SEG, 'seg')),
-    ('train HRFormer-T for poses', train('mmpose', POSE, 'pose')),
-    ('test the untrained segmentation', test('mmseg', SEG, 'seg.pth', 'seg_untrained')),
-    ('test the untrained poses', test('mmpose', POSE, 'pose.pth', 'pose_untrained')),
-    ('test the segmentation', test('mmseg', SEG, 'seg/iter_520.pth', 'seg_test', '--show-dir', PICTURES / 'seg')),
-    ('test the poses', test('mmpose', POSE, 'pose/epoch_6.pth', 'pose_test', '--show-dir', PICTURES / 'pose')),
+    ('train HRFormer-T + OCR', train(SEG, 'seg')),
+    ('train HRFormer-T for poses', train(POSE, 'pose')),
+    ('test the untrained segmentation', test(SEG, 'seg.pth', 'seg_untrained')),
+    ('test the untrained poses', test(POSE, 'pose.pth', 'pose_untrained')),
+    ('test the segmentation', test(SEG, 'seg/iter_520.pth', 'seg_test', '--show-dir', PICTURES / 'seg')),
+    ('test the poses', test(POSE, 'pose/epoch_6.pth', 'pose_test', '--show-dir', PICTURES / 'pose')),
 )
 
 

@@ -6,6 +6,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+import hrformer_mm  # noqa: F401  (before the config's base is looked for, which needs pkg_resources)
+
 if __name__ == '__main__':
     source, destination = sys.argv[1:]
     config = Config.fromfile(source)

@@ -175,12 +175,17 @@ def test_requirements_are_all_pinned_and_locked():
         if not line.startswith('#')
     }
     assert direct <= names and not {'chumpy', 'xtcocotools'} & names
+    locked = [r for r in locked if r.marker is None or r.marker.evaluate()]
+    # The first of several of a name is the one that counts: setuptools brings copies of some packages.
+    installed = {canonicalize_name(d.name): d.version for d in reversed(list(metadata.distributions()))}
+    others = [str(r) for r in locked if not r.specifier.contains(installed.get(canonicalize_name(r.name), '0'))]
+    if others:
+        pytest.skip(f'what the locked versions require is unknown, as others are installed: {", ".join(others)}')
     for r in locked:
-        if r.marker is None or r.marker.evaluate():
-            for line in metadata.requires(r.name) or ():
-                needed = Requirement(line)
-                if needed.marker is None or needed.marker.evaluate(dict(extra='')):
-                    assert canonicalize_name(needed.name) in names | {'chumpy', 'xtcocotools'}, f'{r.name} needs {line}'
+        for line in metadata.requires(r.name) or ():
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate(dict(extra='')):
+                assert canonicalize_name(needed.name) in names | {'chumpy', 'xtcocotools'}, f'{r.name} needs {line}'
 
 
 def test_dependency_groups_are_locked():

@@ -214,15 +214,14 @@ def test_reparametrization(models, image, kind):
 
 
 def test_dynamic_quantization(models, image):
-    outs = []
+    outs, linear = [], nn.Linear(6, 4)
+    nn.init.normal_(linear.weight)
     for model in models:
-        model = nn.Sequential(model, SelectFirst(), nn.Linear(6, 4))
-        torch.manual_seed(1)
-        nn.init.normal_(model[2].weight)
+        model = nn.Sequential(model, SelectFirst(), linear)
         quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
         with torch.no_grad():
             outs.append([quantized(image)])
-    check_equal(*outs, bound=5e-2)
+    check_equal(*outs, bound=2e-2)  # a value next to a step of 8 bits may round up in one and down in the other
 
 
 class SelectFirst(nn.Module):
