@@ -5,7 +5,8 @@
     python tasks.py test [pytest ...]   set up, then run pytest, with these arguments
     python tasks.py demo                set up, then run the demonstration
     python tasks.py zoo [name ...]      set up, then train and test every config, or these, for two iterations
-    python tasks.py pythons             test and train on every Python from 3.11 to 3.14 that this machine has
+    python tasks.py pythons [name ...]  test and demo on every Python from 3.11 to 3.14 of this machine and with the
+                                        newest packages, or only on these, for example 3.12 newest
 
 Options, before the task: --cpu installs PyTorch's build for the CPU, --venv DIR uses another folder than .venv/.
 uv installs the packages where it is installed, pip otherwise.
@@ -279,12 +280,13 @@ def main(args: Sequence[str]) -> None:
     parser.add_argument('task', choices=('setup', 'check', 'test', 'demo', 'zoo', 'pythons'))
     parser.add_argument('rest', nargs=argparse.REMAINDER)
     options = parser.parse_args(args)
-    if options.rest and options.task not in ('test', 'zoo'):
+    if options.rest and options.task not in ('test', 'zoo', 'pythons'):
         parser.error(f'{options.task} takes no arguments, but got {shlex.join(options.rest)}')
     cpu = options.cpu or index_for_cpu()
     use_venv(options.venv.resolve())
     if options.task == 'pythons':
-        os.execv(sys.executable, [sys.executable, str(ROOT / 'scripts' / 'pythons.py'), *(['--cpu'] if cpu else [])])
+        script = str(ROOT / 'scripts' / 'pythons.py')
+        os.execv(sys.executable, [sys.executable, script, *(['--cpu'] if cpu else []), *options.rest])
     setup(cpu)
     say(f'in your shell: source {os.path.relpath(VENV)}/bin/activate, then hrformer-mm --help, mim train mmseg CONFIG')
     if options.task == 'check':

@@ -1,8 +1,10 @@
-"""Test and train on every Python from 3.11 to 3.14 that this machine has, and write the table of docs/install.md.
+"""Run the tests and the demonstration on several Pythons, and write the table of docs/install.md.
 
-    python scripts/pythons.py [--cpu]
+    python scripts/pythons.py [--cpu] [3.11 3.12 3.13 3.14 newest]
 
-Each has a venv of its own below work_dirs/pythons/. Needs nothing but the standard library.
+Default: every Python from 3.11 to 3.14 that this machine has, and "newest", which is the running Python with the
+newest torch, torchvision, NumPy and setuptools of the index. Each has a venv below work_dirs/pythons/, and keeps
+its row of the table until it runs again. Needs nothing but the standard library.
 """
 
 import datetime
@@ -17,31 +19,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'work_dirs' / 'pythons'
 MINORS = (11, 12, 13, 14)
-# Golden cases, models, hooks and weights, and the additions of this package to its libraries.
-TESTS = (
-    'tests/test_golden.py',
-    'tests/ops',
-    'tests/layers',
-    'tests/models',
-    'tests/deploy',
-    'tests/hooks',
-    'tests/weights',
-    'tests/test_compat.py',
-    'tests/test_safe_globals.py',
-    'tests/test_imports.py',
-)
-# A training and a test of each task.
-TRAININGS = (
-    'ocr_hrformer-s_ade20k',
-    'td-hm_hrformer-s_udp-coco-256x192',
-    'hrformer-t_imagenet',
-    'fcos_hrformer-s_coco',
-)
+NEWEST = 'newest'
+UPGRADED = ('torch', 'torchvision', 'numpy', 'setuptools')
 COLUMNS = ('torch', 'numpy', 'mmcv-lite', 'mmengine', 'setuptools')
-VERSIONS = f'import importlib.metadata as m; print(*map(m.version, {COLUMNS}))'
+VERSIONS = f'import importlib.metadata as m, platform as p; print(p.python_version(), *map(m.version, {COLUMNS}))'
+HEADER = (
+    f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | demonstration | date |',
+    '|' + ' --- |' * (len(COLUMNS) + 4),
+)
 
 
-def find_pythons() -> dict[int, str]:
+def find_pythons() -> dict[str, str]:
     """Return the first interpreter of each version: on PATH, the running one, or one of pyenv."""
     found: dict[int, str] = {}
     pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv'), 'versions')
@@ -59,61 +47,64 @@ def find_pythons() -> dict[int, str]:
             continue
         if done.returncode == 0 and int(done.stdout) in MINORS:  # shims of pyenv fail for inactive versions
             found.setdefault(int(done.stdout), str(candidate))
-    return dict(sorted(found.items()))
+    return {f'3.{minor}': found[minor] for minor in sorted(found)}
 
 
-def run(command: Sequence[object], log: Path) -> tuple[int, list[str]]:
-    """Run a command, log its output, and return its exit status and its lines."""
+def run(command: Sequence[object], log: Path) -> tuple[bool, str]:
+    """Run a command, log its output, and return whether it succeeded, and the output."""
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     log.write_text(done.stdout, encoding='utf-8')
-    return done.returncode, done.stdout.splitlines()
+    return done.returncode == 0, done.stdout
 
 
-def counts(lines: Sequence[str]) -> str:
+def counts(output: str) -> str:
     """Return 'passed, failed, skipped' of the output of pytest."""
-    found = {word: number for number, word in re.findall(r'(\d+) (passed|failed|error|skipped)', (lines or [''])[-1])}
-    failed = int(found.get('failed', 0)) + int(found.get('error', 0))
-    return f'{found.get("passed", 0)}, {failed}, {found.get("skipped", 0)}'
+    last = output.strip().rpartition('\n')[2]
+    found = {word: int(number) for number, word in re.findall(r'(\d+) (passed|failed|error|skipped)', last)}
+    return f'{found.get("passed", 0)}, {found.get("failed", 0) + found.get("error", 0)}, {found.get("skipped", 0)}'
 
 
-def try_python(minor: int, python: str, options: Sequence[str]) -> tuple[bool, str]:
-    """Return whether all tests passed with a Python, and its row of the table."""
-    venv = FOLDER / f'3.{minor}'
+def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, str]:
+    """Return whether both commands of the README passed in the environment of a name, and its row of the table."""
+    venv = FOLDER / name
     task = [python, 'tasks.py', *options, '--venv', venv]
-    failed, lines = run([*task, 'setup'], FOLDER / f'3.{minor}-setup.log')
-    if failed:
-        return False, f'| 3.{minor} | set-up failed: {lines[-1]} |'
+    good, output = run([*task, 'setup'], FOLDER / f'{name}-setup.log')
+    if good and name == NEWEST:
+        upgrade = [venv / 'bin' / 'python', '-m', 'pip', 'install', '--upgrade', *UPGRADED]
+        good, output = run(upgrade, FOLDER / f'{name}-upgrade.log')
+    if not good:
+        return False, f'| {name} | set-up failed: {output.strip().rpartition(chr(10))[2]} |'
     versions = subprocess.check_output([venv / 'bin' / 'python', '-c', VERSIONS], text=True).split()
-    failed, lines = run([*task, 'test', '-q', *TESTS], FOLDER / f'3.{minor}-tests.log')
-    untrained, _ = run([*task, 'zoo', *TRAININGS], FOLDER / f'3.{minor}-trainings.log')
-    release = subprocess.check_output([python, '-c', 'import platform; print(platform.python_version())'], text=True)
-    row = (release.strip(), *versions, counts(lines), 'failed' if untrained else 'passed')
-    return not (failed or untrained), f'| {" | ".join(row)} |'
-
-
-def main(options: Sequence[str]) -> int:
-    pythons = find_pythons()
+    tested, output = run([*task, 'test', '-q'], FOLDER / f'{name}-tests.log')
+    shown, demo = run([*task, 'demo'], FOLDER / f'{name}-demo.log')
+    scores = re.findall(r'(mIoU|AP) (\d\.\d+) \(untrained', demo)
+    demonstration = ', '.join(map(' '.join, scores)) if shown else 'failed'
     today = datetime.date.today().strftime('%-d %B %Y')
-    table = [
-        f'On Linux, {today}. Not found on this machine: '
-        f'{", ".join(f"3.{minor}" for minor in MINORS if minor not in pythons) or "none"}.',
-        '',
-        f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | trainings |',
-        '| --- ' * 8 + '|',
-    ]
-    print('\n'.join(table), flush=True)
-    all_good = True
-    for minor, python in pythons.items():
-        good, row = try_python(minor, python, options)
-        all_good = all_good and good
-        table.append(row)
+    return tested and shown, f'| {" | ".join((*versions, counts(output), demonstration, today))} |'
+
+
+def main(arguments: Sequence[str]) -> int:
+    pythons = find_pythons()
+    pythons[NEWEST] = sys.executable
+    options = [argument for argument in arguments if argument == '--cpu']
+    names = [argument for argument in arguments if argument != '--cpu'] or list(pythons)
+    missing = [name for name in names if name not in pythons]
+    if missing:
+        print(f'pythons.py: no {", ".join(missing)} here; found: {", ".join(pythons)}', file=sys.stderr)
+        return 2
+    failed = False
+    for name in names:
+        good, row = try_python(name, pythons[name], options)
+        failed = failed or not good
         print(row, flush=True)
-        (FOLDER / 'table.md').write_text('\n'.join(table) + '\n', encoding='utf-8')
+        (FOLDER / f'{name}-row.md').write_text(row, encoding='utf-8')
+        rows = [path.read_text(encoding='utf-8') for path in sorted(FOLDER.glob('*-row.md'))]
+        (FOLDER / 'table.md').write_text('\n'.join((*HEADER, *rows, '')), encoding='utf-8')
     print(f'The table is in {(FOLDER / "table.md").relative_to(ROOT)}, the logs are beside it.')
-    return 0 if all_good else 1
+    return int(failed)
 
 
 if __name__ == '__main__':

@@ -134,8 +134,47 @@ def test_pre_commit_runs_the_same_linters(tasks):
     assert commands == {('ruff', 'check'), ('ruff', 'format'), ('mypy',)}
 
 
-def test_counts_of_a_test_run():
-    pythons = load('pythons', ROOT / 'scripts' / 'pythons.py')
-    assert pythons.counts(['…', '= 1 failed, 800 passed, 2 skipped, 3 errors in 173.03s =']) == '800, 4, 2'
-    assert pythons.counts([]) == '0, 0, 0'
-    assert sys.version_info[1] in pythons.find_pythons()
+@pytest.fixture
+def pythons(tmp_path, monkeypatch):
+    """The script, which writes below a temporary folder."""
+    module = load('pythons', ROOT / 'scripts' / 'pythons.py')
+    monkeypatch.setattr(module, 'ROOT', tmp_path)
+    monkeypatch.setattr(module, 'FOLDER', tmp_path / 'pythons')
+    return module
+
+
+def test_counts_of_a_test_run(pythons):
+    assert pythons.counts('…\n= 1 failed, 800 passed, 2 skipped, 3 errors in 173.03s =\n') == '800, 4, 2'
+    assert pythons.counts('') == '0, 0, 0'
+    assert f'3.{sys.version_info[1]}' in pythons.find_pythons()
+
+
+def test_table_of_pythons(pythons, monkeypatch):
+    """Each environment runs both commands of the README, and keeps its row when another one runs."""
+    ran = []
+
+    def run(command, log):
+        ran.append([str(word) for word in command[1:]])
+        log.parent.mkdir(exist_ok=True)
+        task = ran[-1][-1]
+        if task == '-q':
+            return '3.12' not in ran[-1][2], '= 2 failed, 3021 passed in 400.00s ='
+        return True, '[ 1 s] mIoU 0.612 (untrained 0.001)   AP 0.850 (untrained 0.000)' if task == 'demo' else ''
+
+    monkeypatch.setattr(pythons, 'run', run)
+    monkeypatch.setattr(pythons, 'find_pythons', lambda: {'3.12': 'python3.12'})
+    monkeypatch.setattr(
+        pythons.subprocess, 'check_output', lambda *args, **kwargs: '3.12.1 2.11.0 2.4.6 2.1.0 0.10.7 80'
+    )
+    assert pythons.main(['3.12']) == 1
+    assert [words[3] for words in ran] == ['setup', 'test', 'demo']
+    assert pythons.main(['--cpu', 'newest']) == 0
+    assert '--cpu' in ran[3] and ran[4][:4] == ['-m', 'pip', 'install', '--upgrade'] and 'setuptools' in ran[4]
+    lines = (pythons.FOLDER / 'table.md').read_text().splitlines()
+    assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
+    assert '| 3021, 2, 0 | mIoU 0.612, AP 0.850 |' in lines[2]
+
+
+def test_missing_python(pythons, capsys):
+    assert pythons.main(['3.99']) == 2
+    assert 'no 3.99 here; found: 3.' in capsys.readouterr().err
