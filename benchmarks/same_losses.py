@@ -40,7 +40,9 @@ def save_initial_weights(config: Path, file: Path) -> None:
     torch.save(model.state_dict(), file)
 
 
-def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] | None, double: bool) -> list[float]:
+def losses(
+    config: Path, weights: Path, iterations: int, size: tuple[int, int] | None, double: bool, lr: float | None
+) -> list[float]:
     """Return the losses of the first iterations of a training.
 
     Args:
@@ -49,6 +51,7 @@ def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] |
         iterations (int): Number of iterations.
         size (tuple[int, int], optional): Height and width of the crops, for segmentation. Default: the config's.
         double (bool): Train in float64.
+        lr (float, optional): The learning rate. Default: the config's.
     """
     cfg = Config.fromfile(config)
     cfg.work_dir, cfg.load_from, cfg.randomness = str(weights.with_name(config.stem)), str(weights), dict(seed=0)
@@ -57,6 +60,8 @@ def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] |
     for split in ('val', 'test'):
         cfg[f'{split}_dataloader'] = cfg[f'{split}_cfg'] = cfg[f'{split}_evaluator'] = None
     cfg.default_hooks.checkpoint = None
+    if lr:
+        cfg.optim_wrapper.optimizer.lr = lr
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
     if size:
         cfg.model.data_preprocessor.size = size
@@ -83,12 +88,18 @@ def losses(config: Path, weights: Path, iterations: int, size: tuple[int, int] |
     metavar='HEIGHT WIDTH',
     help='Size of the crops, for segmentation. Default: that of the configs.',
 )
+@click.option('--lr', type=float, help="Learning rate. Default: the configs'.")
 @click.option('--double', is_flag=True, help='Train in float64, for segmentation.')
 @click.option(
     '--perturb', type=float, default=0.0, help='Relative perturbation of the initial weights of the second training.'
 )
 def main(
-    configs: tuple[Path, Path], iterations: int, size: tuple[int, int] | None, double: bool, perturb: float
+    configs: tuple[Path, Path],
+    iterations: int,
+    size: tuple[int, int] | None,
+    lr: float | None,
+    double: bool,
+    perturb: float,
 ) -> None:
     """Print the losses of two CONFIGS, whose weights have the same names, and their largest relative difference.
 
@@ -105,7 +116,7 @@ def main(
             },
             files[1],
         )
-        first, second = (losses(*pair, iterations, size, double) for pair in zip(configs, files))
+        first, second = (losses(*pair, iterations, size, double, lr) for pair in zip(configs, files))
     differences = [abs(a - b) / abs(b) for a, b in zip(first, second)]
     for number, values in enumerate(zip(first, second, differences), 1):
         click.echo('{:4} {:.8f} {:.8f}  {:.1e}'.format(number, *values))
