@@ -1,4 +1,4 @@
-"""Run the tests and the demonstration on several Pythons, and write the table of docs/install.md.
+"""Run the tests, the demonstration and short trainings on several Pythons, for the table of docs/install.md.
 
     python scripts/pythons.py [--cpu] [3.11 3.12 3.13 3.14 newest]
 
@@ -21,11 +21,12 @@ FOLDER = ROOT / 'work_dirs' / 'pythons'
 MINORS = (11, 12, 13, 14)
 NEWEST = 'newest'
 UPGRADED = ('torch', 'torchvision', 'numpy', 'setuptools')
+TRAININGS = ('hrformer-t_imagenet', 'fcos_hrformer-s_coco')  # of tasks that the demonstration does not show
 COLUMNS = ('torch', 'numpy', 'mmcv-lite', 'mmengine', 'setuptools')
 VERSIONS = f'import importlib.metadata as m, platform as p; print(p.python_version(), *map(m.version, {COLUMNS}))'
 HEADER = (
-    f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | demonstration | date |',
-    '|' + ' --- |' * (len(COLUMNS) + 4),
+    f'| Python | {" | ".join(COLUMNS)} | passed, failed, skipped | demonstration | trainings | date |',
+    '|' + ' --- |' * (len(COLUMNS) + 5),
 )
 
 
@@ -68,7 +69,7 @@ def counts(output: str) -> str:
 
 
 def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, str]:
-    """Return whether both commands of the README passed in the environment of a name, and its row of the table."""
+    """Return whether everything passed in the environment of a name, and its row of the table."""
     venv = FOLDER / name
     task = [python, 'tasks.py', *options, '--venv', venv]
     good, output = run([*task, 'setup'], FOLDER / f'{name}-setup.log')
@@ -81,9 +82,11 @@ def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, st
     tested, output = run([*task, 'test', '-q'], FOLDER / f'{name}-tests.log')
     shown, demo = run([*task, 'demo'], FOLDER / f'{name}-demo.log')
     scores = re.findall(r'(mIoU|AP) (\d\.\d+) \(untrained', demo)
+    trained, _ = run([*task, 'zoo', *TRAININGS], FOLDER / f'{name}-trainings.log')
     demonstration = ', '.join(map(' '.join, scores)) if shown else 'failed'
     today = datetime.date.today().strftime('%-d %B %Y')
-    return tested and shown, f'| {" | ".join((*versions, counts(output), demonstration, today))} |'
+    row = (*versions, counts(output), demonstration, 'passed' if trained else 'failed', today)
+    return tested and shown and trained, f'| {" | ".join(row)} |'
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Train every config for two iterations and test it, through mim's command line, on generated data.
+"""Train every config for two iterations and test it, with tools/train.py and tools/test.py, on generated data.
 
     python scripts/zoo_runs.py [--work-dir DIR] [NAME ...]     for example ocr_hrformer-s_cityscapes or 'ablations/*'
 
@@ -21,7 +21,8 @@ from mmengine.config import Config
 
 from hrformer_mm.data import synthesize
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS, TOOLS = ROOT / 'configs', ROOT / 'tools'
 CROP = '(128,128)'
 # Changes that shorten a run, by type of transform and by library.
 TRANSFORMS = dict(
@@ -65,7 +66,7 @@ class Result(NamedTuple):
 
 
 def walk(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield every entry of a config below ``key`` as an option of mim."""
+    """Yield every entry of a config below ``key`` as an option of the command line."""
     yield key, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     for name, entry in items:
@@ -95,28 +96,9 @@ def options(cfg: Config, data: Path, work_dir: Path) -> list[str]:
     return found
 
 
-def full_mmcv() -> bool:
-    """Return whether mmcv has its compiled ops, without importing it."""
-    return any(list(Path(folder).glob('_ext.*')) for folder in find_spec('mmcv').submodule_search_locations)
-
-
-def mim(command: str, cfg: Config, name: str, work_dir: Path, *args: object) -> None:
-    line = [
-        Path(sys.executable).with_name('mim'),
-        command,
-        cfg.default_scope,
-        CONFIGS / f'{name}.py',
-        '--gpus',
-        0,
-        '--work-dir',
-        work_dir,
-        *args,
-    ]
-    if (cfg.default_scope, command) == ('mmdet', 'test') and not full_mmcv():
-        # mmdet's script needs mmcv's ops before it reads a config: with mmcv-lite, hrformer_mm has to come first.
-        script = Path(find_spec('mmdet').origin).with_name('.mim') / 'tools/test.py'
-        code = 'import hrformer_mm, runpy, sys; runpy.run_path(sys.argv.pop(1), None, "__main__")'
-        line = [sys.executable, '-c', code, script, CONFIGS / f'{name}.py', args[1], '--work-dir', work_dir, *args[2:]]
+def launch(script: str, name: str, work_dir: Path, *args: object) -> None:
+    """Run a script of tools/ with a config."""
+    line = [sys.executable, TOOLS / script, CONFIGS / f'{name}.py', *args, '--work-dir', work_dir]
     done = subprocess.run(list(map(str, line)), cwd=work_dir.parent, capture_output=True, text=True, timeout=1800)
     if done.returncode != 0:
         raise RuntimeError(f'{" ".join(map(str, line))}\n{(done.stdout + done.stderr)[-3000:]}')
@@ -152,7 +134,7 @@ def run(name: str, data: Path, root: Path) -> Result:
         if not (root / SEGFIX / 'files').exists():
             run(SEGFIX, data, root)
         changes.append(f'test_evaluator.offsets={root / SEGFIX / "files" / Path(cfg.test_evaluator.offsets).name}')
-    mim('train', cfg, name, work_dir / 'train', '--cfg-options', *changes)
+    launch('train.py', name, work_dir / 'train', '--cfg-options', *changes)
     losses = [line['loss'] for line in newest(work_dir / 'train', '*/vis_data/scalars.json') if 'loss' in line]
     if len(losses) < 2 or not all(0 < loss < float('inf') for loss in losses):
         raise RuntimeError(f'{name}: its losses are {losses}')
@@ -164,7 +146,7 @@ def run(name: str, data: Path, root: Path) -> Result:
     modes = {'': (), 'tta ': ('--tta',)} if cfg.test_evaluator.type == 'IoUMetric' else {'': ()}
     for mode, flags in modes.items():
         folder = work_dir / f'test{mode.strip()}'
-        mim('test', cfg, name, folder, '-C', checkpoint, *flags, '--cfg-options', *changes)
+        launch('test.py', name, folder, checkpoint, *flags, '--cfg-options', *changes)
         if cfg.test_evaluator.get('format_only'):
             scores['files'] = sum(path.is_file() for path in (work_dir / 'files').rglob('*'))
         else:

@@ -167,12 +167,12 @@ def test_table_of_pythons(pythons, monkeypatch):
         pythons.subprocess, 'check_output', lambda *args, **kwargs: '3.12.1 2.11.0 2.4.6 2.1.0 0.10.7 80'
     )
     assert pythons.main(['3.12']) == 1
-    assert [words[3] for words in ran] == ['setup', 'test', 'demo']
+    assert [words[3] for words in ran] == ['setup', 'test', 'demo', 'zoo']
     assert pythons.main(['--cpu', 'newest']) == 0
-    assert '--cpu' in ran[3] and ran[4][:4] == ['-m', 'pip', 'install', '--upgrade'] and 'setuptools' in ran[4]
+    assert '--cpu' in ran[4] and ran[5][:4] == ['-m', 'pip', 'install', '--upgrade'] and 'setuptools' in ran[5]
     lines = (pythons.FOLDER / 'table.md').read_text().splitlines()
     assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
-    assert '| 3021, 2, 0 | mIoU 0.612, AP 0.850 |' in lines[2]
+    assert '| 3021, 2, 0 | mIoU 0.612, AP 0.850 | passed |' in lines[2]
 
 
 def test_missing_python(pythons, capsys):

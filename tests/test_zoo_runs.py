@@ -80,7 +80,7 @@ def test_train_from_released_weights(root, tmp_path, monkeypatch, name):
         work = tmp_path / kind
         options = [option for option in zoo_runs.options(cfg, root / 'data', work) if 'init_cfg' not in option]
         change = f'model.backbone.init_cfg{"." if "=" in change else "="}{change}'
-        zoo_runs.mim('train', cfg, name, work, '--cfg-options', *options, 'randomness.seed=0', change)
+        zoo_runs.launch('train.py', name, work, '--cfg-options', *options, 'randomness.seed=0', change)
         losses[kind] = [line['loss'] for line in zoo_runs.newest(work, '*/vis_data/scalars.json') if 'loss' in line]
         logs[kind] = next(work.glob('*/*.log')).read_text()
     server.shutdown()
