@@ -200,10 +200,10 @@ def tables(lines: list[dict[str, str]]) -> str:
             if line['metric'] == metric:
                 groups.setdefault((line['config'], line['lr']), []).append(line)
         for (config, lr), group in groups.items():
-            seconds = statistics.median(float(line['seconds_per_iteration']) for line in group)
+            seconds = min(float(line['seconds_per_iteration']) for line in group)
             test = [float(line['test']) for line in group if line['test']]
-            mean = f'{statistics.mean(test):.1f}' if test else ''
-            spread = f'{max(test) - min(test):.1f}' if len(test) > 1 else ''
+            mean = f'{statistics.mean(test):.2f}' if test else ''
+            spread = f'{max(test) - min(test):.2f}' if len(test) > 1 else ''
             parts.append(
                 ' | '.join(
                     (

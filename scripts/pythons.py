@@ -2,7 +2,7 @@
 
     python scripts/pythons.py [--cpu] [3.11 3.12 3.13 3.14 newest]
 
-Default: every Python from 3.11 to 3.14 that this machine has, and "newest", which is the running Python with the
+Default: every Python from 3.11 to 3.14 that this machine has, and "newest", which is the newest Python with the
 newest torch, torchvision, NumPy and setuptools of the index. Each has a venv below work_dirs/pythons/, and keeps
 its row of the table until it runs again. Needs nothing but the standard library.
 """
@@ -91,7 +91,7 @@ def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, st
 
 def main(arguments: Sequence[str]) -> int:
     pythons = find_pythons()
-    pythons[NEWEST] = sys.executable
+    pythons[NEWEST] = list(pythons.values())[-1]  # older Pythons do not get the newest packages
     options = [argument for argument in arguments if argument == '--cpu']
     names = [argument for argument in arguments if argument != '--cpu'] or list(pythons)
     missing = [name for name in names if name not in pythons]
