@@ -74,8 +74,9 @@ def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, st
     task = [python, 'tasks.py', *options, '--venv', venv]
     good, output = run([*task, 'setup'], FOLDER / f'{name}-setup.log')
     if good and name == NEWEST:
-        upgrade = [venv / 'bin' / 'python', '-m', 'pip', 'install', '--upgrade', *UPGRADED]
-        good, output = run(upgrade, FOLDER / f'{name}-upgrade.log')
+        uv = shutil.which('uv')
+        pip = [uv, 'pip', 'install', '--python', venv / 'bin' / 'python'] if uv else [venv / 'bin' / 'pip', 'install']
+        good, output = run([*pip, '--upgrade', *UPGRADED], FOLDER / f'{name}-upgrade.log')
     if not good:
         return False, f'| {name} | set-up failed: {output.strip().rpartition(chr(10))[2]} |'
     versions = subprocess.check_output([venv / 'bin' / 'python', '-c', VERSIONS], text=True).split()

@@ -169,7 +169,7 @@ def test_table_of_pythons(pythons, monkeypatch):
     assert pythons.main(['3.12']) == 1
     assert [words[3] for words in ran] == ['setup', 'test', 'demo', 'zoo']
     assert pythons.main(['--cpu', 'newest']) == 0
-    assert '--cpu' in ran[4] and ran[5][:4] == ['-m', 'pip', 'install', '--upgrade'] and 'setuptools' in ran[5]
+    assert '--cpu' in ran[4] and {'install', '--upgrade', 'torch', 'setuptools'} <= set(ran[5])
     lines = (pythons.FOLDER / 'table.md').read_text().splitlines()
     assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
     assert '| 3021, 2, 0 | mIoU 0.612, AP 0.850 | passed |' in lines[2]
