@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,35 +68,35 @@ def say(text: str) -> None:
     print(f'[{time.monotonic() - START:4.0f} s] {text}', flush=True)
 
 
-def run(command: Sequence[object]) -> None:
-    """Run a command at the root with .venv first in PATH. The log gets its output, and the screen the progress."""
+def follow(command: Sequence[object], log: Path, show: Callable[[str], str | None], env: dict[str, str]) -> None:
+    """Run a command at the root. Its output is appended to the log, and what `show` returns of a line is printed."""
     words = list(map(str, command))
-    SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     tail = deque(maxlen=30)
     with (
-        SETUP_LOG.open('a', encoding='utf-8') as log,
+        log.open('a', encoding='utf-8') as file,
         subprocess.Popen(
-            words,
-            cwd=ROOT,
-            env=environment(),
-            text=True,
-            errors='replace',
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            words, cwd=ROOT, env=env, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
     ):
-        log.write(f'$ {shlex.join(words)}\n')
+        file.write(f'$ {shlex.join(words)}\n')
         for line in process.stdout:
-            log.write(line)
+            file.write(line)
             tail.append(line)
-            if PROGRESS.match(line):
-                print(f'         {line.strip()[:110]}', flush=True)
+            shown = show(line)
+            if shown is not None:
+                print(f'         {shown.rstrip()[:110]}', flush=True)
     if process.returncode != 0:
         raise Failure(
-            f'exit status {process.returncode} of: {shlex.join(words)}\nIts last lines, all are in {SETUP_LOG}:\n'
+            f'exit status {process.returncode} of: {shlex.join(words)}\nIts last lines, all are in {log}:\n'
             f'{"".join(tail)}',
             process.returncode if process.returncode > 0 else 128 - process.returncode,
         )
+
+
+def run(command: Sequence[object]) -> None:
+    """Run a command of the set-up with .venv first in PATH, and show its progress."""
+    follow(command, SETUP_LOG, lambda line: line.strip() if PROGRESS.match(line) else None, environment())
 
 
 def environment() -> dict[str, str]:
@@ -156,15 +156,18 @@ def make_venv() -> None:
         run([sys.executable, '-m', 'venv', '--clear', *pip, VENV])
 
 
+def installer(python: Path) -> list[object]:
+    """Return the command that installs packages for a Python, with uv where it is installed."""
+    if UV:
+        return [UV, 'pip', 'install', '--no-config', '--python', python]
+    return [python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off']
+
+
 def install(*args: object) -> None:
     """Install packages without what they require: requirements.txt names all. Only the package itself is built."""
-    if UV:
-        tool = [UV, 'pip', 'install', '--no-config', '--python', PYTHON]
-    else:
-        tool = [PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off']
     STAMP.write_text(UNFINISHED)
     try:
-        run([*tool, '--no-deps', '--no-build-isolation', *args])
+        run([*installer(PYTHON), '--no-deps', '--no-build-isolation', *args])
     except Failure as failure:
         if failure.status < 128:
             STAMP.unlink()  # it ended by itself, so the venv is consistent and the next set-up goes on from here
@@ -285,8 +288,9 @@ def main(args: Sequence[str]) -> None:
     cpu = options.cpu or index_for_cpu()
     use_venv(options.venv.resolve())
     if options.task == 'pythons':
-        script = str(ROOT / 'scripts' / 'pythons.py')
-        os.execv(sys.executable, [sys.executable, script, *(['--cpu'] if cpu else []), *options.rest])
+        os.chdir(ROOT)
+        module = [sys.executable, '-m', 'scripts.pythons', *(['--cpu'] if cpu else [])]
+        os.execv(sys.executable, [*module, *options.rest])
     setup(cpu)
     say(f'in your shell: source {os.path.relpath(VENV)}/bin/activate, then hrformer-mm --help, mim train mmseg CONFIG')
     if options.task == 'check':
@@ -294,7 +298,7 @@ def main(args: Sequence[str]) -> None:
     elif options.task == 'test':
         execute('-m', 'pytest', *options.rest)
     elif options.task == 'demo':
-        execute('-W', 'ignore', 'scripts/demo.py')
+        execute('-W', 'ignore', '-m', 'scripts.demo')
     elif options.task == 'zoo':
         execute('-W', 'ignore', 'scripts/zoo_runs.py', *options.rest)
 

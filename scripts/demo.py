@@ -4,17 +4,15 @@ Pictures, checkpoints and logs are written below work_dirs/demo/. Fails if train
 """
 
 import json
+import os
 import re
-import shlex
 import shutil
-import subprocess
 import sys
-import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tasks import ROOT, Failure, follow, say
+
 DEMO = Path('work_dirs', 'demo')  # below ROOT, where the commands run
 SEG = 'configs/demo/ocr_hrformer-t_synthetic.py'
 POSE = 'configs/demo/td-hm_hrformer-t_synthetic.py'
@@ -24,11 +22,6 @@ FACTOR = 3  # a trained network must score at least this many times what the unt
 # The lines of a launcher that are printed; its log has all of them.
 SHOW = re.compile(r'(Iter|Epoch)\((train|val|test)\)|Saving checkpoint|Error|WARNING.*(NaN|nan)')
 NOISE = re.compile(r'^.* - mmengine - INFO - |(base_lr|data_time): \S+ *')  # removed from the printed lines
-START = time.monotonic()
-
-
-def say(text: str) -> None:
-    print(f'[{time.monotonic() - START:4.0f} s] {text}', flush=True)
 
 
 def synthesize(layout: str, *options: object) -> Sequence[object]:
@@ -64,27 +57,9 @@ STEPS = (
 )
 
 
-def run(command: Sequence[object], log: Path) -> None:
-    """Run a command at the root. The log gets its output, and the screen what is of interest."""
-    words = list(map(str, command))
-    log.parent.mkdir(parents=True, exist_ok=True)
-    tail = deque(maxlen=30)
-    with (
-        log.open('w', encoding='utf-8') as file,
-        subprocess.Popen(
-            words, cwd=ROOT, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        for line in process.stdout:
-            file.write(line)
-            tail.append(line)
-            if words[0] == 'hrformer-mm' or SHOW.search(line):
-                print(f'         {NOISE.sub("", line).rstrip()[:110]}', flush=True)
-    if process.returncode != 0:
-        sys.exit(
-            f'demo.py: exit status {process.returncode} of: {shlex.join(words)}\n'
-            f'Its last lines, all are in {log}:\n{"".join(tail)}'
-        )
+def show(line: str) -> str | None:
+    """Return what is printed of a line of a launcher, or None."""
+    return NOISE.sub('', line) if SHOW.search(line) else None
 
 
 def score(name: str, run_of: str) -> float:
@@ -100,7 +75,8 @@ def main() -> None:
     logs = DEMO / 'logs'
     for number, (name, command) in enumerate(STEPS, start=1):
         say(f'demo {number}/{len(STEPS)}: {name}')
-        run(command, ROOT / logs / f'{number:02d}.log')
+        everything = command[0] == 'hrformer-mm'
+        follow(command, ROOT / logs / f'{number:02d}.log', str if everything else show, dict(os.environ))
     scores = {name: (score(name, 'test'), score(name, 'untrained')) for name in SCORES}
     say(f'demo: done; pictures are in {DEMO / "pictures"}, logs in {logs}')
     say('   '.join(f'{name} {trained:.3f} (untrained {before:.3f})' for name, (trained, before) in scores.items()))
@@ -113,5 +89,7 @@ def main() -> None:
 if __name__ == '__main__':
     try:
         main()
+    except Failure as failure:
+        sys.exit(f'demo.py: {failure}')
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,6 @@
 """Run the tests, the demonstration and short trainings on several Pythons, for the table of docs/install.md.
 
-    python scripts/pythons.py [--cpu] [3.11 3.12 3.13 3.14 newest]
+    python tasks.py [--cpu] pythons [3.11 3.12 3.13 3.14 newest]
 
 Default: every Python from 3.11 to 3.14 that this machine has, and "newest", which is the newest Python with the
 newest torch, torchvision, NumPy and setuptools of the index. Each has a venv below work_dirs/pythons/, and keeps
@@ -16,9 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tasks import PYTHONS, ROOT, installer
+
 FOLDER = ROOT / 'work_dirs' / 'pythons'
-MINORS = (11, 12, 13, 14)
+MINORS = tuple(minor for _, minor in PYTHONS)
 NEWEST = 'newest'
 UPGRADED = ('torch', 'torchvision', 'numpy', 'setuptools')
 TRAININGS = ('hrformer-t_imagenet', 'fcos_hrformer-s_coco')  # of tasks that the demonstration does not show
@@ -74,9 +75,8 @@ def try_python(name: str, python: str, options: Sequence[str]) -> tuple[bool, st
     task = [python, 'tasks.py', *options, '--venv', venv]
     good, output = run([*task, 'setup'], FOLDER / f'{name}-setup.log')
     if good and name == NEWEST:
-        uv = shutil.which('uv')
-        pip = [uv, 'pip', 'install', '--python', venv / 'bin' / 'python'] if uv else [venv / 'bin' / 'pip', 'install']
-        good, output = run([*pip, '--upgrade', *UPGRADED], FOLDER / f'{name}-upgrade.log')
+        command = [*installer(venv / 'bin' / 'python'), '--upgrade', *UPGRADED]
+        good, output = run(command, FOLDER / f'{name}-upgrade.log')
     if not good:
         return False, f'| {name} | set-up failed: {output.strip().rpartition(chr(10))[2]} |'
     versions = subprocess.check_output([venv / 'bin' / 'python', '-c', VERSIONS], text=True).split()

@@ -137,6 +137,7 @@ def test_pre_commit_runs_the_same_linters(tasks):
 @pytest.fixture
 def pythons(tmp_path, monkeypatch):
     """The script, which writes below a temporary folder."""
+    monkeypatch.syspath_prepend(ROOT)
     module = load('pythons', ROOT / 'scripts' / 'pythons.py')
     monkeypatch.setattr(module, 'ROOT', tmp_path)
     monkeypatch.setattr(module, 'FOLDER', tmp_path / 'pythons')
