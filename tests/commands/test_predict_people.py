@@ -234,8 +234,9 @@ def test_a_frame_that_fails_leaves_the_tracks_of_others(micro, video, tmp_path, 
     monkeypatch.setattr(Predictor, 'prepare', fail)
     done = predict(*micro['pose'], [video], str(tmp_path / 'b'), 'cpu', batch=5, whole_image=True)
     assert len(frames) > 5 and done.problems == [
-        f'1 of 5 frames failed, the first one is frame 3: {video}: RuntimeError: out of memory'
+        f'1 of 5 frames failed, the first one is frame 2: {video}: RuntimeError: out of memory'
     ]
+    assert [r['frame'] for r in done.results] == [0, 1, 3, 4]
     assert [r['people'][0]['track'] for r in done.results] == [1, 1, 1, 1]
     for found, wanted in zip(done.results[:2], expected):
         found, wanted = (result['people'][0]['keypoints']['nose'] for result in (found, wanted))

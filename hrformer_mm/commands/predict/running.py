@@ -160,14 +160,12 @@ def _video(
             for result in _predict_all(predictor, loaded):
                 number += 1
                 if isinstance(result, Exception):
-                    failures.append((number, result))
+                    failures.append((number - 1, result))
                     continue
                 data, picture = result
                 if writer is None:
-                    size = (
-                        max(2, picture.shape[1] // 2 * 2),
-                        max(2, picture.shape[0] // 2 * 2),
-                    )  # codecs need even sizes
+                    height, width = (max(2, side // 2 * 2) for side in picture.shape[:2])  # codecs need even sizes
+                    size = (width, height)
                     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), frames.rate, size)
                     if not writer.isOpened():
                         raise OSError(f'{path} cannot be written: OpenCV has no encoder for MP4, or the disk is full')
