@@ -212,8 +212,8 @@ def tables(lines: list[dict[str, str]]) -> str:
                         f'{int(group[0]["parameters"]):,}',
                         group[0]['gmac'],
                         f'{seconds:.2f}',
-                        ', '.join(line['val'] for line in group),
-                        ', '.join(map(str, test)),
+                        ', '.join(f'{float(line["val"]):.2f}' for line in group),
+                        ', '.join(f'{score:.2f}' for score in test),
                         mean,
                         f'{spread} |',
                     )

@@ -107,8 +107,8 @@ def test_table(script, tmp_path):
     assert run.exit_code == 0, run.output
     text = page.read_text()
     assert text.startswith('# Title\n') and text.endswith('<!-- end -->\nThe rest.\n') and 'old' not in text
-    assert '| `a` | 0.001 | 3,273,530 | 3.1 | 1.30 | 43.4, 44.0 | 38.0, 39.5 | 38.75 | 1.50 |' in text
-    assert '| `a` | 0.0005 | 3,273,530 | 3.1 | 1.20 | 40.1 |  |  |  |' in text
+    assert '| `a` | 0.001 | 3,273,530 | 3.1 | 1.30 | 43.40, 44.00 | 38.00, 39.50 | 38.75 | 1.50 |' in text
+    assert '| `a` | 0.0005 | 3,273,530 | 3.1 | 1.20 | 40.10 |  |  |  |' in text
     assert text.index('**mIoU**') < text.index('**PCK@0.2**') < text.index('| `b` |')
     assert text.count('| --- ') == 18 and 'a CPU, 900 iterations; a GPU, 504 iterations.' in text
 
