@@ -203,7 +203,7 @@ def test_learning_rates_seeds_and_failures(script, tmp_path):
         ],
     )
     assert '| `micro` |' in page.read_text() and cv2.imread(str(tmp_path / f'page_{tmp_path.name}.png')) is not None
-    assert run.exit_code == 1 and f'see {tmp_path}/work/broken/seed_0/train.log' in run.output
+    assert run.exit_code == 1 and f'see {tmp_path / "work" / "broken" / "seed_0" / "train.log"}' in run.output
     lines = script.read(tmp_path / 'results.csv')
     tested = [line for line in lines if line['test']]
     assert len(lines) == 3 and len(tested) == 2 and len({line['lr'] for line in tested}) == 1

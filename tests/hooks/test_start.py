@@ -74,9 +74,10 @@ def test_missing_weights(start, training, tmp_path, monkeypatch):
 def test_checkpoint_replaces_pretrained_weights(start, training, tmp_path):
     """Neither `--resume` nor `load_from` needs pretrained weights, unless `may_differ` includes the backbone."""
     start(None)
-    for options in (dict(resume=True, iters=2), dict(load_from=str(tmp_path / 'work/iter_1.pth'))):
+    first = tmp_path / 'work' / 'iter_1.pth'
+    for options in (dict(resume=True, iters=2), dict(load_from=str(first))):
         _, lines = start(pretrained('none.pth'), **options)
-        assert lines == [f'The backbone starts from {tmp_path}/work/iter_1.pth, as the whole model does.']
+        assert lines == [f'The backbone starts from {first}, as the whole model does.']
     with pytest.raises(FileNotFoundError, match='none.pth'):
         start(
             pretrained('none.pth'),

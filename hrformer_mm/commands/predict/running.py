@@ -158,9 +158,9 @@ def _video(
                 for i, frame in enumerate(group)
             ]
             for result in _predict_all(predictor, loaded):
-                number += 1
+                frame, number = number, number + 1
                 if isinstance(result, Exception):
-                    failures.append((number - 1, result))
+                    failures.append((frame, result))
                     continue
                 data, picture = result
                 if writer is None:
@@ -170,7 +170,7 @@ def _video(
                     if not writer.isOpened():
                         raise OSError(f'{path} cannot be written: OpenCV has no encoder for MP4, or the disk is full')
                 writer.write(fit(picture, size))
-                done.results.append(dict(source=source.name, frame=number - 1, picture=path.name, **data))
+                done.results.append(dict(source=source.name, frame=frame, picture=path.name, **data))
     except KeyboardInterrupt:
         if source.kind != 'camera':  # Ctrl-C is the normal end of a camera
             raise
